@@ -1,0 +1,67 @@
+"""Members of an archive or folder, read into memory and never extracted."""
+
+import fnmatch
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from . import LibraryError
+
+MAX_MEMBER = 64 * 2**20  # bytes, unpacked
+MAX_TOTAL = 8 * 2**30
+MAX_MEMBERS = 200_000
+
+
+def members(path: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
+    """Name (last part) and content of every regular file whose path matches `pattern`.
+
+    path : a tar (compressed or not), a zip (a wheel is one) or a folder
+    pattern : shell pattern on the path inside the archive, "*" crossing folders
+
+    Raises LibraryError for anything else, for links, for a name that leads
+    outside, and where a cap on size or number is passed.
+    """
+    total = 0
+    for count, (name, size, read) in enumerate(_listing(path), start=1):
+        if name.startswith("/") or ".." in PurePosixPath(name).parts:
+            raise LibraryError(f"{path}: member '{name}' points outside the archive; not read")
+        if count > MAX_MEMBERS:
+            raise LibraryError(f"{path}: more than {MAX_MEMBERS} members; not read further")
+        if not fnmatch.fnmatchcase(name, pattern):
+            continue
+        total += size
+        if size > MAX_MEMBER or total > MAX_TOTAL:
+            raise LibraryError(f"{path}: member '{name}' passes the size limit; not read")
+        content = read()
+        if len(content) != size:
+            raise LibraryError(f"{path}: member '{name}' is cut off ({len(content)} of {size} B)")
+        yield PurePosixPath(name).name, content
+
+
+def _listing(path: Path):
+    """Name, unpacked size and reader of each regular file."""
+    if path.is_dir():
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            yield file.relative_to(path).as_posix(), file.stat().st_size, file.read_bytes
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                if not info.is_dir():
+                    # read one byte past the declared size at most: the header may lie
+                    yield info.filename, info.file_size, lambda i=info: _head(archive.open(i), i.file_size)
+    else:
+        try:
+            with tarfile.open(path) as archive:
+                for info in archive:
+                    if info.issym() or info.islnk():
+                        raise LibraryError(f"{path}: member '{info.name}' is a link; not read")
+                    if info.isreg():
+                        yield info.name, info.size, archive.extractfile(info).read
+        except (tarfile.TarError, EOFError, OSError) as error:
+            raise LibraryError(f"{path}: not a whole tar or zip archive ({error})") from error
+
+
+def _head(file, size: int) -> bytes:
+    with file:
+        return file.read(size + 1)

@@ -1,0 +1,5 @@
+"""Unmix spectra into a few smooth, non-negative components."""
+
+from .estimator import SmoothNMF
+
+__all__ = ["SmoothNMF"]

@@ -1,0 +1,47 @@
+"""Components against class prototypes: distances and the one-to-one assignment."""
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+
+def root_mean_square(spectra, others):
+    """(n, m): root mean square difference of spectra (n, n_wave) and others (m, n_wave).
+
+    Each is divided by its largest absolute flux first.
+    """
+    a, b = (x / np.abs(x).max(axis=1, keepdims=True) for x in (spectra, others))
+    return np.sqrt(np.square(a[:, None] - b[None]).mean(axis=2))
+
+
+def spectral_angle(spectra, others):
+    """(n, m): angle in radians between spectra (n, n_wave) and others (m, n_wave)."""
+    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (spectra, others))
+    # 2 atan2 keeps small angles exact, where arccos of a cosine near 1 does not.
+    return 2 * np.arctan2(
+        np.linalg.norm(a[:, None] - b[None], axis=2), np.linalg.norm(a[:, None] + b[None], axis=2)
+    )
+
+
+METRICS = {"rms": root_mean_square, "angle": spectral_angle}
+
+
+def distances(components, prototypes, metric="rms", signed=False):
+    """Distances (k, n_classes) and the signs (k, n_classes) at which they hold.
+
+    components : (k, n_wave); prototypes : (n_classes, n_wave)
+    metric : "rms" or "angle"
+    signed : the components' sign is free (eigenspectra); the one that lies closer is taken
+    """
+    as_is = METRICS[metric](components, prototypes)
+    if not signed:
+        return as_is, np.ones(as_is.shape, dtype=int)
+    flipped = METRICS[metric](-components, prototypes)
+    return np.minimum(as_is, flipped), np.where(as_is <= flipped, 1, -1)
+
+
+def assign(distances):
+    """Pairs (component, class) of least total distance, as two index arrays.
+
+    distances : (k, n_classes).  One to one; where the numbers differ the surplus stays out.
+    """
+    return linear_sum_assignment(distances)
