@@ -13,11 +13,11 @@ MAX_TOTAL = 8 * 2**30
 MAX_MEMBERS = 200_000
 
 
-def members(path: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
-    """Name (last part) and content of every regular file whose path matches `pattern`.
+def members(path: Path, patterns: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Name (last part) and content of every regular file whose path matches one of `patterns`.
 
     path : a tar (compressed or not), a zip (a wheel is one) or a folder
-    pattern : shell pattern on the path inside the archive, "*" crossing folders
+    patterns : shell patterns on the path inside the archive, "*" crossing folders
 
     Raises LibraryError for anything else, for links, for a name that leads
     outside, and where a cap on size or number is passed.
@@ -28,7 +28,7 @@ def members(path: Path, pattern: str) -> Iterator[tuple[str, bytes]]:
             raise LibraryError(f"{path}: member '{name}' points outside the archive; not read")
         if count > MAX_MEMBERS:
             raise LibraryError(f"{path}: more than {MAX_MEMBERS} members; not read further")
-        if not fnmatch.fnmatchcase(name, pattern):
+        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
             continue
         total += size
         if size > MAX_MEMBER or total > MAX_TOTAL:
@@ -49,7 +49,11 @@ def _listing(path: Path):
             for info in archive.infolist():
                 if not info.is_dir():
                     # read one byte past the declared size at most: the header may lie
-                    yield info.filename, info.file_size, lambda i=info: _head(archive.open(i), i.file_size)
+                    yield (
+                        info.filename,
+                        info.file_size,
+                        lambda i=info: _head(archive.open(i), i.file_size),
+                    )
     else:
         try:
             with tarfile.open(path) as archive:

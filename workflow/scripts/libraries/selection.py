@@ -33,7 +33,9 @@ def evenly_spaced(frame: pd.DataFrame, classes: list[str], per_class: int, order
 def check_sizes(labels: pd.Series, expected: dict, library: str) -> None:
     """Raise unless each class has as many members as the entry says."""
     found = labels.value_counts()
-    if wrong := [f"{c}: {found.get(c, 0)}, not {n}" for c, n in expected.items() if found.get(c, 0) != n]:
+    if wrong := [
+        f"{c}: {found.get(c, 0)}, not {n}" for c, n in expected.items() if found.get(c, 0) != n
+    ]:
         raise LibraryError(
             f"{library}: the classes are not as large as class_sizes says ({'; '.join(wrong)}): "
             "the archive is another one, or incomplete"

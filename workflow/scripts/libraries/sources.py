@@ -75,7 +75,7 @@ def _local(sources: list[dict], path: Path, target: Path) -> dict:
             _check(file, source)
             _land(lambda part, file=file: shutil.copyfile(file, part), target)
             break
-        if path.is_dir() and "members" in source and any(path.rglob(Path(source["members"]).name)):
+        if path.is_dir() and _unpacked(path, source):
             _land(lambda part, source=source: _pack(path, source, part), target)
             break
     else:
@@ -87,9 +87,15 @@ def _local(sources: list[dict], path: Path, target: Path) -> dict:
     return {**source, "obtained_from": str(path), "obtained_sha256": sha256(target)}
 
 
+def _unpacked(folder: Path, source: dict) -> list[Path]:
+    """The files of a folder that are named as the archive's members."""
+    patterns = [Path(pattern).name for pattern in source.get("members", [])]
+    return sorted({file for pattern in patterns for file in folder.rglob(pattern)})
+
+
 def _pack(folder: Path, source: dict, part: Path) -> None:
     with tarfile.open(part, "w") as archive:
-        for file in sorted(folder.rglob(Path(source["members"]).name)):
+        for file in _unpacked(folder, source):
             archive.add(file.resolve(), arcname=file.relative_to(folder), recursive=False)
 
 
@@ -134,7 +140,13 @@ def _download(source: dict, address: str, target: Path) -> None:
 
 def _from_web(address: str, file: Path) -> None:
     # The checksum is ours to check, so that an HTML page can be told from a cut-off file.
-    store = pooch.create(file.parent, base_url="", registry={file.name: None}, urls={file.name: address}, retry_if_failed=RETRIES)
+    store = pooch.create(
+        file.parent,
+        base_url="",
+        registry={file.name: None},
+        urls={file.name: address},
+        retry_if_failed=RETRIES,
+    )
     progress = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
     try:
         store.fetch(file.name, downloader=progress)

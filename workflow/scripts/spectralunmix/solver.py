@@ -13,7 +13,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from .objective import gradient_components, misfit, optimality, penalty, roughness
+from .objective import misfit, optimality, penalty, roughness
 from .updates import nonnegative_quadratic
 
 # Extrapolation: where it starts, how fast it grows while F falls and shrinks
@@ -106,7 +106,7 @@ def fit(X: Tensor, H: Tensor, smoothness: float, max_iter: int, tol: float) -> F
         H = components_for(WtX_ahead, W_ahead, smoothness, now.H)
         new = _Iterate(W, H, WtX, X @ H.T)
         F = value(new)
-        if F <= objective[-1]:
+        if objective[-1] >= F:
             length = torch.where(W.norm(dim=0) > 0, W.norm(dim=0), 1.0)
             last, now = now.in_unit_gauge(length), new.in_unit_gauge(length)
             objective.append(F)

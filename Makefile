@@ -1,0 +1,49 @@
+# make demo | paper | test; each sets up what it needs in .venv first.
+PYTHON ?= python3
+LIBRARY_PATH ?=
+CORES ?= 1
+
+VENV := .venv
+READY := $(VENV)/ready
+SNAKEMAKE := $(VENV)/bin/snakemake --cores $(CORES)
+TORCH = $(shell grep '^torch==' envs/requirements.txt)
+TORCH_CPU := https://download.pytorch.org/whl/cpu
+
+# One thread: the same numbers on every machine, and no contention on shared ones.
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+
+.PHONY: demo paper test lint clean help
+
+help:
+	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
+	@echo "make paper   the paper's, on Coelho (2014); LIBRARY_PATH=<file or folder> for your own copy"
+	@echo "make test    the tests"
+
+demo: $(READY)
+	$(SNAKEMAKE) --config library=pickles1998
+
+paper: $(READY)
+	$(SNAKEMAKE) --config library=coelho2014 $(if $(LIBRARY_PATH),library_path='$(LIBRARY_PATH)')
+
+test: lint
+	$(VENV)/bin/pytest
+
+lint: $(READY)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/snakefmt --check Snakefile workflow
+	$(VENV)/bin/snakemake --lint
+
+clean:
+	rm -rf $(VENV) results .snakemake
+
+# torch first, as its CPU build: the package index's own build for Linux brings gigabytes of CUDA.
+$(READY): envs/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --no-deps --retries 1 --timeout 15 --index-url $(TORCH_CPU) $(TORCH) \
+	  || { echo "$(TORCH_CPU) is out of reach: $(TORCH) comes from the package index"; \
+	       $(VENV)/bin/pip install --quiet $(TORCH); }
+	$(VENV)/bin/pip install --quiet --requirement envs/requirements.txt
+	touch $@

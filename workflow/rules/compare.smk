@@ -1,0 +1,54 @@
+# Components against prototypes, and the figure.
+
+
+rule assign:
+    input:
+        source=rules.download.output.source,
+        selection=rules.select.output.selection,
+        prototypes=rules.prototypes.output[0],
+        pca_components=rules.pca.output.components,
+        pca_fit=rules.pca.output.fit,
+        nmf_components=rules.smooth_nmf.output.components,
+        nmf_weights=rules.smooth_nmf.output.weights,
+        nmf_fit=rules.smooth_nmf.output.fit,
+        package=package("spectralunmix"),
+    output:
+        distances="results/{library}/distances.ecsv",
+        assignments="results/{library}/assignments.ecsv",
+        summary="results/{library}/summary.json",
+    log:
+        "results/{library}/logs/assign.log",
+    benchmark:
+        "results/{library}/benchmarks/assign.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        library=LIBRARY["name"],
+        metric=config["assign"]["metric"],
+    script:
+        "../scripts/assign.py"
+
+
+rule plot:
+    input:
+        prototypes=rules.prototypes.output[0],
+        selection=rules.select.output.selection,
+        pca_components=rules.pca.output.components,
+        nmf_components=rules.smooth_nmf.output.components,
+        distances=rules.assign.output.distances,
+        assignments=rules.assign.output.assignments,
+        summary=rules.assign.output.summary,
+    output:
+        pdf="results/{library}/figure.pdf",
+        png="results/{library}/figure.png",
+    log:
+        "results/{library}/logs/plot.log",
+    benchmark:
+        "results/{library}/benchmarks/plot.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        labels={name: rule["label"] for name, rule in LIBRARY["classes"].items()},
+        width=config["plot"]["width"],
+    script:
+        "../scripts/plot.py"

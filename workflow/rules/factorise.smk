@@ -1,0 +1,48 @@
+# The two factorisations of the spectra.
+
+
+rule pca:
+    input:
+        spectra=rules.select.output.spectra,
+        selection=rules.select.output.selection,
+    output:
+        components="results/{library}/pca_components.ecsv",
+        weights="results/{library}/pca_weights.ecsv",
+        fit="results/{library}/pca_fit.json",
+    log:
+        "results/{library}/logs/pca.log",
+    benchmark:
+        "results/{library}/benchmarks/pca.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        n_components=config["pca"]["n_components"],
+    script:
+        "../scripts/pca.py"
+
+
+rule smooth_nmf:
+    input:
+        spectra=rules.select.output.spectra,
+        selection=rules.select.output.selection,
+        package=package("spectralunmix"),
+    output:
+        components="results/{library}/nmf_components.ecsv",
+        weights="results/{library}/nmf_weights.ecsv",
+        fit="results/{library}/nmf_fit.json",
+    log:
+        "results/{library}/logs/smooth_nmf.log",
+    benchmark:
+        "results/{library}/benchmarks/smooth_nmf.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    threads: 1
+    params:
+        n_components=config["smooth_nmf"]["n_components"],
+        smoothness=config["smooth_nmf"]["smoothness"],
+        init=config["smooth_nmf"]["init"],
+        max_iter=config["smooth_nmf"]["max_iter"],
+        tol=config["smooth_nmf"]["tol"],
+        random_state=config["smooth_nmf"]["random_state"],
+    script:
+        "../scripts/smooth_nmf.py"

@@ -1,0 +1,97 @@
+"""Distances of components to prototypes, the one-to-one assignment, and the summary."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from astropy.table import Table
+
+from spectra_files import component_names, read_curves, read_table, write_table
+from spectralunmix import comparison
+from step import step
+
+
+def compare(method, components, prototypes, classes, metric, signed):
+    """Rows of the tables of distances and of assignments, for one method."""
+    distance, sign = comparison.distances(components, prototypes, metric, signed)
+    names = component_names(len(components))
+    distances = [
+        (method, names[i], classes[j], float(distance[i, j]), int(sign[i, j]))
+        for i, j in np.ndindex(distance.shape)
+    ]
+    # component i is paired with class j: its row in the list above
+    pairs = zip(*comparison.assign(distance), strict=True)
+    return distances, sorted(
+        (distances[i * len(classes) + j] for i, j in pairs), key=lambda row: classes.index(row[2])
+    )
+
+
+def dominant_share(weights, components, labels, class_of):
+    """Share of the spectra to which their own class's component contributes most.
+
+    weights : (n_spectra, k); components : (k, n_wave); the contribution is ||w_ik h_k||.
+    """
+    contribution = weights * np.linalg.norm(components, axis=1)
+    dominant = [class_of.get(k) for k in contribution.argmax(axis=1)]
+    return float(np.mean([a == b for a, b in zip(dominant, labels, strict=True)]))
+
+
+def as_table(rows, metric):
+    names = ["method", "component", "class", "distance", "sign"]
+    return Table(rows=rows, names=names, meta={"metric": metric})
+
+
+def describe(rows):
+    return [
+        dict(zip(("component", "class", "distance", "sign"), row[1:], strict=True)) for row in rows
+    ]
+
+
+def main(snakemake, log):
+    inputs, metric = snakemake.input, snakemake.params.metric
+    _, classes, prototypes = read_curves(inputs.prototypes)
+    selection = read_table(inputs.selection)
+    _, nmf_names, nmf = read_curves(inputs.nmf_components)
+    _, _, eigenspectra = read_curves(inputs.pca_components)
+    nmf_distances, nmf_pairs = compare("nmf", nmf, prototypes, classes, metric, signed=False)
+    pca_distances, pca_pairs = compare(
+        "pca", eigenspectra, prototypes, classes, metric, signed=True
+    )
+    write_table(snakemake.output.distances, as_table(nmf_distances + pca_distances, metric))
+    write_table(snakemake.output.assignments, as_table(nmf_pairs + pca_pairs, metric))
+
+    table = read_table(inputs.nmf_weights)
+    weights = np.transpose([table[name] for name in nmf_names])
+    class_of = {nmf_names.index(row[1]): row[2] for row in nmf_pairs}
+    fit = json.loads(Path(inputs.nmf_fit).read_text())
+    for history in ("objective_history", "optimality_history"):
+        del fit[history]
+    source = json.loads(Path(inputs.source).read_text())
+    summary = {
+        "library": snakemake.params.library,
+        "source": {key: source[key] for key in ("file", "obtained_from", "obtained_sha256")},
+        "n_spectra": len(selection),
+        "n_wave": nmf.shape[1],
+        "metric": metric,
+        "nmf": {
+            **fit,
+            "assignment": describe(nmf_pairs),
+            "total_distance": sum(row[3] for row in nmf_pairs),
+            "dominant_component_is_own_class": dominant_share(
+                weights, nmf, list(selection["class"]), class_of
+            ),
+        },
+        "pca": {
+            **json.loads(Path(inputs.pca_fit).read_text()),
+            "assignment": describe(pca_pairs),
+            "total_distance": sum(row[3] for row in pca_pairs),
+        },
+    }
+    Path(snakemake.output.summary).write_text(json.dumps(summary, indent=2) + "\n")
+    for method in ("nmf", "pca"):
+        log.info("%s: total distance %.4f", method, summary[method]["total_distance"])
+
+
+if __name__ == "__main__":
+    with step(snakemake.log[0]) as log:
+        main(snakemake, log)

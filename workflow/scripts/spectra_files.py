@@ -1,0 +1,62 @@
+"""The workflow's own files: the matrix of spectra (FITS), and tables of spectra (ECSV)."""
+
+import numpy as np
+from astropy import units
+from astropy.io import fits
+from astropy.table import Table
+
+
+def write_spectra(path: str, wavelength: np.ndarray, flux: np.ndarray) -> None:
+    """flux (n_spectra, n_wave) as the primary image, wavelength (n_wave,) Angstrom as a table."""
+    image = fits.PrimaryHDU(flux)
+    image.header["BUNIT"] = ("", "flux per Angstrom over its maximum in the row")
+    column = fits.Column("WAVELENGTH", "D", unit="Angstrom", array=wavelength)
+    table = fits.BinTableHDU.from_columns([column], name="WAVELENGTH")
+    fits.HDUList([image, table]).writeto(path, overwrite=True, checksum=False)
+
+
+def read_spectra(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Wavelength (n_wave,) in Angstrom and flux (n_spectra, n_wave)."""
+    with fits.open(path, memmap=False) as hdus:
+        return hdus[1].data["WAVELENGTH"].astype(float), hdus[0].data.astype(float)
+
+
+def write_curves(path: str, wavelength: np.ndarray, curves: dict[str, np.ndarray], **meta) -> None:
+    """Curves (n_wave,) by name over wavelength (n_wave,) Angstrom."""
+    table = Table({"wavelength": wavelength * units.Angstrom, **curves}, meta=meta)
+    write_table(path, table)
+
+
+def read_curves(path: str) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Wavelength (n_wave,), the names, and the curves (n, n_wave)."""
+    table = Table.read(path, format="ascii.ecsv")
+    names = table.colnames[1:]
+    return np.asarray(table["wavelength"]), names, np.array([table[name] for name in names])
+
+
+def write_table(path: str, table: Table) -> None:
+    """ECSV, numbers with 8 digits: more than any figure needs, and the same on every machine."""
+    for name in table.colnames:
+        if table[name].dtype.kind == "f":
+            table[name] = [float(f"{value:.8g}") for value in table[name]]
+    table.write(path, format="ascii.ecsv", overwrite=True)
+
+
+def read_table(path: str) -> Table:
+    return Table.read(path, format="ascii.ecsv")
+
+
+def component_names(n: int) -> list[str]:
+    return [f"component_{i}" for i in range(1, n + 1)]
+
+
+def write_factors(snakemake, wavelength, components, weights) -> None:
+    """Components (k, n_wave) and weights (n_spectra, k) of a factorisation, as two tables."""
+    names = component_names(len(components))
+    write_curves(snakemake.output.components, wavelength, dict(zip(names, components, strict=True)))
+    selection = read_table(snakemake.input.selection)
+    table = selection["file", "class"]
+    table.meta = {}
+    for name, column in zip(names, np.transpose(weights), strict=True):
+        table[name] = column
+    write_table(snakemake.output.weights, table)
