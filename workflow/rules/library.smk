@@ -17,6 +17,7 @@ rule download:
     params:
         sources=LIBRARY["sources"],
         library_path=config["library_path"],
+        kept="results/downloads",
     script:
         "../scripts/download.py"
 

@@ -7,8 +7,8 @@ from libraries import sources
 from step import step
 
 
-def main(entries, library_path, target, record, log):
-    source = sources.fetch(entries, library_path, Path(target))
+def main(entries, library_path, target, record, kept, log):
+    source = sources.fetch(entries, library_path, Path(target), Path(kept))
     log.info("library: %s (%s)", source["obtained_from"], source["description"])
     Path(record).write_text(json.dumps(source, indent=2) + "\n")
 
@@ -20,5 +20,6 @@ if __name__ == "__main__":
             snakemake.params.library_path,
             snakemake.output.library,
             snakemake.output.source,
+            snakemake.params.kept,
             log,
         )

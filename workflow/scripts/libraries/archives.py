@@ -3,6 +3,7 @@
 import fnmatch
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +23,13 @@ def members(path: Path, patterns: list[str]) -> Iterator[tuple[str, bytes]]:
     Raises LibraryError for anything else, for links, for a name that leads
     outside, and where a cap on size or number is passed.
     """
+    try:
+        yield from _members(path, patterns)
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise LibraryError(f"{path}: not a whole tar or zip archive ({error})") from error
+
+
+def _members(path: Path, patterns: list[str]) -> Iterator[tuple[str, bytes]]:
     total = 0
     for count, (name, size, read) in enumerate(_listing(path), start=1):
         if name.startswith("/") or ".." in PurePosixPath(name).parts:
@@ -55,15 +63,12 @@ def _listing(path: Path):
                         lambda i=info: _head(archive.open(i), i.file_size),
                     )
     else:
-        try:
-            with tarfile.open(path) as archive:
-                for info in archive:
-                    if info.issym() or info.islnk():
-                        raise LibraryError(f"{path}: member '{info.name}' is a link; not read")
-                    if info.isreg():
-                        yield info.name, info.size, archive.extractfile(info).read
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise LibraryError(f"{path}: not a whole tar or zip archive ({error})") from error
+        with tarfile.open(path) as archive:
+            for info in archive:
+                if info.issym() or info.islnk():
+                    raise LibraryError(f"{path}: member '{info.name}' is a link; not read")
+                if info.isreg():
+                    yield info.name, info.size, archive.extractfile(info).read
 
 
 def _head(file, size: int) -> bytes:

@@ -69,7 +69,7 @@ def _from_header(spectrum: Spectrum, entry: dict) -> dict:
 
 
 def classify(frame: pd.DataFrame, classes: dict) -> pd.Series:
-    """The name of the first class whose every condition a row meets; None where none does."""
+    """The name of the first class whose every condition a row meets; missing where none does."""
     label = pd.Series(None, index=frame.index, dtype=object)
     for name, rule in classes.items():
         meets = label.isna()

@@ -20,18 +20,33 @@ TIMEOUT = 30  # seconds without a byte
 RETRIES = 2
 
 
-def fetch(sources: list[dict], library_path: str | None, target: Path) -> dict:
+def fetch(sources: list[dict], library_path: str | None, target: Path, kept: Path) -> dict:
     """Put the first source that can be had at `target`; return its entry, and from where.
 
     library_path : the user's own copy, a file, a folder or an address; a local
     one is used or is an error, an address is tried before the library's own.
+    kept : folder of files had before; one with the right sha256 is not fetched again
     """
+    kept.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    source = _obtain(sources, library_path, target, kept)
+    if "sha256" in source and not (kept / source["sha256"]).exists():
+        _land(lambda part: shutil.copyfile(target, part), kept / source["sha256"])
+    return source
+
+
+def _obtain(sources: list[dict], library_path: str | None, target: Path, kept: Path) -> dict:
     if library_path and not _is_address(library_path):
         return _local(sources, Path(library_path), target)
     attempts = [(s, _address(library_path, s)) for s in sources if library_path]
     attempts += [(s, s["url"]) for s in sources]
     failures = []
     for source, address in attempts:
+        before = kept / source.get("sha256", "unknown")
+        if before.is_file() and sha256(before) == source["sha256"]:
+            log.info("%s: kept from before, sha256 as it should be", before)
+            _land(lambda part, file=before: shutil.copyfile(file, part), target)
+            return {**source, "obtained_from": address, "obtained_sha256": source["sha256"]}
         log.info("fetching %s from %s", source["file"], address)
         try:
             _download(source, address, target)
@@ -151,7 +166,8 @@ def _from_web(address: str, file: Path) -> None:
     try:
         store.fetch(file.name, downloader=progress)
     except Exception as error:  # requests, urllib3 and pooch each raise their own
-        raise LibraryError(f"{file.name}: {error}") from error
+        reason = getattr(error.args[0] if error.args else error, "reason", error)
+        raise LibraryError(f"{file.name}: {reason}") from error
 
 
 def _from_package_index(source: dict, requirement: str, folder: Path) -> None:

@@ -57,7 +57,7 @@ class SmoothNMF(TransformerMixin, BaseEstimator):
         *,
         smoothness=1.0,
         init="nndsvd",
-        max_iter=1000,
+        max_iter=2000,
         tol=1e-6,
         random_state=None,
     ):
@@ -101,8 +101,7 @@ class SmoothNMF(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X, H = self._validated(X, reset=False), torch.from_numpy(self.components_)
         start = torch.zeros((len(X), len(H)), dtype=X.dtype)
-        exact = {"max_steps": 20_000, "tol": 1e-12}
-        return solver.weights_for(X @ H.T, H, float(self.smoothness), start, **exact).numpy()
+        return solver.weights_for(X @ H.T, H, float(self.smoothness), start, **solver.EXACT).numpy()
 
     def inverse_transform(self, W):
         """Spectra (n_spectra, n_wave) of the weights W (n_spectra, k)."""

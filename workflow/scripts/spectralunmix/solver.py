@@ -17,8 +17,10 @@ from .objective import misfit, optimality, penalty, roughness
 from .updates import nonnegative_quadratic
 
 # Extrapolation: where it starts, how fast it grows while F falls and shrinks
-# where F rises (the values that Ang & Gillis 2019 recommend for NMF).
-FIRST_EXTRAPOLATION, GROWTH, SHRINKAGE = 0.5, 1.1, 1.5
+# where F rises (Ang & Gillis 2019, Neural Comput. 31, 417, give the range).
+FIRST_EXTRAPOLATION, GROWTH, SHRINKAGE = 0.5, 1.05, 1.5
+# A start's weights are solved for to rounding: exact components give an exact fit.
+EXACT = {"max_steps": 20_000, "tol": 1e-12}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +50,16 @@ class _Iterate:
     WtX: Tensor
     XHt: Tensor
 
-    def in_unit_gauge(self, length: Tensor) -> "_Iterate":
+    def rescaled(self, length: Tensor) -> "_Iterate":
         """The same W H with the columns of W divided by `length` (k,)."""
         up, down = length[:, None], length
         return _Iterate(self.W / down, self.H * up, self.WtX / up, self.XHt * down)
+
+
+def _lengths(W: Tensor) -> Tensor:
+    """||w_k||, (k,), or 1 where a component is empty."""
+    length = W.norm(dim=0)
+    return torch.where(length > 0, length, 1.0)
 
 
 def weights_for(X_Ht: Tensor, H: Tensor, smoothness: float, start: Tensor, **limits) -> Tensor:
@@ -68,13 +76,8 @@ def components_for(Wt_X: Tensor, W: Tensor, smoothness: float, start: Tensor, **
 
 def _start(X: Tensor, H: Tensor, smoothness: float) -> _Iterate:
     XHt = X @ H.T
-    W = weights_for(XHt, H, smoothness, torch.zeros_like(XHt), max_steps=1000)
-    return _unit(_Iterate(W, H, W.T @ X, XHt))
-
-
-def _unit(iterate: _Iterate) -> _Iterate:
-    length = iterate.W.norm(dim=0)
-    return iterate.in_unit_gauge(torch.where(length > 0, length, 1.0))
+    W = weights_for(XHt, H, smoothness, torch.zeros_like(XHt), **EXACT)
+    return _Iterate(W, H, W.T @ X, XHt).rescaled(_lengths(W))
 
 
 def fit(X: Tensor, H: Tensor, smoothness: float, max_iter: int, tol: float) -> Fit:
@@ -106,9 +109,9 @@ def fit(X: Tensor, H: Tensor, smoothness: float, max_iter: int, tol: float) -> F
         H = components_for(WtX_ahead, W_ahead, smoothness, now.H)
         new = _Iterate(W, H, WtX, X @ H.T)
         F = value(new)
-        if objective[-1] >= F:
-            length = torch.where(W.norm(dim=0) > 0, W.norm(dim=0), 1.0)
-            last, now = now.in_unit_gauge(length), new.in_unit_gauge(length)
+        if F <= objective[-1]:  # noqa: SIM300
+            length = _lengths(W)
+            last, now = now.rescaled(length), new.rescaled(length)
             objective.append(F)
             optimalities.append(certificate(now))
             beta = min(1.0, GROWTH * beta)

@@ -23,7 +23,7 @@ def nonnegative_quadratic(
     start: Tensor,
     coupling: Tensor | None = None,
     max_steps: int = 200,
-    tol: float = 0.01,
+    tol: float = 0.1,
 ) -> Tensor:
     """Z >= 0, (k, m), that lowers the quadratic above from `start` (k, m).
 

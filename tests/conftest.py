@@ -1,0 +1,54 @@
+"""Fixtures: the paper's own spectra where a copy is at hand, a copy of the project to run in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parent.parent
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def coelho2014():
+    """Folder with the paper's own subset, from the environment variable COELHO2014."""
+    if "COELHO2014" not in os.environ:
+        pytest.skip("COELHO2014 does not name a folder with the paper's subset")
+    return Path(os.environ["COELHO2014"])
+
+
+class Project:
+    """A copy of the project in a folder of its own, and its workflow as a user runs it."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in ("Snakefile", "workflow", "config", "envs"):
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
+            copy(ROOT / name, folder / name)
+
+    def run(self, *config: str, target: str = "all") -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", target]
+        if config:
+            command += ["--config", *config]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, capture_output=True, text=True
+        )
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        content = path.read_text()
+        assert old in content
+        path.write_text(content.replace(old, new))
+
+    def results(self, library: str) -> Path:
+        return self.folder / "results" / library
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
