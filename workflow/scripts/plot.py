@@ -58,9 +58,9 @@ def spectra_panel(ax, wavelength, spectra, styles, captions):
         bbox_to_anchor=(-0.02, 0.98),
         ncols=4,
         fontsize=6.5,
-        handlelength=1.1,
-        handletextpad=0.4,
-        columnspacing=0.8,
+        handlelength=0.9,
+        handletextpad=0.35,
+        columnspacing=0.55,
     )
 
 
