@@ -6,58 +6,71 @@ import torch
 
 from spectralunmix import objective
 
+SMOOTHNESS = [0.0, 3.7]
 
-@pytest.fixture
-def problem():
+
+@pytest.fixture(params=["unweighted", "weighted"])
+def problem(request):
+    """X (7, 11), v or None, W (7, 3), H (3, 11)."""
     rng = np.random.default_rng(1)
-    X, W, H = (torch.from_numpy(rng.random(shape)) for shape in [(7, 11), (7, 3), (3, 11)])
-    return X, W, H
+    X, v, W, H = (torch.from_numpy(rng.random(s)) for s in [(7, 11), (7, 11), (7, 3), (3, 11)])
+    return X, None if request.param == "unweighted" else v, W, H
 
 
-def plain(X, W, H, smoothness):
+def plain(X, v, W, H, smoothness):
     """Objective (1') as it is written."""
     X, W, H = (np.asarray(a) for a in (X, W, H))
+    v = 1 if v is None else np.asarray(v)
     rough = sum(
         (W[:, k] ** 2).sum() * ((H[k, 1:] - H[k, :-1]) ** 2).sum() for k in range(W.shape[1])
     )
-    return ((X - W @ H) ** 2).sum() + smoothness * rough
+    return (v * (X - W @ H) ** 2).sum() + smoothness * rough
 
 
-@pytest.mark.parametrize("smoothness", [0.0, 3.7])
+@pytest.mark.parametrize("smoothness", SMOOTHNESS)
 def test_objective_is_the_sum_as_written(problem, smoothness):
-    X, W, H = problem
-    value = objective.misfit(X @ H.T, W, H, X.square().sum()) + objective.penalty(W, H, smoothness)
-    assert float(value) == pytest.approx(plain(X, W, H, smoothness), rel=1e-12)
+    X, v, W, H = problem
+    spectra, Wt = objective.Spectra(X, v), W.mT[None]
+    product, gram = spectra.with_weights(Wt), spectra.gram_of_weights(Wt)
+    strength = torch.tensor([smoothness], dtype=torch.float64)
+    value = objective.value(spectra, product, gram, Wt, H[None], strength)
+    assert float(value) == pytest.approx(plain(X, v, W, H, smoothness), rel=1e-12)
 
 
-@pytest.mark.parametrize("smoothness", [0.0, 3.7])
+@pytest.mark.parametrize("smoothness", SMOOTHNESS)
 @pytest.mark.parametrize("factor", ["W", "H"])
 def test_gradient_is_that_of_finite_differences(problem, smoothness, factor):
-    X, W, H = problem
+    X, v, W, H = problem
+    spectra, Wt, Hb = objective.Spectra(X, v), W.mT[None], H[None]
+    strength = torch.tensor([smoothness], dtype=torch.float64)
     if factor == "W":
-        gradient = objective.gradient_weights(X @ H.T, W, H, smoothness)
+        product, gram = spectra.with_components(Hb), spectra.gram_of_components(Hb)
+        gradient = objective.gradient_weights(product, gram, Wt, Hb, strength)[0].mT
     else:
-        gradient = objective.gradient_components(W.T @ X, W, H, smoothness)
-    moved = W if factor == "W" else H
-    step = 1e-6
+        product, gram = spectra.with_weights(Wt), spectra.gram_of_weights(Wt)
+        gradient = objective.gradient_components(product, gram, Wt, Hb, strength)[0]
+    moved, step = (W if factor == "W" else H), 1e-6
     for index in np.ndindex(moved.shape):
-        value = float(moved[index])
-        moved[index] = value + step
-        above = plain(X, W, H, smoothness)
-        moved[index] = value - step
-        below = plain(X, W, H, smoothness)
-        moved[index] = value
-        assert 2 * float(gradient[index]) == pytest.approx((above - below) / (2 * step), rel=1e-5)
+        before = float(moved[index])
+        moved[index] = before + step
+        above = plain(X, v, W, H, smoothness)
+        moved[index] = before - step
+        below = plain(X, v, W, H, smoothness)
+        moved[index] = before
+        expected = (above - below) / (2 * step)
+        assert 2 * float(gradient[index]) == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 def test_rescaling_changes_nothing(problem):
-    X, W, H = problem
+    X, v, W, H = problem
     scale = torch.tensor([0.01, 1.0, 300.0], dtype=torch.float64)
-    rescaled = plain(X, W * scale, H / scale[:, None], 5.0)
-    assert rescaled == pytest.approx(plain(X, W, H, 5.0), rel=1e-12)
+    rescaled = plain(X, v, W * scale, H / scale[:, None], 5.0)
+    assert rescaled == pytest.approx(plain(X, v, W, H, 5.0), rel=1e-12)
 
 
 def test_only_feasible_descent_counts():
-    gradient = torch.tensor([2.0, -2.0, 2.0, -2.0])
-    factor = torch.tensor([0.0, 0.0, 1.0, 1.0])
-    assert objective.projected(gradient, factor).tolist() == [0.0, -2.0, 2.0, -2.0]
+    gradient = torch.tensor([[[2.0, -3.0, 2.0, -4.0]]])
+    factor = torch.tensor([[[0.0, 0.0, 1.0, 0.0]]])
+    product = torch.tensor([[[0.0, 10.0, 0.0, 0.0]]])
+    measured = objective.relative_projected(gradient, factor, product)
+    assert float(measured) == pytest.approx((9 + 4 + 16) ** 0.5 / 10)

@@ -1,13 +1,18 @@
 """SmoothNMF against scikit-learn, scipy and the reference values of the paper's spectra."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.optimize
 import sklearn.decomposition
+import torch
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import check_estimator
 
 from libraries import readers
-from spectralunmix import SmoothNMF
+from spectralunmix import NotConvergedError, SmoothNMF
 
 # Converged values of the objective on the paper's 80 spectra, rank 4, found by several
 # other methods (HALS and proximal gradient in numpy) from many starts.
@@ -55,7 +60,7 @@ def test_without_smoothness_reaches_scikit_learns_optimum():
 @pytest.mark.parametrize("smoothness", [0.5, 50.0])
 def test_is_where_scipys_bounded_minimiser_ends(smoothness):
     X = mixtures(n_spectra=12, n_wave=20, k=2, noise=0.1)
-    model = SmoothNMF(2, smoothness=smoothness, tol=1e-9, max_iter=5000)
+    model = SmoothNMF(2, smoothness=smoothness, tol=1e-8, max_iter=5000)
     W = model.fit_transform(X)
 
     def value(flat):
@@ -104,7 +109,7 @@ def test_gauge_order_and_shapes():
 def test_transform_is_non_negative_least_squares():
     X, model = mixtures(), SmoothNMF(3, smoothness=0).fit(mixtures())
     expected = [scipy.optimize.nnls(model.components_.T, x)[0] for x in X]
-    np.testing.assert_allclose(model.transform(X), expected, atol=1e-9)
+    np.testing.assert_allclose(model.transform(X), expected, atol=1e-8)
 
 
 def test_same_seed_same_bits_and_the_data_unchanged():
@@ -137,14 +142,17 @@ X_NAN[3, 4] = np.nan
     ("X", "parameters", "message"),
     [
         (X_NAN, {}, "NaN"),
-        (-mixtures(), {}, "Negative"),
-        (np.zeros((5, 6)), {}, "zero throughout"),
+        (-mixtures(), {}, "no value above zero"),
+        (np.zeros((5, 6)), {}, "no value above zero"),
         (mixtures(), {"n_components": 31}, "n_components=31 is more than 30 spectra"),
         (mixtures(), {"n_components": 0}, "n_components=0"),
         (mixtures(), {"smoothness": -1}, "smoothness=-1"),
         (mixtures(), {"smoothness": np.nan}, "smoothness=nan"),
         (mixtures(), {"init": "best"}, "init='best'"),
         (mixtures(), {"max_iter": 0}, "max_iter=0"),
+        (mixtures(), {"n_restarts": 2}, "n_restarts=2 needs init='random'"),
+        (mixtures(), {"init": np.ones((2, 50))}, "init: non-negative components"),
+        (mixtures(), {"dtype": "float16"}, "dtype='float16'"),
     ],
 )
 def test_bad_input_is_named(X, parameters, message):
@@ -163,3 +171,167 @@ def test_the_published_benchmark_is_recovered():
     truth, found = H / H.max(axis=1, keepdims=True), model.components_
     nearest = np.square(found[:, None] - truth[None]).mean(axis=2).min(axis=0)
     assert nearest.max() < 1e-8
+
+
+def inverse_variance(shape, seed=5):
+    """Weights over three decades, a fifth of the pixels masked."""
+    rng = np.random.default_rng(seed)
+    return 10 ** rng.uniform(-1, 2, shape) * (rng.random(shape) > 0.2)
+
+
+def weighted_objective(X, v, W, H, smoothness):
+    return (v * np.square(X - W @ H)).sum() + objective(W @ H, W, H, smoothness)
+
+
+@pytest.mark.parametrize("smoothness", [0, 5.0])
+def test_with_weights_is_where_scipys_bounded_minimiser_ends(smoothness):
+    X = mixtures(n_spectra=12, n_wave=20, k=2, noise=0.1) - 0.02  # some negative
+    v = inverse_variance(X.shape)
+    model = SmoothNMF(2, smoothness=smoothness, tol=1e-8, max_iter=5000)
+    W = model.fit_transform(X, inverse_variance=v)
+    H = model.components_
+
+    def value(flat):
+        return weighted_objective(
+            X, v, flat[:24].reshape(12, 2), flat[24:].reshape(2, 20), smoothness
+        )
+
+    start = np.concatenate([W.ravel(), H.ravel()])
+    assert model.objective_[-1] == pytest.approx(value(start), rel=1e-10)
+    found = scipy.optimize.minimize(
+        value, start, bounds=[(0, None)] * len(start), options={"maxfun": 10**6, "ftol": 1e-14}
+    )
+    assert model.objective_[-1] <= found.fun * (1 + 1e-7)
+    # the optimality conditions, from the gradient written out
+    residual = v * (W @ H - X)
+    by_W = residual @ H.T + smoothness * W * np.square(np.diff(H, axis=1)).sum(axis=1)
+    scale = np.abs((v * X) @ H.T).max()
+    assert by_W.min() > -1e-7 * scale
+    assert np.abs(W * by_W).max() < 1e-7 * scale * W.max()
+
+
+def test_weights_of_zero_and_one_are_dropped_data():
+    X = mixtures()
+    v = np.ones_like(X)
+    v[[3, 17]] = 0
+    masked = X.copy()
+    masked[[3, 17]] = np.nan
+    kept = np.delete(X, [3, 17], axis=0)
+    init = SmoothNMF(3).fit(kept).components_ + 0.1
+    whole = SmoothNMF(3, init=init, tol=1e-8).fit(masked, inverse_variance=v)
+    part = SmoothNMF(3, init=init, tol=1e-8).fit(kept)
+    assert whole.objective_[-1] == pytest.approx(part.objective_[-1], rel=1e-9)
+    np.testing.assert_allclose(whole.components_, part.components_, atol=1e-5)
+
+
+def test_a_constant_weight_scales_the_objective_alone():
+    X = mixtures()
+    plain = SmoothNMF(3, smoothness=2).fit(X)
+    scaled = SmoothNMF(3, smoothness=14).fit(X, inverse_variance=np.full(X.shape, 7.0))
+    assert scaled.objective_[-1] == pytest.approx(7 * plain.objective_[-1], rel=1e-7)
+    np.testing.assert_allclose(scaled.components_, plain.components_, atol=1e-4)
+
+
+def test_a_component_runs_straight_across_a_masked_gap():
+    X = mixtures()
+    v = np.ones_like(X)
+    v[:, 20:30] = 0
+    X[:, 20:30] = np.nan
+    model = SmoothNMF(3, smoothness=1.0, tol=1e-8, max_iter=5000).fit(X, inverse_variance=v)
+    bend = np.diff(model.components_[:, 19:31], n=2, axis=1)
+    np.testing.assert_allclose(bend, 0, atol=1e-5)
+
+
+def test_transform_with_weights_is_weighted_non_negative_least_squares():
+    X, model = mixtures(), SmoothNMF(3, smoothness=0).fit(mixtures())
+    v = inverse_variance(X.shape)
+    expected = [
+        scipy.optimize.nnls(model.components_.T * np.sqrt(u)[:, None], np.sqrt(u) * x)[0]
+        for x, u in zip(X, v, strict=True)
+    ]
+    np.testing.assert_allclose(model.transform(X, inverse_variance=v), expected, atol=1e-8)
+
+
+def test_restarts_side_by_side_are_the_single_fits():
+    X = mixtures()
+    many = SmoothNMF(3, init="random", n_restarts=4, random_state=0).fit(X)
+    generator = torch.Generator().manual_seed(np.random.RandomState(0).randint(2**31))
+    singles = []
+    for _ in range(4):
+        H = torch.rand((3, 50), generator=generator, dtype=torch.float64) * X.mean()
+        singles.append(SmoothNMF(3, init=H).fit(X).objective_[-1])
+    np.testing.assert_allclose(many.restart_objectives_, singles, rtol=1e-12)
+    assert many.objective_[-1] == min(many.restart_objectives_)
+
+
+def test_warm_start_ends_at_once():
+    X = mixtures()
+    first = SmoothNMF(3).fit(X)
+    assert SmoothNMF(3, init=first.components_).fit(X).n_iter_ <= 5
+
+
+def test_strict_raises():
+    with pytest.raises(NotConvergedError, match="max_iter=2"):
+        SmoothNMF(3, max_iter=2, strict=True).fit(mixtures())
+
+
+def test_smoothness_recovers_smooth_components_better_under_noise():
+    rng = np.random.default_rng(8)
+    centres = np.linspace(8, 42, 3)
+    truth = np.exp(-0.5 * ((np.arange(50) - centres[:, None]) / 4) ** 2)
+    X = rng.gamma(0.6, size=(40, 3)) @ truth
+    X = X + 0.3 * rng.standard_normal(X.shape)
+
+    def error(smoothness):
+        H = SmoothNMF(3, smoothness=smoothness).fit(X).components_
+        H = H / np.linalg.norm(H, axis=1, keepdims=True)
+        T = truth / np.linalg.norm(truth, axis=1, keepdims=True)
+        return np.square(H[:, None] - T[None]).sum(axis=2).min(axis=0).sum()
+
+    assert error(1.0) < 0.7 * error(0.0)
+
+
+def test_float32_comes_close():
+    X = mixtures(seed=1)
+    best = SmoothNMF(3, tol=1e-8).fit(X).objective_[-1]
+    single = SmoothNMF(3, dtype="float32", tol=1e-5)
+    W = single.fit_transform(X)
+    assert W.dtype == np.float32
+    reached = objective(X, W.astype(float), single.components_.astype(float), 1.0)
+    assert reached <= best * (1 + 1e-5)
+
+
+def test_arrays_in_arrays_out():
+    X = mixtures()
+    expected = SmoothNMF(3).fit_transform(X)
+    tensor = SmoothNMF(3).fit_transform(torch.from_numpy(X))
+    assert isinstance(tensor, torch.Tensor)
+    assert np.array_equal(tensor.numpy(), expected)
+    frame = pd.DataFrame(X, columns=[f"w{i}" for i in range(X.shape[1])])
+    model = SmoothNMF(3).set_output(transform="pandas")
+    weights = model.fit_transform(frame)
+    assert list(weights.columns) == ["smoothnmf0", "smoothnmf1", "smoothnmf2"]
+    assert np.array_equal(weights.to_numpy(), expected)
+
+
+def test_in_a_pipeline():
+    X = mixtures()
+    pipeline = make_pipeline(FunctionTransformer(), SmoothNMF(3))
+    assert pipeline.fit_transform(X).shape == (30, 3)
+    better = SmoothNMF(3, smoothness=0).fit(X).score(X)
+    assert SmoothNMF(1, smoothness=0).fit(X).score(X) < better <= 0
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_device_is_an_error():
+    with pytest.raises(ValueError, match="no CUDA device"):
+        SmoothNMF(3, device="cuda").fit(mixtures())
+
+
+# SCIPY_ARRAY_API must be set before scipy is imported, and switches what scikit-learn tests of
+# its own estimators: check_array_api_input skips itself without it. Every other check applies.
+@pytest.mark.filterwarnings("ignore")
+def test_scikit_learns_own_checks():
+    results = check_estimator(SmoothNMF(1), on_skip=None)
+    skipped = {result["check_name"] for result in results if result["status"] != "passed"}
+    assert skipped <= {"check_array_api_input"}

@@ -1,5 +1,5 @@
 """Unmix spectra into a few smooth, non-negative components."""
 
-from .estimator import SmoothNMF
+from .estimator import NotConvergedError, SmoothNMF
 
-__all__ = ["SmoothNMF"]
+__all__ = ["NotConvergedError", "SmoothNMF"]

@@ -1,34 +1,43 @@
 """Alternating proximal gradient with extrapolation, for the smooth NMF objective.
 
-The scheme of Xu & Yin (2013, SIAM J. Imaging Sci. 6, 1758): each factor is
+The scheme of Xu & Yin (2013, SIAM J. Imaging Sci. 6, 1758): the weights are
 updated by accelerated proximal-gradient steps (`updates`) against an
-extrapolation of the other, and the extrapolation is restarted where the
-objective would rise.  The products of X with an extrapolated factor follow from
-those with its last two iterates, so one outer iteration makes exactly two passes
-over X and ends with the true objective and the true optimality of (W, H).
+extrapolation of the components, then the components against the new weights.
+Where the objective would rise the step is taken back and the extrapolation
+restarted.  The product of X with the extrapolated components follows from those
+with their last two iterates, so an outer iteration makes two passes over X and
+ends with the true objective of its (W, H).
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from .objective import misfit, optimality, penalty, roughness
-from .updates import nonnegative_quadratic
+from .objective import (
+    Spectra,
+    gradient_components,
+    gradient_weights,
+    relative_projected,
+    roughness,
+    value,
+)
+from .updates import EXACT, nonnegative_quadratic
 
 # Extrapolation: where it starts, how fast it grows while F falls and shrinks
 # where F rises (Ang & Gillis 2019, Neural Comput. 31, 417, give the range).
 FIRST_EXTRAPOLATION, GROWTH, SHRINKAGE = 0.5, 1.05, 1.5
-# A start's weights are solved for to rounding: exact components give an exact fit.
-EXACT = {"max_steps": 20_000, "tol": 1e-12}
+CERTIFY_EVERY = 5  # outer iterations, with weights: a certificate then costs Gram matrices
 
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """What a fit ends with; the columns of `weights` have unit length.
+    """What one fit ends with; the columns of `weights` have unit length.
 
     weights : (n_spectra, k); components : (k, n_wave)
-    objective, optimality : one value an accepted iteration, the start included
+    objective : one value an accepted iteration, the start included; never rising
+    optimality : (iteration, value) pairs of the larger factor's `relative_projected`
     n_iter : outer iterations made, rejected ones included
     converged : whether the last optimality is at most the tolerance
     """
@@ -36,85 +45,110 @@ class Fit:
     weights: Tensor
     components: Tensor
     objective: list[float]
-    optimality: list[float]
+    optimality: list[tuple[int, float]]
     n_iter: int
     converged: bool
 
 
-@dataclasses.dataclass(frozen=True)
-class _Iterate:
-    """A pair (W, H) with its two products with X."""
+def weights_for(
+    spectra: Spectra, XHt: Tensor, H: Tensor, smoothness: Tensor, start: Tensor, **limits
+) -> Tensor:
+    """W >= 0, (fits, k, n_spectra), for components H, from H (v X)^T."""
+    A = spectra.gram_of_components(H)
+    ridge = torch.diag_embed(smoothness[:, None] * roughness(H))
+    A = A + (ridge if A.dim() == 3 else ridge[..., None])
+    return nonnegative_quadratic(A, XHt, start, **limits)
 
-    W: Tensor
-    H: Tensor
-    WtX: Tensor
-    XHt: Tensor
 
-    def rescaled(self, length: Tensor) -> "_Iterate":
-        """The same W H with the columns of W divided by `length` (k,)."""
-        up, down = length[:, None], length
-        return _Iterate(self.W / down, self.H * up, self.WtX / up, self.XHt * down)
+def fit(
+    spectra: Spectra,
+    H: Tensor,
+    smoothness: Tensor,
+    max_iter: int,
+    tol: float,
+    progress: Callable[[int, Tensor, Tensor], None] | None = None,
+) -> list[Fit]:
+    """Minimise F over W, H >= 0 from components H (fits, k, n_wave), all fits side by side.
+
+    smoothness : (fits,)
+    max_iter : outer iterations (two passes over X each)
+    tol : a fit stops at this optimality; 0 never stops early
+    progress : called with the iteration, the objectives and the optimalities
+    """
+    fits = len(H)
+    smooth = bool((smoothness > 0).any())
+    # F is a difference of sums as large as that of X^2: below this it is not told apart
+    rounding = 2 * torch.finfo(H.dtype).eps * spectra.sum_of_squares
+
+    def column(flags: Tensor) -> Tensor:
+        return flags[:, None, None]
+
+    def certificate(W: Tensor, WtX: Tensor, A: Tensor, H: Tensor, XHt: Tensor) -> Tensor:
+        in_components = relative_projected(gradient_components(WtX, A, W, H, smoothness), H, WtX)
+        A = spectra.gram_of_components(H)
+        in_weights = relative_projected(gradient_weights(XHt, A, W, H, smoothness), W, XHt)
+        return torch.maximum(in_weights, in_components)
+
+    XHt = spectra.with_components(H)
+    W = weights_for(spectra, XHt, H, smoothness, torch.zeros_like(XHt), **EXACT)
+    length = _lengths(W)
+    W, H, XHt = W / length, H * length, XHt * length
+    WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
+    F = value(spectra, WtX, A, W, H, smoothness)
+    optimal = certificate(W, WtX, A, H, XHt)
+    active = ~(optimal <= tol) if tol > 0 else torch.ones_like(optimal, dtype=torch.bool)
+    n_iter = torch.zeros(fits, dtype=torch.int64, device=H.device)
+    objectives, optimalities = [(active | True, F)], [(n_iter.clone(), active | True, optimal)]
+
+    H_last, XHt_last = H, XHt
+    beta = torch.full_like(F, FIRST_EXTRAPOLATION)
+    for iteration in range(1, max_iter + 1):
+        if not bool(active.any()):
+            break
+        ahead = column(beta)
+        H_ahead = H + ahead * (H - H_last)
+        XHt_ahead = XHt + ahead * (XHt - XHt_last)
+        W_new = weights_for(spectra, XHt_ahead, H_ahead, smoothness, W)
+        length = _lengths(W_new)
+        W_new, H_start = W_new / length, H * length
+        WtX, A = spectra.with_weights(W_new), spectra.gram_of_weights(W_new)
+        coupling = smoothness[:, None] * W_new.square().sum(dim=2) if smooth else None
+        H_new = nonnegative_quadratic(A, WtX, H_start, coupling)
+        XHt_new = spectra.with_components(H_new)
+        F_new = value(spectra, WtX, A, W_new, H_new, smoothness)
+
+        n_iter = n_iter + active
+        accepted = active & (F_new <= F + rounding)
+        taken = column(accepted)
+        H_last = torch.where(taken, H_start, H)
+        XHt_last = torch.where(taken, XHt * length, XHt)
+        W, H = torch.where(taken, W_new, W), torch.where(taken, H_new, H)
+        XHt, F = torch.where(taken, XHt_new, XHt), torch.where(accepted, torch.minimum(F_new, F), F)
+        beta = torch.where(accepted, (GROWTH * beta).clamp(max=1), beta / SHRINKAGE)
+        objectives.append((accepted, F))
+        if spectra.weights is None or iteration % CERTIFY_EVERY == 0 or iteration == max_iter:
+            # where the step was taken back, WtX and A are not those of (W, H): no certificate
+            latest = certificate(W_new, WtX, A, H_new, XHt_new)
+            optimalities.append((n_iter, accepted, latest))
+            optimal = torch.where(accepted, latest, optimal)
+            if tol > 0:
+                active = active & ~(optimal <= tol)
+            if progress:
+                progress(iteration, F, optimal)
+    return [
+        Fit(
+            W[i].mT,
+            H[i],
+            [float(f[i]) for taken, f in objectives if taken[i]],
+            [(int(n[i]), float(o[i])) for n, taken, o in optimalities if taken[i]],
+            int(n_iter[i]),
+            bool(optimal[i] <= tol),
+        )
+        for i in range(fits)
+    ]
 
 
 def _lengths(W: Tensor) -> Tensor:
-    """||w_k||, (k,), or 1 where a component is empty."""
-    length = W.norm(dim=0)
+    """||w_k||, (fits, k, 1), or 1 where a component is empty."""
+    length = W.norm(dim=2, keepdim=True)
     return torch.where(length > 0, length, 1.0)
-
-
-def weights_for(X_Ht: Tensor, H: Tensor, smoothness: float, start: Tensor, **limits) -> Tensor:
-    """W >= 0, (n_spectra, k), for components H, from X H^T (n_spectra, k)."""
-    A = H @ H.T + smoothness * torch.diag(roughness(H))
-    return nonnegative_quadratic(A, X_Ht.T, start.T, **limits).T
-
-
-def components_for(Wt_X: Tensor, W: Tensor, smoothness: float, start: Tensor, **limits) -> Tensor:
-    """H >= 0, (k, n_wave), for weights W, from W^T X (k, n_wave)."""
-    coupling = smoothness * W.square().sum(dim=0) if smoothness else None
-    return nonnegative_quadratic(W.T @ W, Wt_X, start, coupling, **limits)
-
-
-def _start(X: Tensor, H: Tensor, smoothness: float) -> _Iterate:
-    XHt = X @ H.T
-    W = weights_for(XHt, H, smoothness, torch.zeros_like(XHt), **EXACT)
-    return _Iterate(W, H, W.T @ X, XHt).rescaled(_lengths(W))
-
-
-def fit(X: Tensor, H: Tensor, smoothness: float, max_iter: int, tol: float) -> Fit:
-    """Minimise F over W, H >= 0 from the components H (k, n_wave).
-
-    X : (n_spectra, n_wave), not changed
-    max_iter : outer iterations (two passes over X each)
-    tol : stop at this relative projected gradient (`objective.optimality`); 0 never stops early
-    """
-    sum_of_squares = X.square().sum()
-
-    def value(at: _Iterate) -> float:
-        return float(misfit(at.XHt, at.W, at.H, sum_of_squares) + penalty(at.W, at.H, smoothness))
-
-    def certificate(at: _Iterate) -> float:
-        return float(optimality(at.XHt, at.WtX, at.W, at.H, smoothness))
-
-    last = now = _start(X, H, smoothness)
-    objective, optimalities = [value(now)], [certificate(now)]
-    beta, n_iter = FIRST_EXTRAPOLATION, 0
-    while n_iter < max_iter and not optimalities[-1] <= tol:
-        n_iter += 1
-        H_ahead = now.H + beta * (now.H - last.H)
-        XHt_ahead = now.XHt + beta * (now.XHt - last.XHt)
-        W = weights_for(XHt_ahead, H_ahead, smoothness, now.W)
-        WtX = W.T @ X
-        W_ahead = W + beta * (W - now.W)
-        WtX_ahead = WtX + beta * (WtX - now.WtX)
-        H = components_for(WtX_ahead, W_ahead, smoothness, now.H)
-        new = _Iterate(W, H, WtX, X @ H.T)
-        F = value(new)
-        if F <= objective[-1]:  # noqa: SIM300
-            length = _lengths(W)
-            last, now = now.rescaled(length), new.rescaled(length)
-            objective.append(F)
-            optimalities.append(certificate(now))
-            beta = min(1.0, GROWTH * beta)
-        else:
-            last, beta = now, beta / SHRINKAGE
-    return Fit(now.W, now.H, objective, optimalities, n_iter, optimalities[-1] <= tol)
