@@ -1,8 +1,8 @@
 """Alternating proximal gradient with extrapolation, for the smooth NMF objective.
 
 The scheme of Xu & Yin (2013, SIAM J. Imaging Sci. 6, 1758): the weights are
-updated by accelerated proximal-gradient steps (`updates`) against an
-extrapolation of the components, then the components against the new weights.
+updated (`updates`) against an extrapolation of the components, then the
+components against the new weights.
 Where the objective would rise the step is taken back and the extrapolation
 restarted.  The product of X with the extrapolated components follows from those
 with their last two iterates, so an outer iteration makes two passes over X and
@@ -23,7 +23,7 @@ from .objective import (
     roughness,
     value,
 )
-from .updates import EXACT, nonnegative_quadratic
+from .updates import EXACT, nonnegative_quadratic, smooth_nonnegative_quadratic
 
 # Extrapolation: where it starts, how fast it grows while F falls and shrinks
 # where F rises (Ang & Gillis 2019, Neural Comput. 31, 417, give the range).
@@ -60,6 +60,14 @@ def weights_for(
     return nonnegative_quadratic(A, XHt, start, **limits)
 
 
+def components_for(WtX: Tensor, A: Tensor, W: Tensor, smoothness: Tensor, start: Tensor) -> Tensor:
+    """H >= 0, (fits, k, n_wave), for weights W, from W^T (v X) and their Gram matrices A."""
+    if not bool(smoothness.any()):
+        return nonnegative_quadratic(A, WtX, start)
+    coupling = smoothness[:, None] * W.square().sum(dim=2)
+    return smooth_nonnegative_quadratic(A, WtX, start, coupling)
+
+
 def fit(
     spectra: Spectra,
     H: Tensor,
@@ -76,7 +84,6 @@ def fit(
     progress : called with the iteration, the objectives and the optimalities
     """
     fits = len(H)
-    smooth = bool((smoothness > 0).any())
     # F is a difference of sums as large as that of X^2: below this it is not told apart
     rounding = 2 * torch.finfo(H.dtype).eps * spectra.sum_of_squares
 
@@ -112,8 +119,7 @@ def fit(
         length = _lengths(W_new)
         W_new, H_start = W_new / length, H * length
         WtX, A = spectra.with_weights(W_new), spectra.gram_of_weights(W_new)
-        coupling = smoothness[:, None] * W_new.square().sum(dim=2) if smooth else None
-        H_new = nonnegative_quadratic(A, WtX, H_start, coupling)
+        H_new = components_for(WtX, A, W_new, smoothness, H_start)
         XHt_new = spectra.with_components(H_new)
         F_new = value(spectra, WtX, A, W_new, H_new, smoothness)
 
