@@ -14,12 +14,13 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo paper test lint clean help
+.PHONY: demo paper test lint benchmark clean help
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
 	@echo "make paper   the paper's, on Coelho (2014); LIBRARY_PATH=<file or folder> for your own copy"
 	@echo "make test    the tests"
+	@echo "make benchmark   time to optimality, beside other packages"
 
 demo: $(READY)
 	$(SNAKEMAKE) --config library=pickles1998
@@ -35,6 +36,12 @@ lint: $(READY)
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/snakemake --lint
+
+# On the paper's spectra where `make paper` has run, else on the demo's.
+benchmark: demo
+	$(VENV)/bin/pip install --quiet --no-deps --requirement envs/benchmark.txt
+	PYTHONPATH=workflow/scripts $(VENV)/bin/python tests/benchmark/benchmark.py \
+	  $(firstword $(wildcard results/coelho2014/spectra.fits) results/pickles1998/spectra.fits)
 
 clean:
 	rm -rf $(VENV) results .snakemake

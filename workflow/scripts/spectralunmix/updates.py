@@ -16,6 +16,9 @@ descent.  On the paper's 80 spectra that is 1.7, 2.3, 3.7 and 22 times faster th
 gradient steps at smoothness 1, 10, 100 and 1e4.
 """
 
+import functools
+import itertools
+
 import numpy as np
 import torch
 from scipy.linalg.lapack import dptsv
@@ -23,7 +26,7 @@ from torch import Tensor
 
 from .objective import apply_gram
 
-CHECK_EVERY = 10  # inner steps between two looks at the progress
+CHECK_EVERY = 5  # inner steps between two looks at the progress
 EXACT = {"max_steps": 20_000, "tol": 1e-12}  # to rounding
 
 
@@ -49,7 +52,7 @@ def nonnegative_quadratic(
     B: Tensor,
     start: Tensor,
     max_steps: int = 200,
-    tol: float = 0.1,
+    tol: float = 0.3,
 ) -> Tensor:
     """Z >= 0, (fits, k, m), that lowers the quadratic without smoothness from `start`.
 
@@ -62,7 +65,8 @@ def nonnegative_quadratic(
     if A.dim() == 3:
         A = torch.eye(A.shape[1], dtype=A.dtype, device=A.device) - A / bound
     Z = Y = start
-    momentum = torch.ones(len(Z), dtype=Z.dtype, device=Z.device)
+    since_restart = torch.zeros(len(Z), dtype=torch.int64, device=Z.device)
+    schedule = _momentum(max_steps).to(Z)
     for step in range(max_steps):
         new = torch.baddbmm(B, A, Y) if A.dim() == 3 else Y - apply_gram(A, Y) / bound + B
         new.clamp_(min=0)
@@ -78,11 +82,21 @@ def nonnegative_quadratic(
             if bool(done.all()):
                 return result
             uphill = ((Y - new) * bound * moved).sum(dim=(1, 2)) > 0
-            momentum = torch.where(uphill, 1.0, momentum)
-        following = (1 + (1 + 4 * momentum**2).sqrt()) / 2
-        Y = torch.addcmul(new, moved, ((momentum - 1) / following)[:, None, None])
-        Z, momentum = new, following
+            since_restart = torch.where(uphill, 0, since_restart)
+        Y = torch.addcmul(new, moved, schedule[since_restart, None, None])
+        Z = new
+        since_restart += 1
     return torch.where(done[:, None, None], result, Z)
+
+
+@functools.cache
+def _momentum(steps: int) -> Tensor:
+    """Nesterov's coefficients (t_i - 1) / t_{i+1}, (steps,), with t_0 = 1."""
+    t = [1.0]
+    for _ in range(steps):
+        t.append((1 + (1 + 4 * t[-1] ** 2) ** 0.5) / 2)
+    coefficients = [(now - 1) / after for now, after in itertools.pairwise(t)]
+    return torch.tensor(coefficients, dtype=torch.float64)
 
 
 def smooth_nonnegative_quadratic(

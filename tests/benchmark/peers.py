@@ -1,0 +1,106 @@
+"""The peers, each as a function (X, W, H, n_iter) -> (W, H) of n_iter iterations from W, H.
+
+X (n_spectra, n_wave), W (n_spectra, k), H (k, n_wave), all numpy float64.  Each is asked
+not to stop early.  nmf-torch takes no start and begins from its own NNDSVD.
+"""
+
+import contextlib
+
+import numpy as np
+import sklearn.decomposition
+import torch
+
+from spectralunmix import SmoothNMF
+
+
+def ours(X, W, H, n_iter):
+    model = SmoothNMF(len(H), smoothness=0, init=H, max_iter=n_iter, tol=0)
+    return model.fit_transform(X), model.components_
+
+
+def _scikit_learn(X, W, H, n_iter, solver):
+    model = sklearn.decomposition.NMF(len(H), init="custom", solver=solver, tol=0, max_iter=n_iter)
+    return model.fit_transform(X, W=W.copy(), H=H.copy()), model.components_
+
+
+def scikit_learn_cd(X, W, H, n_iter):
+    return _scikit_learn(X, W, H, n_iter, "cd")
+
+
+def scikit_learn_mu(X, W, H, n_iter):
+    return _scikit_learn(X, W, H, n_iter, "mu")
+
+
+def nmf_torch_hals(X, W, H, n_iter):
+    import nmf
+
+    W, H, _ = nmf.run_nmf(
+        X, len(H), init="nndsvdar", algo="hals", tol=0, n_jobs=1, fp_precision="double",
+        batch_max_iter=n_iter,
+    )  # fmt: skip
+    return np.asarray(W), np.asarray(H)
+
+
+def torchnmf_mu(X, W, H, n_iter):
+    from torchnmf.nmf import NMF
+
+    net = NMF(W=torch.from_numpy(H.T.copy()), H=torch.from_numpy(W.copy()))
+    with contextlib.redirect_stdout(None):
+        net.fit(torch.from_numpy(X), beta=2, tol=0, max_iter=n_iter)
+    return net.H.detach().numpy(), net.W.detach().numpy().T
+
+
+def tensorly_hals(X, W, H, n_iter):
+    from tensorly.cp_tensor import CPTensor
+    from tensorly.decomposition import non_negative_parafac_hals
+
+    start = CPTensor((np.ones(len(H)), [W.copy(), H.T.copy()]))
+    scale, (W, Ht) = non_negative_parafac_hals(X, len(H), n_iter_max=n_iter, init=start, tol=0)
+    return W * scale, Ht.T
+
+
+def nimfa_lsnmf(X, W, H, n_iter):
+    import nimfa
+
+    model = nimfa.Lsnmf(
+        X, rank=len(H), W=W.copy(), H=H.copy(), max_iter=n_iter, min_residuals=1e-300
+    )
+    fit = model()
+    return np.asarray(fit.basis()), np.asarray(fit.coef())
+
+
+def proxmin_pgm(X, W, H, n_iter):
+    import proxmin
+
+    W, H = W.copy(), H.copy()
+    proxmin.nmf.nmf(X, W, H, max_iter=n_iter, e_rel=1e-16)
+    return W, H
+
+
+def adam_clamped(X, W, H, n_iter):
+    """What the paper's R package does: Adam on both factors, clamped at zero after a step."""
+    X, W, H = (torch.tensor(part) for part in (X, W, H))
+    W.requires_grad_(True)
+    H.requires_grad_(True)
+    adam = torch.optim.Adam([W, H], lr=0.01)
+    for _ in range(n_iter):
+        adam.zero_grad()
+        (X - W @ H).square().mean().backward()
+        adam.step()
+        with torch.no_grad():
+            W.clamp_(min=0)
+            H.clamp_(min=0)
+    return W.detach().numpy(), H.detach().numpy()
+
+
+PEERS = {
+    "spectralunmix": ours,
+    "scikit-learn cd": scikit_learn_cd,
+    "scikit-learn mu": scikit_learn_mu,
+    "nmf-torch hals": nmf_torch_hals,
+    "torchnmf mu": torchnmf_mu,
+    "tensorly hals": tensorly_hals,
+    "nimfa lsnmf": nimfa_lsnmf,
+    "proxmin pgm": proxmin_pgm,
+    "Adam, clamped": adam_clamped,
+}
