@@ -83,75 +83,99 @@ def fit(
     tol : a fit stops at this optimality; 0 never stops early
     progress : called with the iteration, the objectives and the optimalities
     """
-    fits = len(H)
     # F is a difference of sums as large as that of X^2: below this it is not told apart
     rounding = 2 * torch.finfo(H.dtype).eps * spectra.sum_of_squares
-
-    def column(flags: Tensor) -> Tensor:
-        return flags[:, None, None]
-
-    def certificate(W: Tensor, WtX: Tensor, A: Tensor, H: Tensor, XHt: Tensor) -> Tensor:
-        in_components = relative_projected(gradient_components(WtX, A, W, H, smoothness), H, WtX)
-        A = spectra.gram_of_components(H)
-        in_weights = relative_projected(gradient_weights(XHt, A, W, H, smoothness), W, XHt)
-        return torch.maximum(in_weights, in_components)
-
-    XHt = spectra.with_components(H)
-    W = weights_for(spectra, XHt, H, smoothness, torch.zeros_like(XHt), **EXACT)
-    length = _lengths(W)
-    W, H, XHt = W / length, H * length, XHt * length
-    WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
-    F = value(spectra, WtX, A, W, H, smoothness)
-    optimal = certificate(W, WtX, A, H, XHt)
-    active = ~(optimal <= tol) if tol > 0 else torch.ones_like(optimal, dtype=torch.bool)
-    n_iter = torch.zeros(fits, dtype=torch.int64, device=H.device)
-    objectives, optimalities = [(active | True, F)], [(n_iter.clone(), active | True, optimal)]
-
-    H_last, XHt_last = H, XHt
-    beta = torch.full_like(F, FIRST_EXTRAPOLATION)
+    last = now = _first(spectra, H, smoothness)
+    optimal = _optimality(spectra, now, smoothness)
+    n_iter = torch.zeros(len(H), dtype=torch.int64, device=H.device)
+    active = (optimal > tol) | (tol == 0)
+    objectives, optimalities = [(n_iter, now.F)], [(n_iter, optimal)]
+    beta = torch.full_like(now.F, FIRST_EXTRAPOLATION)
     for iteration in range(1, max_iter + 1):
         if not bool(active.any()):
             break
-        ahead = column(beta)
-        H_ahead = H + ahead * (H - H_last)
-        XHt_ahead = XHt + ahead * (XHt - XHt_last)
-        W_new = weights_for(spectra, XHt_ahead, H_ahead, smoothness, W)
-        length = _lengths(W_new)
-        W_new, H_start = W_new / length, H * length
-        WtX, A = spectra.with_weights(W_new), spectra.gram_of_weights(W_new)
-        H_new = components_for(WtX, A, W_new, smoothness, H_start)
-        XHt_new = spectra.with_components(H_new)
-        F_new = value(spectra, WtX, A, W_new, H_new, smoothness)
-
+        before, new = _propose(spectra, now, last, beta, smoothness)
         n_iter = n_iter + active
-        accepted = active & (F_new <= F + rounding)
-        taken = column(accepted)
-        H_last = torch.where(taken, H_start, H)
-        XHt_last = torch.where(taken, XHt * length, XHt)
-        W, H = torch.where(taken, W_new, W), torch.where(taken, H_new, H)
-        XHt, F = torch.where(taken, XHt_new, XHt), torch.where(accepted, torch.minimum(F_new, F), F)
+        accepted = active & (now.F + rounding >= new.F)
+        new = dataclasses.replace(new, F=torch.minimum(new.F, now.F))
+        last, now = now.replaced(accepted, before), now.replaced(accepted, new)
         beta = torch.where(accepted, (GROWTH * beta).clamp(max=1), beta / SHRINKAGE)
-        objectives.append((accepted, F))
+        objectives.append((torch.where(accepted, n_iter, -1), now.F))
         if spectra.weights is None or iteration % CERTIFY_EVERY == 0 or iteration == max_iter:
-            # where the step was taken back, WtX and A are not those of (W, H): no certificate
-            latest = certificate(W_new, WtX, A, H_new, XHt_new)
-            optimalities.append((n_iter, accepted, latest))
-            optimal = torch.where(accepted, latest, optimal)
-            if tol > 0:
-                active = active & ~(optimal <= tol)
+            optimal = _optimality(spectra, now, smoothness)
+            optimalities.append((torch.where(active, n_iter, -1), optimal))
+            active = active & ((optimal > tol) | (tol == 0))
             if progress:
-                progress(iteration, F, optimal)
+                progress(iteration, now.F, optimal)
     return [
         Fit(
-            W[i].mT,
-            H[i],
-            [float(f[i]) for taken, f in objectives if taken[i]],
-            [(int(n[i]), float(o[i])) for n, taken, o in optimalities if taken[i]],
+            now.W[i].mT,
+            now.H[i],
+            [float(F[i]) for n, F in objectives if n[i] >= 0],
+            [(int(n[i]), float(value[i])) for n, value in optimalities if n[i] >= 0],
             int(n_iter[i]),
             bool(optimal[i] <= tol),
         )
-        for i in range(fits)
+        for i in range(len(H))
     ]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Iterate:
+    """Factors of all fits, with the products that F and its gradient need.
+
+    W (fits, k, n_spectra), H (fits, k, n_wave), WtX = W^T (v X), A the Gram matrices
+    of W, XHt = H (v X)^T, F (fits,)
+    """
+
+    W: Tensor
+    H: Tensor
+    WtX: Tensor
+    A: Tensor
+    XHt: Tensor
+    F: Tensor
+
+    def replaced(self, where: Tensor, other: "_Iterate") -> "_Iterate":
+        """The other's values for the fits flagged in `where` (fits,)."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return _Iterate(
+            *(torch.where(where.view(-1, *[1] * (a.dim() - 1)), b, a) for a, b in pairs)
+        )
+
+
+def _first(spectra: Spectra, H: Tensor, smoothness: Tensor) -> _Iterate:
+    """Components H with the best weights for them."""
+    XHt = spectra.with_components(H)
+    W = weights_for(spectra, XHt, H, smoothness, torch.zeros_like(XHt), **EXACT)
+    length = _lengths(W)
+    W, H = W / length, H * length
+    WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
+    return _Iterate(W, H, WtX, A, XHt * length, value(spectra, WtX, A, W, H, smoothness))
+
+
+def _propose(
+    spectra: Spectra, now: _Iterate, last: _Iterate, beta: Tensor, smoothness: Tensor
+) -> tuple[_Iterate, _Iterate]:
+    """The next iterate, and `now` in its gauge: columns of W of unit length."""
+    ahead = beta[:, None, None]
+    H_ahead = now.H + ahead * (now.H - last.H)
+    XHt_ahead = now.XHt + ahead * (now.XHt - last.XHt)
+    W = weights_for(spectra, XHt_ahead, H_ahead, smoothness, now.W)
+    length = _lengths(W)
+    W = W / length
+    before = dataclasses.replace(now, H=now.H * length, XHt=now.XHt * length)
+    WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
+    H = components_for(WtX, A, W, smoothness, before.H)
+    F = value(spectra, WtX, A, W, H, smoothness)
+    return before, _Iterate(W, H, WtX, A, spectra.with_components(H), F)
+
+
+def _optimality(spectra: Spectra, at: _Iterate, smoothness: Tensor) -> Tensor:
+    """The larger of both factors' relative projected gradients, (fits,)."""
+    gradient = gradient_components(at.WtX, at.A, at.W, at.H, smoothness)
+    in_components = relative_projected(gradient, at.H, at.WtX)
+    gradient = gradient_weights(at.XHt, spectra.gram_of_components(at.H), at.W, at.H, smoothness)
+    return torch.maximum(in_components, relative_projected(gradient, at.W, at.XHt))
 
 
 def _lengths(W: Tensor) -> Tensor:
