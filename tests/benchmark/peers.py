@@ -34,10 +34,18 @@ def scikit_learn_mu(X, W, H, n_iter):
 def nmf_torch_hals(X, W, H, n_iter):
     import nmf
 
-    W, H, _ = nmf.run_nmf(
-        X, len(H), init="nndsvdar", algo="hals", tol=0, n_jobs=1, fp_precision="double",
-        batch_max_iter=n_iter,
-    )  # fmt: skip
+    checked = 10 * -(-n_iter // 10)  # it ends only where it looks, every 10 iterations
+    with contextlib.redirect_stdout(None):
+        W, H, _ = nmf.run_nmf(
+            X,
+            len(H),
+            init="nndsvdar",
+            algo="hals",
+            tol=0,
+            n_jobs=1,
+            fp_precision="double",
+            batch_max_iter=checked,
+        )
     return np.asarray(W), np.asarray(H)
 
 
@@ -60,6 +68,7 @@ def tensorly_hals(X, W, H, n_iter):
 
 
 def nimfa_lsnmf(X, W, H, n_iter):
+    np.mat = np.asmatrix  # noqa: NPY201  nimfa 1.4.0 uses the name that numpy 2 dropped
     import nimfa
 
     model = nimfa.Lsnmf(
