@@ -166,6 +166,18 @@ def test_truncated_fits_is_named(tmp_path):
         list(readers.read(tmp_path, source))
 
 
+def test_a_flipped_bit_is_an_error_where_the_file_has_a_checksum(tmp_path):
+    hdu = fits.PrimaryHDU(np.ones(720))
+    hdu.header.update(CRVAL1=3.1, CDELT1=0.001)
+    hdu.writeto(tmp_path / "flipped.fits", checksum=True)
+    content = bytearray((tmp_path / "flipped.fits").read_bytes())
+    content[-1000] ^= 1
+    (tmp_path / "flipped.fits").write_bytes(content)
+    source = {"reader": "fits_image", "members": ["*.fits"], "axis": "log10"}
+    with pytest.raises(LibraryError, match=r"flipped\.fits: .*[Cc]hecksum"):
+        list(readers.read(tmp_path, source))
+
+
 def test_junk_rds_is_an_error(tmp_path):
     (tmp_path / "junk.rds").write_bytes(b"not an R file")
     with pytest.raises(LibraryError, match=r"junk\.rds: not the subset's R list"):

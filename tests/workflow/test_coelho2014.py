@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import io
 import json
+import shutil
 import tarfile
 import threading
 
@@ -228,6 +229,16 @@ def test_the_subset_from_a_mirror(project, coelho2014):
     assert server.asked == ["/coelho-stellar-subset.rds"]
 
 
+def test_a_mirror_that_names_a_file_is_asked_for_that_file_alone(project, archive):
+    with Server(b"<html>gone") as server:
+        address = f"{server.address}/s_coelho14_sed.tgz"
+        use_only(project, sizes(), url="http://127.0.0.1:9/s_coelho14_sed.tgz")
+        run = project.run(f"library_path={address}")
+    assert run.returncode != 0
+    assert server.asked == ["/s_coelho14_sed.tgz"]
+    assert "HTML page" in run.stderr
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -271,7 +282,9 @@ def test_a_file_had_before_is_not_fetched_again(project, archive):
     with Server(archive.read_bytes()) as server:
         served_from(project, server, archive)
         assert project.run(target="results/coelho2014/selection.ecsv").returncode == 0
-    (project.results("coelho2014") / "download" / "library").unlink()
+    shutil.rmtree(project.results("coelho2014"))
     run = project.run(target="results/coelho2014/selection.ecsv")
     assert run.returncode == 0, run.stderr
     assert len(server.asked) == 1
+    source = json.loads((project.results("coelho2014") / "download/source.json").read_text())
+    assert source["obtained_from"] == f"results/downloads/{source['sha256']}"

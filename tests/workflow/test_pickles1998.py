@@ -1,6 +1,7 @@
 """The demo: real observed stars, from the package index."""
 
 import json
+import re
 
 import pytest
 from astropy.table import Table
@@ -15,7 +16,6 @@ def test_the_demo(project):
     assert sorted(selection["spectral_type"][selection["class"] == "cool_dwarf"])[0] == "K2V"
     summary = json.loads((results / "summary.json").read_text())
     assert summary["nmf"]["converged"]
-    # every component lies closest to another class's prototype than chance would have it
     for row in summary["nmf"]["assignment"]:
         assert row["distance"] < 0.3
     assert summary["nmf"]["total_distance"] < summary["pca"]["total_distance"]
@@ -27,6 +27,13 @@ def test_the_demo(project):
     assert (results / "figure.pdf").read_bytes().startswith(b"%PDF")
     again = project.run("library=pickles1998")
     assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_one_librarys_settings_do_not_make_anothers_figure(project):
+    run = project.run("library=pickles1998", target="results/coelho2014/figure.pdf")
+    assert run.returncode != 0
+    assert "MissingRuleException" in run.stderr
+    assert not project.results("coelho2014").exists()
 
 
 @pytest.mark.parametrize(
@@ -43,8 +50,6 @@ def test_the_demo(project):
     ],
 )
 def test_a_mistake_ends_in_one_error(project, edit, config, message):
-    import re
-
     if edit:
         project.edit("config/config.yaml", *edit)
     run = project.run(*config)

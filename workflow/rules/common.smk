@@ -1,5 +1,6 @@
 # Checks of the configuration, and the functions that rules share.
 import os
+import re
 from pathlib import Path
 
 import yaml
@@ -43,6 +44,14 @@ def check_ranks(config, library):
             )
 
 
+def local_copies(library_path, sources):
+    """Files that library_path names: inputs, so that another copy there is noticed."""
+    if not library_path:
+        return []
+    paths = [Path(library_path), *(Path(library_path) / source["file"] for source in sources)]
+    return [str(path) for path in paths if path.is_file()]
+
+
 def package(name):
     """Sources of a package under workflow/scripts: inputs, so that an edit reruns its users."""
     folder = Path(workflow.current_basedir) / "../scripts" / name
@@ -64,3 +73,8 @@ def closing_words(name):
 checked(config, "config", "config/config.yaml or --config")
 LIBRARY = library_entry(config["library"])
 check_ranks(config, LIBRARY)
+
+
+# The settings are those of one library: another's results are not made with them.
+wildcard_constraints:
+    library=re.escape(config["library"]),

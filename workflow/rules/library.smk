@@ -3,7 +3,7 @@
 
 rule download:
     input:
-        local=[p for p in [config["library_path"]] if p and Path(p).is_file()],
+        local=local_copies(config["library_path"], LIBRARY["sources"]),
         package=package("libraries"),
     output:
         library="results/{library}/download/library",

