@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from spectralunmix import objective
+from spectralunmix.spectra import Spectra
 
 SMOOTHNESS = [0.0, 3.7]
 
@@ -13,64 +14,65 @@ SMOOTHNESS = [0.0, 3.7]
 def problem(request):
     """X (7, 11), v or None, W (7, 3), H (3, 11)."""
     rng = np.random.default_rng(1)
-    X, v, W, H = (torch.from_numpy(rng.random(s)) for s in [(7, 11), (7, 11), (7, 3), (3, 11)])
+    X, v, W, H = (rng.random(shape) for shape in [(7, 11), (7, 11), (7, 3), (3, 11)])
     return X, None if request.param == "unweighted" else v, W, H
+
+
+def spectra_of(X, v):
+    return Spectra(torch.from_numpy(X), None if v is None else torch.from_numpy(v))
 
 
 def plain(X, v, W, H, smoothness):
     """Objective (1') as it is written."""
-    X, W, H = (np.asarray(a) for a in (X, W, H))
-    v = 1 if v is None else np.asarray(v)
     rough = sum(
         (W[:, k] ** 2).sum() * ((H[k, 1:] - H[k, :-1]) ** 2).sum() for k in range(W.shape[1])
     )
-    return (v * (X - W @ H) ** 2).sum() + smoothness * rough
+    return ((1 if v is None else v) * (X - W @ H) ** 2).sum() + smoothness * rough
 
 
 @pytest.mark.parametrize("smoothness", SMOOTHNESS)
 def test_objective_is_the_sum_as_written(problem, smoothness):
     X, v, W, H = problem
-    spectra, Wt = objective.Spectra(X, v), W.mT[None]
-    product, gram = spectra.with_weights(Wt), spectra.gram_of_weights(Wt)
-    strength = torch.tensor([smoothness], dtype=torch.float64)
-    value = objective.value(spectra, product, gram, Wt, H[None], strength)
-    assert float(value) == pytest.approx(plain(X, v, W, H, smoothness), rel=1e-12)
+    spectra, Wt = spectra_of(X, v), W.T[None]
+    product, gram = spectra.with_weights(Wt)[0], spectra.gram_of_weights(Wt)[0]
+    value = objective.value(spectra.sum_of_squares, product, gram, W.T, H, smoothness)
+    assert value == pytest.approx(plain(X, v, W, H, smoothness), rel=1e-12)
+    assert spectra.misfit(W.T, H) == pytest.approx(plain(X, v, W, H, 0), rel=1e-12)
 
 
 @pytest.mark.parametrize("smoothness", SMOOTHNESS)
 @pytest.mark.parametrize("factor", ["W", "H"])
 def test_gradient_is_that_of_finite_differences(problem, smoothness, factor):
     X, v, W, H = problem
-    spectra, Wt, Hb = objective.Spectra(X, v), W.mT[None], H[None]
-    strength = torch.tensor([smoothness], dtype=torch.float64)
+    spectra = spectra_of(X, v)
     if factor == "W":
-        product, gram = spectra.with_components(Hb), spectra.gram_of_components(Hb)
-        gradient = objective.gradient_weights(product, gram, Wt, Hb, strength)[0].mT
+        product, gram = spectra.with_components(H[None]), spectra.gram_of_components(H[None])
+        gradient = objective.gradient_weights(product[0], gram[0], W.T, H, smoothness).T
     else:
-        product, gram = spectra.with_weights(Wt), spectra.gram_of_weights(Wt)
-        gradient = objective.gradient_components(product, gram, Wt, Hb, strength)[0]
+        product, gram = spectra.with_weights(W.T[None]), spectra.gram_of_weights(W.T[None])
+        gradient = objective.gradient_components(product[0], gram[0], W.T, H, smoothness)
     moved, step = (W if factor == "W" else H), 1e-6
     for index in np.ndindex(moved.shape):
-        before = float(moved[index])
+        before = moved[index]
         moved[index] = before + step
         above = plain(X, v, W, H, smoothness)
         moved[index] = before - step
         below = plain(X, v, W, H, smoothness)
         moved[index] = before
         expected = (above - below) / (2 * step)
-        assert 2 * float(gradient[index]) == pytest.approx(expected, rel=1e-5, abs=1e-6)
+        assert 2 * gradient[index] == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 def test_rescaling_changes_nothing(problem):
     X, v, W, H = problem
-    scale = torch.tensor([0.01, 1.0, 300.0], dtype=torch.float64)
+    scale = np.array([0.01, 1.0, 300.0])
     rescaled = plain(X, v, W * scale, H / scale[:, None], 5.0)
     assert rescaled == pytest.approx(plain(X, v, W, H, 5.0), rel=1e-12)
 
 
 def test_only_feasible_descent_counts():
-    gradient = torch.tensor([[[2.0, -3.0, 2.0, -4.0]]])
-    factor = torch.tensor([[[0.0, 0.0, 1.0, 0.0]]])
-    product = torch.tensor([[[0.0, 10.0, 0.0, 0.0]]])
+    gradient = np.array([[2.0, -3.0, 2.0, -4.0]])
+    factor = np.array([[0.0, 0.0, 1.0, 0.0]])
+    product = np.array([[0.0, 10.0, 0.0, 0.0]])
     measured = objective.relative_projected(gradient, factor, product)
-    assert float(measured) == pytest.approx((9 + 4 + 16) ** 0.5 / 10)
+    assert measured == pytest.approx((9 + 4 + 16) ** 0.5 / 10)

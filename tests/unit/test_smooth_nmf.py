@@ -255,11 +255,8 @@ def test_transform_with_weights_is_weighted_non_negative_least_squares():
 def test_restarts_side_by_side_are_the_single_fits():
     X = mixtures()
     many = SmoothNMF(3, init="random", n_restarts=4, random_state=0).fit(X)
-    generator = torch.Generator().manual_seed(np.random.RandomState(0).randint(2**31))
-    singles = []
-    for _ in range(4):
-        H = torch.rand((3, 50), generator=generator, dtype=torch.float64) * X.mean()
-        singles.append(SmoothNMF(3, init=H).fit(X).objective_[-1])
+    starts = np.random.RandomState(0).random_sample((4, 3, 50)) * X.mean()
+    singles = [SmoothNMF(3, init=H).fit(X).objective_[-1] for H in starts]
     np.testing.assert_allclose(many.restart_objectives_, singles, rtol=1e-12)
     assert many.objective_[-1] == min(many.restart_objectives_)
 

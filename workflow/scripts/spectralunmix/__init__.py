@@ -1,5 +1,5 @@
 """Unmix spectra into a few smooth, non-negative components."""
 
-from .estimator import NotConvergedError, SmoothNMF
+from .estimator import NotConvergedError, SmoothNMF, scan_smoothness
 
-__all__ = ["NotConvergedError", "SmoothNMF"]
+__all__ = ["NotConvergedError", "SmoothNMF", "scan_smoothness"]

@@ -1,20 +1,22 @@
 """SmoothNMF: the factorisation with scikit-learn's conventions."""
 
+import contextlib
 import logging
+import mmap
+import time
 import warnings
 from numbers import Integral, Real
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
 from . import solver, starts
-from .objective import Spectra
-from .updates import EXACT
+from .spectra import Spectra
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,9 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     term: with smoothness a component runs straight across it, between its neighbours;
     without, it keeps what the start had there, and neither is a measurement.
     X may be negative where noise makes it so; it is used as it is.
+
+    X, and v, may be larger than memory: a memory-mapped array (numpy.memmap, or the data
+    of a FITS image opened with memmap=True) is read in blocks of rows.
 
     Parameters
     ----------
@@ -110,30 +115,18 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def fit_transform(self, X, y=None, *, inverse_variance=None):
         """As `fit`; return the weights (n_spectra, k)."""
         self._check_parameters()
-        as_given = _converter(X)
-        X, v = self._validated(X, inverse_variance, reset=True)
-        self._check_shape(X)
-        spectra = Spectra(X, v)
-        start = self._starts(spectra.X)
-        smoothness = torch.full((len(start),), float(self.smoothness)).to(start)
-        fits = solver.fit(spectra, start, smoothness, self.max_iter, self.tol, self._progress())
-        best = min(fits, key=lambda fit: fit.objective[-1])
-        W, H = _maximum_gauge(best.weights, best.components)
-        self.components_ = as_given(H)
-        self.objective_ = np.array(best.objective)
-        self.optimality_ = np.array([value for _, value in best.optimality])
-        self.converged_ = best.converged
-        self.n_iter_ = best.n_iter
-        self.restart_objectives_ = np.array([fit.objective[-1] for fit in fits])
-        self.reconstruction_err_ = float(_misfit(spectra, W, H).sqrt())
-        self._report(W, H)
-        return as_given(W)
+        with self._memory_explained(X, inverse_variance):
+            spectra = self._spectra(X, inverse_variance, reset=True)
+            self._check_shape(spectra.shape)
+            H = self._starts(spectra)
+            fits = self._run(spectra, H, np.full(len(H), float(self.smoothness)))
+            return self._keep(spectra, fits, self._converter(X))
 
     def transform(self, X, *, inverse_variance=None):
         """Weights (n_spectra, k) of the spectra X (n_spectra, n_wave), the components held."""
         check_is_fitted(self)
-        as_given = _converter(X)
-        return as_given(self._solve(*self._validated(X, inverse_variance, reset=False))[1])
+        spectra = self._spectra(X, inverse_variance, reset=False)
+        return self._converter(X)(self._weights(spectra).T)
 
     def inverse_transform(self, X):
         """Spectra (n_spectra, n_wave) of the weights X (n_spectra, k)."""
@@ -145,8 +138,9 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def score(self, X, y=None, *, inverse_variance=None):
         """Minus the mean of v (X - W H)^2 over X (n_spectra, n_wave): higher is better."""
         check_is_fitted(self)
-        spectra, W, H = self._solve(*self._validated(X, inverse_variance, reset=False))
-        return -float(_misfit(spectra, W, H)) / spectra.X.numel()
+        spectra = self._spectra(X, inverse_variance, reset=False)
+        misfit = spectra.misfit(self._weights(spectra), _array(self.components_))
+        return -misfit / (spectra.shape[0] * spectra.shape[1])
 
     @property
     def _n_features_out(self):
@@ -157,45 +151,77 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _solve(self, X: Tensor, v: Tensor | None) -> tuple[Spectra, Tensor, Tensor]:
-        spectra, H = Spectra(X, v), torch.as_tensor(self.components_).to(X)
-        smoothness = torch.tensor([float(self.smoothness)]).to(X)
-        XHt = spectra.with_components(H[None])
-        zero = torch.zeros_like(XHt)
-        W = solver.weights_for(spectra, XHt, H[None], smoothness, zero, **EXACT)
-        return spectra, W[0].mT, H
+    def _run(self, spectra: Spectra, H, smoothness) -> list[solver.Fit]:
+        progress = _Progress(spectra, self.verbose) if self.verbose else solver.silent
+        return solver.fit(spectra, H, smoothness, self.max_iter, self.tol, progress)
 
-    def _validated(self, X, inverse_variance, reset: bool) -> tuple[Tensor, Tensor | None]:
-        """X and v as tensors of the dtype asked for, on the device asked for."""
+    def _keep(self, spectra: Spectra, fits: list[solver.Fit], as_given):
+        """Take the fit of least objective as the result; return its weights."""
+        best = min(fits, key=lambda fit: fit.objective[-1])
+        W, H = _maximum_gauge(best.now.W, best.now.H)
+        self.components_ = as_given(H)
+        self.objective_ = np.array(best.objective)
+        self.optimality_ = np.array([value for _, value in best.optimality])
+        self.converged_ = bool(self.optimality_[-1] <= self.tol)
+        self.n_iter_ = best.n_iter
+        self.restart_objectives_ = np.array([fit.objective[-1] for fit in fits])
+        self.reconstruction_err_ = spectra.misfit(W, H) ** 0.5
+        self._report(W, H)
+        return as_given(W.T)
+
+    def _weights(self, spectra: Spectra):
+        """(k, n_spectra), best for the components of the fit."""
+        H = _array(self.components_)
+        XHt, A = spectra.with_components(H[None])[0], spectra.gram_of_components(H[None])[0]
+        return solver.weights_for(XHt, A, H, float(self.smoothness), np.zeros_like(XHt))
+
+    def _spectra(self, X, inverse_variance, reset: bool) -> Spectra:
+        """X and v, checked, of the dtype and on the device asked for."""
         dtype = {"float64": torch.float64, "float32": torch.float32}[self.dtype]
         device = X.device if isinstance(X, Tensor) else _device(self.device)
-        if isinstance(X, Tensor):
+        if _on_disk(X):
+            self._check_dimensions(X, reset)
+        elif isinstance(X, Tensor):
             X = X.detach()
-            self._check_tensor(X, reset, finite=inverse_variance is None)
+            self._check_dimensions(X, reset)
+            X = X.to(device, dtype)
         else:
             finite = True if inverse_variance is None else "allow-nan"
             numpy_dtype = getattr(np, self.dtype)
             X = validate_data(self, X, reset=reset, dtype=numpy_dtype, ensure_all_finite=finite)
             X = X if X.flags.writeable else X.copy()  # torch warns of the others
-        X = torch.as_tensor(X).to(device, dtype)
-        if inverse_variance is None:
-            return X, None
-        if not isinstance(inverse_variance, Tensor):
-            inverse_variance = np.asarray(inverse_variance)
-        v = torch.as_tensor(inverse_variance).to(device, dtype)
-        if v.shape != X.shape:
-            raise ValueError(f"inverse_variance is {tuple(v.shape)}, X is {tuple(X.shape)}")
-        if not bool((torch.isfinite(v) & (v >= 0)).all()):
-            raise ValueError("inverse_variance has negative, NaN or infinite values")
-        if not bool(torch.isfinite(X[v > 0]).all()):
-            raise ValueError("X has NaN or infinite values where inverse_variance is not 0")
-        return X, v
+            X = torch.from_numpy(X).to(device, dtype)
+        spectra = Spectra(X, self._validated_weights(inverse_variance, X), device, dtype)
+        if not np.isfinite(spectra.sum_of_squares):
+            where = "" if inverse_variance is None else " where inverse_variance is not 0"
+            raise ValueError(f"X has NaN or infinite values{where}")
+        return spectra
 
-    def _check_tensor(self, X: Tensor, reset: bool, finite: bool) -> None:
-        if X.dim() != 2:
-            raise ValueError(f"X has {X.dim()} dimensions, not (n_spectra, n_wave)")
-        if finite and not bool(torch.isfinite(X).all()):
-            raise ValueError("X has NaN or infinite values")
+    def _converter(self, X):
+        """What makes a numpy array the caller's kind of array, in the precision asked for."""
+        dtype = np.dtype(self.dtype)
+        if isinstance(X, Tensor):
+            return lambda Z: torch.from_numpy(np.ascontiguousarray(Z, dtype=dtype)).to(X.device)
+        return lambda Z: np.ascontiguousarray(Z, dtype=dtype)
+
+    def _validated_weights(self, v, X):
+        """v as X is kept: as a tensor, or as an array that is read in blocks of rows."""
+        if v is None:
+            return None
+        v = v if isinstance(v, (np.ndarray, Tensor)) else np.asarray(v)
+        if tuple(v.shape) != tuple(X.shape):
+            raise ValueError(f"inverse_variance is {tuple(v.shape)}, X is {tuple(X.shape)}")
+        for rows in np.array_split(np.arange(len(v)), 1 + v.shape[0] * v.shape[1] // 2**22):
+            block = v[rows[0] : rows[-1] + 1]
+            if not bool(((block >= 0) & (block < np.inf)).all()):
+                raise ValueError("inverse_variance has negative, NaN or infinite values")
+        if not isinstance(X, Tensor):
+            return v.cpu().numpy() if isinstance(v, Tensor) else v
+        return torch.as_tensor(v if isinstance(v, Tensor) else np.asarray(v, float)).to(X)
+
+    def _check_dimensions(self, X, reset: bool) -> None:
+        if X.ndim != 2:
+            raise ValueError(f"X has {X.ndim} dimensions, not (n_spectra, n_wave)")
         if reset:
             self.n_features_in_ = X.shape[1]
         elif X.shape[1] != self.n_features_in_:
@@ -217,49 +243,49 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         if self.dtype not in ("float64", "float32"):
             raise ValueError(f"dtype={self.dtype!r}: 'float64' or 'float32' is needed")
 
-    def _check_shape(self, X: Tensor) -> None:
-        n_spectra, n_wave = X.shape
+    def _check_shape(self, shape) -> None:
+        n_spectra, n_wave = shape
         if self.n_components > min(n_spectra, n_wave):
             raise ValueError(
                 f"n_components={self.n_components} is more than {n_spectra} spectra "
                 f"of {n_wave} channels can give"
             )
 
-    def _starts(self, X: Tensor) -> Tensor:
+    def _starts(self, spectra: Spectra):
         """(n_restarts, k, n_wave)."""
-        k = self.n_components
-        if not bool((X > 0).any()):
+        k, n_wave = self.n_components, spectra.shape[1]
+        spectra = spectra.unweighted()
+        if not any(bool((X > 0).any()) for _, X, _ in spectra.pieces()):
             raise ValueError("X has no value above zero: there is nothing to factorise")
         if not isinstance(self.init, str):
-            H = torch.as_tensor(self.init).to(X)
-            if H.shape != (k, X.shape[1]) or not bool((torch.isfinite(H) & (H >= 0)).all()):
-                raise ValueError(f"init: non-negative components ({k}, {X.shape[1]}) are needed")
+            H = _array(self.init)
+            if H.shape != (k, n_wave) or not (np.isfinite(H) & (H >= 0)).all():
+                raise ValueError(f"init: non-negative components ({k}, {n_wave}) are needed")
             return H[None]
         if self.init == "random":
-            seed = check_random_state(self.random_state).randint(2**31)
-            generator = torch.Generator().manual_seed(seed)
-            return torch.stack([starts.random(X, k, generator) for _ in range(self.n_restarts)])
-        return getattr(starts, self.init)(X, k)[None]
+            rng = check_random_state(self.random_state)
+            return starts.random(spectra, k, self.n_restarts, rng)
+        return getattr(starts, self.init)(spectra, k)[None]
 
-    def _progress(self):
-        if not self.verbose:
-            return None
+    @contextlib.contextmanager
+    def _memory_explained(self, X, inverse_variance):
+        """Say how much memory a fit needs, where that is more than there is."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and "memory" not in str(error):
+                raise
+            copies = 2 if inverse_variance is None else 5  # X, v, v X and one while it is made
+            size = X.shape[0] * X.shape[1] * np.dtype(self.dtype).itemsize * copies / 2**30
+            raise MemoryError(
+                f"a fit of {X.shape[0]} x {X.shape[1]} values in {self.dtype} needs about "
+                f"{size:.2g} GiB on {self.device!r}: give X as a memory-mapped array, "
+                "dtype='float32', or fewer spectra"
+            ) from error
 
-        def progress(iteration: int, objective: Tensor, optimality: Tensor) -> None:
-            if iteration % self.verbose == 0:
-                best = int(objective.argmin())
-                log.info(
-                    "iteration %d: objective %.9g, optimality %.1e",
-                    iteration,
-                    float(objective[best]),
-                    float(optimality[best]),
-                )
-
-        return progress
-
-    def _report(self, W: Tensor, H: Tensor) -> None:
+    def _report(self, W, H) -> None:
         """Say what a caller should know of a fit that did not end well."""
-        if empty := int((W.amax(dim=0) * H.amax(dim=1) == 0).sum()):
+        if empty := int((W.max(axis=1) * H.max(axis=1) == 0).sum()):
             warnings.warn(f"{empty} of {len(H)} components are empty", stacklevel=3)
         if self.converged_ or self.tol == 0:
             return
@@ -272,6 +298,57 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
 
+def scan_smoothness(model: SmoothNMF, X, smoothness, *, inverse_variance=None) -> list[SmoothNMF]:
+    """The model fitted to X (n_spectra, n_wave) at each smoothness, side by side: a list of models.
+
+    All fits share their passes over X, and each is the one that `fit` finds at its smoothness.
+    """
+    models = [clone(model).set_params(smoothness=float(value)) for value in smoothness]
+    for each in models:
+        each._check_parameters()
+    first = models[0]
+    with first._memory_explained(X, inverse_variance):
+        spectra = first._spectra(X, inverse_variance, reset=True)
+        first._check_shape(spectra.shape)
+        H = first._starts(spectra)
+        repeated = np.repeat([each.smoothness for each in models], len(H))
+        fits = first._run(spectra, np.concatenate([H] * len(models)), repeated)
+    names = {key: value for key, value in vars(first).items() if key.endswith("_in_")}
+    for i, each in enumerate(models):
+        vars(each).update(names)
+        each._keep(spectra, fits[i * len(H) : (i + 1) * len(H)], each._converter(X))
+    return models
+
+
+class _Progress:
+    """Logs the best of the fits, about every so many iterations."""
+
+    def __init__(self, spectra: Spectra, every: int):
+        self.spectra, self.every, self.logged = spectra, every, 0
+        self.began, self.passes = time.perf_counter(), spectra.passes
+
+    def __call__(self, fits: list[solver.Fit]) -> None:
+        n_iter = max(fit.n_iter for fit in fits)
+        if n_iter - self.logged < self.every:
+            return
+        self.logged = n_iter
+        best = min(fits, key=lambda fit: fit.objective[-1])
+        log.info(
+            "iteration %d: objective %.9g, optimality %.1e, %.3g passes over X a second",
+            n_iter,
+            best.objective[-1],
+            best.optimality[-1][1],
+            (self.spectra.passes - self.passes) / (time.perf_counter() - self.began),
+        )
+
+
+def _on_disk(X) -> bool:
+    """Whether X is an array whose values lie in a mapped file."""
+    while isinstance(X, np.ndarray):
+        X = X.base
+    return isinstance(X, mmap.mmap)
+
+
 def _device(name: str) -> torch.device:
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -281,19 +358,17 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _converter(X):
-    """What gives a tensor back as the caller's kind of array."""
-    return (lambda Z: Z) if isinstance(X, Tensor) else (lambda Z: Z.cpu().numpy())
+def _array(Z):
+    return (
+        Z.detach().to("cpu", torch.float64).numpy()
+        if isinstance(Z, Tensor)
+        else np.asarray(Z, float)
+    )
 
 
-def _misfit(spectra: Spectra, W: Tensor, H: Tensor) -> Tensor:
-    squares = (spectra.X - W @ H).square()
-    return (squares if spectra.weights is None else spectra.weights * squares).sum()
-
-
-def _maximum_gauge(W: Tensor, H: Tensor) -> tuple[Tensor, Tensor]:
+def _maximum_gauge(W, H):
     """The same W H with every component's maximum 1, by falling share of the total flux."""
-    maximum = H.amax(dim=1)
-    maximum = torch.where(maximum > 0, maximum, 1.0)
-    order = (W.sum(dim=0) * H.sum(dim=1)).argsort(descending=True, stable=True)
-    return (W * maximum)[:, order].contiguous(), (H / maximum[:, None])[order].contiguous()
+    maximum = H.max(axis=1, keepdims=True)
+    maximum[maximum == 0] = 1
+    order = np.argsort(-W.sum(axis=1) * H.sum(axis=1), kind="stable")
+    return (W * maximum)[order], (H / maximum)[order]

@@ -1,184 +1,240 @@
-"""Alternating proximal gradient with extrapolation, for the smooth NMF objective.
+"""Alternating minimisation with extrapolation, for the smooth NMF objective.
 
-The scheme of Xu & Yin (2013, SIAM J. Imaging Sci. 6, 1758): the weights are
-updated (`updates`) against an extrapolation of the components, then the
-components against the new weights.
-Where the objective would rise the step is taken back and the extrapolation
-restarted.  The product of X with the extrapolated components follows from those
-with their last two iterates, so an outer iteration makes two passes over X and
-ends with the true objective of its (W, H).
+The scheme of Xu & Yin (2013, SIAM J. Imaging Sci. 6, 1758): the weights are updated
+(`updates`) against an extrapolation of the components, then the components against the
+new weights.  Where the objective would rise, the step is taken back and the extrapolation
+starts afresh.  The product of X with the extrapolated components follows from those with
+their last two iterates, so an iteration makes two passes over X and ends with the true
+objective of its (W, H).
+
+Where X is large the iterations run on a compressed X (`compression`), and passes over
+the whole X are made to extend it and to certify the result.
 """
 
 import dataclasses
 from collections.abc import Callable
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from .objective import (
-    Spectra,
     gradient_components,
     gradient_weights,
     relative_projected,
     roughness,
     value,
 )
-from .updates import EXACT, nonnegative_quadratic, smooth_nonnegative_quadratic
+from .updates import nonnegative_quadratic, smooth_nonnegative_quadratic
 
-# Extrapolation: where it starts, how fast it grows while F falls and shrinks
-# where F rises (Ang & Gillis 2019, Neural Comput. 31, 417, give the range).
-FIRST_EXTRAPOLATION, GROWTH, SHRINKAGE = 0.5, 1.05, 1.5
-CERTIFY_EVERY = 5  # outer iterations, with weights: a certificate then costs Gram matrices
+CERTIFY_EVERY = 5  # iterations between two looks at the optimality
+WORTHWHILE = 8  # X is compressed where that makes a pass so many times cheaper
+GAIN = 0.1  # in optimality, between two extensions of the compressed X; none is half of it
 
 
 @dataclasses.dataclass(frozen=True)
-class Fit:
-    """What one fit ends with; the columns of `weights` have unit length.
+class Iterate:
+    """Factors with the products that F and its gradient need.
 
-    weights : (n_spectra, k); components : (k, n_wave)
-    objective : one value an accepted iteration, the start included; never rising
-    optimality : (iteration, value) pairs of the larger factor's `relative_projected`
-    n_iter : outer iterations made, rejected ones included
-    converged : whether the last optimality is at most the tolerance
+    H : (k, n_wave); W : the weights transposed, (k, n_spectra), rows of unit length
+    WtX, A, XHt : W^T (v X), the Gram matrices of W, and H (v X)^T
+    F : the objective
     """
 
-    weights: Tensor
-    components: Tensor
-    objective: list[float]
-    optimality: list[tuple[int, float]]
-    n_iter: int
-    converged: bool
+    H: np.ndarray
+    W: np.ndarray
+    WtX: np.ndarray
+    A: np.ndarray
+    XHt: np.ndarray
+    F: float
 
 
-def weights_for(
-    spectra: Spectra, XHt: Tensor, H: Tensor, smoothness: Tensor, start: Tensor, **limits
-) -> Tensor:
-    """W >= 0, (fits, k, n_spectra), for components H, from H (v X)^T."""
-    A = spectra.gram_of_components(H)
-    ridge = torch.diag_embed(smoothness[:, None] * roughness(H))
-    A = A + (ridge if A.dim() == 3 else ridge[..., None])
-    return nonnegative_quadratic(A, XHt, start, **limits)
+class Fit:
+    """One fit: where it is, and how it came there.
+
+    now : the best Iterate; smoothness : lambda
+    objective : F of each accepted iterate, the start included; never rising
+    optimality : (iteration, the larger of both factors' `relative_projected`) pairs
+    n_iter : iterations made, those taken back included
+    """
+
+    def __init__(self, start: Iterate, smoothness: float):
+        self.now, self.smoothness = start, smoothness
+        self.objective, self.optimality, self.n_iter = [start.F], [], 0
+        self._last, self._streak = (start.H, start.XHt), 0
+
+    def ahead(self):
+        """H and H (v X)^T extrapolated from the last two iterates, by Nesterov's (1983) rule."""
+        momentum = self._streak / (self._streak + 3)
+        now = (self.now.H, self.now.XHt)
+        return [new + momentum * (new - old) for new, old in zip(now, self._last, strict=True)]
+
+    def step(self, new: Iterate, length, rounding: float) -> None:
+        """Take `new`, whose weights were scaled by 1 / length (k, 1), unless F rises."""
+        self.n_iter += 1
+        now = self.now
+        if now.F + rounding < new.F:
+            self._last, self._streak = (now.H, now.XHt), self._streak // 2
+            return
+        self._last, self._streak = (now.H * length, now.XHt * length), self._streak + 1
+        self.now = dataclasses.replace(new, F=min(new.F, now.F))
+        self.objective.append(self.now.F)
+
+    def jump(self, new: Iterate, n_iter: int) -> None:
+        """Take `new`, found otherwise in n_iter iterations, if F is lower there."""
+        self.n_iter += n_iter
+        if new.F < self.now.F:
+            self.now, self._last, self._streak = new, (new.H, new.XHt), 0
+            self.objective.append(new.F)
+
+    def ended(self, max_iter: int, tol: float) -> bool:
+        return self.n_iter >= max_iter or (tol > 0 and self.optimality[-1][1] <= tol)
 
 
-def components_for(WtX: Tensor, A: Tensor, W: Tensor, smoothness: Tensor, start: Tensor) -> Tensor:
-    """H >= 0, (fits, k, n_wave), for weights W, from W^T (v X) and their Gram matrices A."""
-    if not bool(smoothness.any()):
-        return nonnegative_quadratic(A, WtX, start)
-    coupling = smoothness[:, None] * W.square().sum(dim=2)
-    return smooth_nonnegative_quadratic(A, WtX, start, coupling)
+def silent(fits: list[Fit]) -> None:
+    """No report of the progress."""
 
 
 def fit(
-    spectra: Spectra,
-    H: Tensor,
-    smoothness: Tensor,
+    spectra,
+    H,
+    smoothness,
     max_iter: int,
     tol: float,
-    progress: Callable[[int, Tensor, Tensor], None] | None = None,
+    progress: Callable[[list[Fit]], None] = silent,
 ) -> list[Fit]:
-    """Minimise F over W, H >= 0 from components H (fits, k, n_wave), all fits side by side.
+    """Minimise F over W, H >= 0 from each of the components H, all fits side by side.
 
-    smoothness : (fits,)
-    max_iter : outer iterations (two passes over X each)
-    tol : a fit stops at this optimality; 0 never stops early
-    progress : called with the iteration, the objectives and the optimalities
+    spectra : `Spectra`; H : (fits, k, n_wave); smoothness : (fits,)
+    max_iter : iterations of a fit
+    tol : a fit ends at this optimality; 0 never ends early
+    progress : called with all fits whenever their optimality is known anew
     """
+    fits = _begin(spectra, H, smoothness)
+    if not spectra.weighted and _dear(spectra.shape, H.shape[1]):
+        _iterate_compressed(spectra, spectra.sketch(H.shape[1]), fits, max_iter, tol, progress)
+    _iterate(spectra, fits, max_iter, tol, progress)
+    return fits
+
+
+def weights_for(XHt, A, H, smoothness: float, start):
+    """W >= 0, (k, n_spectra), best for components H, from H (v X)^T and their Gram matrices A."""
+    if smoothness:
+        ridge = np.diag(smoothness * roughness(H))
+        A = A + (ridge if A.ndim == 2 else ridge[:, :, None])
+    return nonnegative_quadratic(A, XHt, start)
+
+
+def _components_for(WtX, A, smoothness: float, start):
+    """H >= 0, (k, n_wave), for weights of unit length, from W^T (v X) and their Gram matrices."""
+    if not smoothness:
+        return nonnegative_quadratic(A, WtX, start)
+    return smooth_nonnegative_quadratic(A, WtX, start, smoothness)
+
+
+def _dear(shape, k: int) -> bool:
+    """Whether a pass costs that much more than one over X compressed to a few times k."""
+    n_spectra, n_wave = shape
+    return n_spectra * n_wave > WORTHWHILE * 5 * k * (n_spectra + n_wave)
+
+
+def _begin(spectra, H, smoothness) -> list[Fit]:
+    starts = zip(_starts(spectra, H, smoothness), smoothness, strict=True)
+    fits = [Fit(*start) for start in starts]
+    _certify(spectra, fits)
+    return fits
+
+
+def _starts(spectra, H, smoothness) -> list[Iterate]:
+    """Components H (fits, k, n_wave) with the best weights for them."""
+    XHt, A = spectra.with_components(H), spectra.gram_of_components(H)
+    best = [
+        weights_for(*of, np.zeros_like(XHt[0])) for of in zip(XHt, A, H, smoothness, strict=True)
+    ]
+    W, length = _unit_length(best)
+    WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
+    return _iterates(spectra, H * length, W, WtX, A, XHt * length, smoothness)
+
+
+def _iterate(spectra, fits: list[Fit], max_iter, tol, progress=silent) -> None:
+    """Iterate, with two passes over X, until every fit has ended."""
     # F is a difference of sums as large as that of X^2: below this it is not told apart
-    rounding = 2 * torch.finfo(H.dtype).eps * spectra.sum_of_squares
-    last = now = _first(spectra, H, smoothness)
-    optimal = _optimality(spectra, now, smoothness)
-    n_iter = torch.zeros(len(H), dtype=torch.int64, device=H.device)
-    active = (optimal > tol) | (tol == 0)
-    objectives, optimalities = [(n_iter, now.F)], [(n_iter, optimal)]
-    beta = torch.full_like(now.F, FIRST_EXTRAPOLATION)
-    for iteration in range(1, max_iter + 1):
-        if not bool(active.any()):
-            break
-        before, new = _propose(spectra, now, last, beta, smoothness)
-        n_iter = n_iter + active
-        accepted = active & (now.F + rounding >= new.F)
-        new = dataclasses.replace(new, F=torch.minimum(new.F, now.F))
-        last, now = now.replaced(accepted, before), now.replaced(accepted, new)
-        beta = torch.where(accepted, (GROWTH * beta).clamp(max=1), beta / SHRINKAGE)
-        objectives.append((torch.where(accepted, n_iter, -1), now.F))
-        if spectra.weights is None or iteration % CERTIFY_EVERY == 0 or iteration == max_iter:
-            optimal = _optimality(spectra, now, smoothness)
-            optimalities.append((torch.where(active, n_iter, -1), optimal))
-            active = active & ((optimal > tol) | (tol == 0))
-            if progress:
-                progress(iteration, now.F, optimal)
-    return [
-        Fit(
-            now.W[i].mT,
-            now.H[i],
-            [float(F[i]) for n, F in objectives if n[i] >= 0],
-            [(int(n[i]), float(value[i])) for n, value in optimalities if n[i] >= 0],
-            int(n_iter[i]),
-            bool(optimal[i] <= tol),
+    rounding = 2 * spectra.eps * spectra.sum_of_squares
+    while running := [fit for fit in fits if not fit.ended(max_iter, tol)]:
+        smoothness = [fit.smoothness for fit in running]
+        H_ahead, XHt_ahead = map(np.stack, zip(*(fit.ahead() for fit in running), strict=True))
+        A, W = spectra.gram_of_components(H_ahead), [fit.now.W for fit in running]
+        best = [weights_for(*of) for of in zip(XHt_ahead, A, H_ahead, smoothness, W, strict=True)]
+        W, length = _unit_length(best)
+        WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
+        # from the extrapolated components one sweep over them is enough
+        start = np.maximum(H_ahead * length, 0)
+        H = np.stack([_components_for(*of) for of in zip(WtX, A, smoothness, start, strict=True)])
+        XHt = spectra.with_components(H)
+        new = _iterates(spectra, H, W, WtX, A, XHt, smoothness)
+        for one, iterate, scale in zip(running, new, length, strict=True):
+            one.step(iterate, scale, rounding)
+        due = [one for one in running if one.n_iter % CERTIFY_EVERY == 0 or one.n_iter == max_iter]
+        if due:
+            _certify(spectra, due)
+            progress(fits)
+
+
+def _iterate_compressed(spectra, compressed, fits: list[Fit], max_iter, tol, progress) -> None:
+    """Iterate on X compressed, and extend that by the true products, while it gains enough."""
+    running = [(one, compressed) for one in fits if not one.ended(max_iter, tol)]
+    while running:
+        found, reached = [], []
+        for one, view in running:
+            aim, left = max(GAIN * one.optimality[-1][1], tol / 2), max_iter - one.n_iter
+            inner = _begin(view, one.now.H[None], [one.smoothness])
+            _iterate(view, inner, left, aim)
+            found.append(inner[0].now.H)
+            reached.append(inner[0].n_iter)
+        smoothness = [one.smoothness for one, _ in running]
+        before = [one.optimality[-1][1] for one, _ in running]
+        true = _starts(spectra, np.stack(found), smoothness)
+        for (one, _), iterate, n_iter in zip(running, true, reached, strict=True):
+            one.jump(iterate, n_iter)
+        _certify(spectra, [one for one, _ in running])
+        progress(fits)
+        running = [
+            (one, view)
+            for (one, view), optimality in zip(running, before, strict=True)
+            if one.optimality[-1][1] < optimality / 2 and not one.ended(max_iter, tol)
+        ]
+        if running:
+            new = np.stack([view.outside(one.now.W, one.now.XHt) for one, view in running])
+            products = spectra.with_weights(new)
+            running = [
+                (one, view.extended(*more))
+                for (one, view), *more in zip(running, new, products, strict=True)
+            ]
+
+
+def _certify(spectra, fits: list[Fit]) -> None:
+    """Note the optimality of each fit where it now is."""
+    grams = spectra.gram_of_components(np.stack([fit.now.H for fit in fits]))
+    for fit, A in zip(fits, grams, strict=True):
+        at, smoothness = fit.now, fit.smoothness
+        in_weights = gradient_weights(at.XHt, A, at.W, at.H, smoothness)
+        in_components = gradient_components(at.WtX, at.A, at.W, at.H, smoothness)
+        optimality = max(
+            relative_projected(in_weights, at.W, at.XHt),
+            relative_projected(in_components, at.H, at.WtX),
         )
-        for i in range(len(H))
+        fit.optimality.append((fit.n_iter, float(optimality)))
+
+
+def _iterates(spectra, H, W, WtX, A, XHt, smoothness) -> list[Iterate]:
+    """An Iterate a fit, of arrays with the fits in front."""
+    return [
+        Iterate(h, w, wtx, a, xht, value(spectra.sum_of_squares, wtx, a, w, h, lam))
+        for h, w, wtx, a, xht, lam in zip(H, W, WtX, A, XHt, smoothness, strict=True)
     ]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Iterate:
-    """Factors of all fits, with the products that F and its gradient need.
-
-    W (fits, k, n_spectra), H (fits, k, n_wave), WtX = W^T (v X), A the Gram matrices
-    of W, XHt = H (v X)^T, F (fits,)
-    """
-
-    W: Tensor
-    H: Tensor
-    WtX: Tensor
-    A: Tensor
-    XHt: Tensor
-    F: Tensor
-
-    def replaced(self, where: Tensor, other: "_Iterate") -> "_Iterate":
-        """The other's values for the fits flagged in `where` (fits,)."""
-        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return _Iterate(
-            *(torch.where(where.view(-1, *[1] * (a.dim() - 1)), b, a) for a, b in pairs)
-        )
-
-
-def _first(spectra: Spectra, H: Tensor, smoothness: Tensor) -> _Iterate:
-    """Components H with the best weights for them."""
-    XHt = spectra.with_components(H)
-    W = weights_for(spectra, XHt, H, smoothness, torch.zeros_like(XHt), **EXACT)
-    length = _lengths(W)
-    W, H = W / length, H * length
-    WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
-    return _Iterate(W, H, WtX, A, XHt * length, value(spectra, WtX, A, W, H, smoothness))
-
-
-def _propose(
-    spectra: Spectra, now: _Iterate, last: _Iterate, beta: Tensor, smoothness: Tensor
-) -> tuple[_Iterate, _Iterate]:
-    """The next iterate, and `now` in its gauge: columns of W of unit length."""
-    ahead = beta[:, None, None]
-    H_ahead = now.H + ahead * (now.H - last.H)
-    XHt_ahead = now.XHt + ahead * (now.XHt - last.XHt)
-    W = weights_for(spectra, XHt_ahead, H_ahead, smoothness, now.W)
-    length = _lengths(W)
-    W = W / length
-    before = dataclasses.replace(now, H=now.H * length, XHt=now.XHt * length)
-    WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
-    H = components_for(WtX, A, W, smoothness, before.H)
-    F = value(spectra, WtX, A, W, H, smoothness)
-    return before, _Iterate(W, H, WtX, A, spectra.with_components(H), F)
-
-
-def _optimality(spectra: Spectra, at: _Iterate, smoothness: Tensor) -> Tensor:
-    """The larger of both factors' relative projected gradients, (fits,)."""
-    gradient = gradient_components(at.WtX, at.A, at.W, at.H, smoothness)
-    in_components = relative_projected(gradient, at.H, at.WtX)
-    gradient = gradient_weights(at.XHt, spectra.gram_of_components(at.H), at.W, at.H, smoothness)
-    return torch.maximum(in_components, relative_projected(gradient, at.W, at.XHt))
-
-
-def _lengths(W: Tensor) -> Tensor:
-    """||w_k||, (fits, k, 1), or 1 where a component is empty."""
-    length = W.norm(dim=2, keepdim=True)
-    return torch.where(length > 0, length, 1.0)
+def _unit_length(W: list):
+    """W, stacked (fits, k, n_spectra), with rows of unit length, and what they were divided by."""
+    W = np.stack(W)
+    length = np.linalg.norm(W, axis=2, keepdims=True)
+    length[length == 0] = 1
+    return W / length, length

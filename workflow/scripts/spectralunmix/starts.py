@@ -1,41 +1,51 @@
 """Starting components for a fit: NNDSVD, successive projection, random."""
 
-import torch
-from torch import Tensor
+import numpy as np
 
 
-def nndsvd(X: Tensor, k: int) -> Tensor:
+def nndsvd(spectra, k: int):
     """(k, n_wave): the non-negative double SVD of Boutsidis & Gallopoulos (2008).
 
     Exact zeros become the mean of X clipped at zero ("NNDSVDa"), so that no entry starts stuck.
+    The singular vectors are those of a sketch of X, near the exact ones.
     """
-    U, S, Vt = torch.linalg.svd(X, full_matrices=False)
-    H = torch.empty((k, X.shape[1]), dtype=X.dtype, device=X.device)
-    for i, (u, s, v) in enumerate(zip(U.T[:k], S[:k], Vt[:k], strict=True)):
-        sides = [(u.clamp(min=0), v.clamp(min=0)), ((-u).clamp(min=0), (-v).clamp(min=0))]
-        u_part, v_part = max(sides, key=lambda side: float(side[0].norm() * side[1].norm()))
-        H[i] = (s * u_part.norm() / v_part.norm()).sqrt() * v_part
-    return torch.where(H > 0, H, X.clamp(min=0).mean())
+    sketch = spectra.sketch(k)
+    U, S, Vt = np.linalg.svd(sketch.QX, full_matrices=False)
+    H = np.empty((k, spectra.shape[1]))
+    for i, (u, s, v) in enumerate(zip((U.T @ sketch.Q)[:k], S[:k], Vt[:k], strict=True)):
+        sides = [(np.maximum(sign * u, 0), np.maximum(sign * v, 0)) for sign in (1, -1)]
+        u, v = max(sides, key=lambda side: np.linalg.norm(side[0]) * np.linalg.norm(side[1]))
+        H[i] = np.sqrt(s * np.linalg.norm(u) / np.linalg.norm(v)) * v
+    return np.where(H > 0, H, _mean_positive(spectra))
 
 
-def spa(X: Tensor, k: int) -> Tensor:
+def spa(spectra, k: int):
     """(k, n_wave): the k most extreme spectra, by successive projection.
 
-    Araujo et al. (2001), Gillis & Vavasis (2014): take the longest row, project
-    all rows off it, repeat.  Exact where the data hold each component pure.
+    Araujo et al. (2001), Gillis & Vavasis (2014): take the longest row of the spectra
+    divided by their flux, project all rows off it, repeat.  Exact where the data hold
+    each component pure.
     """
-    flux = X.sum(dim=1, keepdim=True)
-    shape = torch.where(flux > 0, X / flux, 0)
-    residual, picked = shape.clone(), []
+    flux = spectra.with_components(np.ones((1, 1, spectra.shape[1])))[0, 0]
+    scale = np.where(flux > 0, 1 / np.where(flux > 0, flux, 1), 0)
+    length = spectra.squared_lengths() * scale**2  # of what is left of each row
+    picked, directions = [], np.empty((0, spectra.shape[1]))
     for _ in range(k):
-        row = int(residual.square().sum(dim=1).argmax())
-        picked.append(row)
-        direction = residual[row] / residual[row].norm()
-        residual -= torch.outer(residual @ direction, direction)
-    return X[picked].clamp(min=0)
+        picked.append(int(length.argmax()))
+        row = spectra.row(picked[-1]) * scale[picked[-1]]
+        for _ in range(2):  # the second time for what rounding left
+            row = row - (row @ directions.T) @ directions
+        directions = np.vstack([directions, row / np.linalg.norm(row)])
+        along = spectra.with_components(directions[None, -1:])[0, 0]
+        length = length - (along * scale) ** 2
+    return np.maximum(np.stack([spectra.row(i) for i in picked]), 0)
 
 
-def random(X: Tensor, k: int, generator: torch.Generator) -> Tensor:
-    """(k, n_wave): uniform in [0, 1) times the mean of X clipped at zero."""
-    H = torch.rand((k, X.shape[1]), generator=generator, dtype=X.dtype)
-    return H.to(X.device) * X.clamp(min=0).mean()
+def random(spectra, k: int, n: int, rng):
+    """(n, k, n_wave): uniform in [0, 1) times the mean of X clipped at zero."""
+    return rng.random_sample((n, k, spectra.shape[1])) * _mean_positive(spectra)
+
+
+def _mean_positive(spectra) -> float:
+    total = sum(float(X.clamp(min=0).double().sum()) for _, X, _ in spectra.pieces())
+    return total / (spectra.shape[0] * spectra.shape[1])

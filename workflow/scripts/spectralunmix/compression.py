@@ -1,0 +1,62 @@
+"""Spectra compressed to the few directions that matter to a fit.
+
+With Q, orthonormal rows (r, n_spectra), Q^T Q X takes the place of X: a pass costs
+O((n_spectra + n_wave) r k) in place of O(n_spectra n_wave k).  The gradient of F at
+(W, H) is that of the whole X where Q's span has both W and H X^T, since what is left
+out, E = X - Q^T Q X, then has W E = 0 and H E^T = 0; the error of a step from there is
+of second order, <E, dW^T dH>.  So a span that takes in each new (W, H X^T) leads to the
+optimum of the whole X, in a few true passes.  Start: a randomised range finder with
+one power iteration (Halko, Martinsson & Tropp 2011, SIAM Review 53, 217).
+"""
+
+import numpy as np
+
+
+class Compressed:
+    """Q^T Q X, from Q (r, n_spectra) and Q X (r, n_wave), with the products of `Spectra`."""
+
+    weighted, eps = False, np.finfo(np.float64).eps
+
+    def __init__(self, Q, QX):
+        self.Q, self.QX = Q, QX
+        self.shape, self.passes = (Q.shape[1], QX.shape[1]), 0
+        self.sum_of_squares = np.square(QX).sum()
+
+    def with_weights(self, W):
+        """W^T X, (fits, k, n_wave), for W (fits, k, n_spectra)."""
+        return (W @ self.Q.T) @ self.QX
+
+    def with_components(self, H):
+        """H X^T, (fits, k, n_spectra), for H (fits, k, n_wave)."""
+        return (H @ self.QX.T) @ self.Q
+
+    def gram_of_weights(self, W):
+        return W @ W.swapaxes(1, 2)
+
+    def gram_of_components(self, H):
+        return H @ H.swapaxes(1, 2)
+
+    def extended(self, new, new_X):
+        """With the orthonormal rows `new` (any, n_spectra) and their product with X besides."""
+        return Compressed(np.concatenate([self.Q, new]), np.concatenate([self.QX, new_X]))
+
+    def outside(self, *rows):
+        """An orthonormal basis of what rows, each (any, n_spectra), have outside Q's span."""
+        rows = np.concatenate(rows)
+        for _ in range(2):  # the second time for what rounding left
+            rows = orthonormal(rows - (rows @ self.Q.T) @ self.Q)
+        return rows
+
+
+def sketch(spectra, rank, seed=0):
+    """The `rank` directions that hold nearly all of X, in four passes."""
+    normal = np.random.default_rng(seed).standard_normal((1, rank, spectra.shape[1]))
+    Q = orthonormal(spectra.with_components(normal)[0])
+    along = orthonormal(spectra.with_weights(Q[None])[0])
+    Q = orthonormal(spectra.with_components(along[None])[0])
+    return Compressed(Q, spectra.with_weights(Q[None])[0])
+
+
+def orthonormal(rows):
+    """An orthonormal basis, (any, n), of the span of rows (any, n)."""
+    return np.ascontiguousarray(np.linalg.qr(rows.T)[0].T)
