@@ -12,7 +12,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 
 from libraries import readers
-from spectralunmix import NotConvergedError, SmoothNMF
+from spectralunmix import NotConvergedError, SmoothNMF, scan_smoothness
 
 # Converged values of the objective on the paper's 80 spectra, rank 4, found by several
 # other methods (HALS and proximal gradient in numpy) from many starts.
@@ -332,3 +332,33 @@ def test_scikit_learns_own_checks():
     results = check_estimator(SmoothNMF(1), on_skip=None)
     skipped = {result["check_name"] for result in results if result["status"] != "passed"}
     assert skipped <= {"check_array_api_input"}
+
+
+def test_a_scan_over_smoothness_is_the_single_fits():
+    X, values = mixtures(noise=0.1), [0, 1, 30.0]
+    model = SmoothNMF(3, init="random", n_restarts=2, random_state=4)
+    scan = scan_smoothness(model, X, values)
+    for value, each in zip(values, scan, strict=True):
+        single = SmoothNMF(3, init="random", n_restarts=2, random_state=4, smoothness=value).fit(X)
+        assert each.smoothness == value
+        np.testing.assert_allclose(each.restart_objectives_, single.restart_objectives_, rtol=1e-12)
+        np.testing.assert_allclose(each.components_, single.components_, atol=1e-8)
+        np.testing.assert_allclose(each.transform(X), single.transform(X), atol=1e-7)
+
+
+def test_order_of_spectra_and_unit_of_flux_do_not_matter():
+    X = mixtures()
+    order = np.random.default_rng(0).permutation(len(X))
+    plain, moved = SmoothNMF(3, tol=1e-8), SmoothNMF(3, tol=1e-8)
+    W, W_moved = plain.fit_transform(X), moved.fit_transform(1e-13 * X[order])
+    assert moved.objective_[-1] == pytest.approx(1e-26 * plain.objective_[-1], rel=1e-9)
+    np.testing.assert_allclose(moved.components_, plain.components_, atol=1e-5)
+    np.testing.assert_allclose(W_moved, 1e-13 * W[order], atol=1e-5 * 1e-13 * W.max())
+
+
+def test_progress_is_told_when_asked(caplog):
+    with caplog.at_level("INFO", logger="spectralunmix"):
+        SmoothNMF(3, verbose=10, tol=0, max_iter=50).fit(mixtures())
+    told = [record.getMessage() for record in caplog.records]
+    assert [line.split(":")[0] for line in told] == [f"iteration {n}" for n in range(10, 60, 10)]
+    assert all("objective" in line and "passes over X a second" in line for line in told)

@@ -128,7 +128,7 @@ class Spectra:
         return torch.from_numpy(Z).to(self._device, self._dtype)
 
     def _read(self, rows):
-        return self._tensor(np.ascontiguousarray(rows, dtype=rows.dtype.newbyteorder("=")))
+        return self._tensor(np.array(rows, dtype=rows.dtype.newbyteorder("=")))
 
     def _prepared(self, X, v):
         if v is None:
