@@ -1,34 +1,33 @@
 """The peers, each as a function (X, W, H, n_iter) -> (W, H) of n_iter iterations from W, H.
 
-X (n_spectra, n_wave), W (n_spectra, k), H (k, n_wave), all numpy float64.  Each is asked
+X (n_spectra, n_wave), W (n_spectra, k), H (k, n_wave), all numpy, of one dtype.  Each is asked
 not to stop early.  nmf-torch takes no start and begins from its own NNDSVD.
 """
 
 import contextlib
 
 import numpy as np
-import sklearn.decomposition
 import torch
+from sklearn.decomposition import _nmf
 
 from spectralunmix import SmoothNMF
 
 
 def ours(X, W, H, n_iter):
-    model = SmoothNMF(len(H), smoothness=0, init=H, max_iter=n_iter, tol=0)
+    dtype = str(X.dtype)
+    model = SmoothNMF(len(H), smoothness=0, init=H, max_iter=n_iter, tol=0, dtype=dtype)
     return model.fit_transform(X), model.components_
 
 
-def _scikit_learn(X, W, H, n_iter, solver):
-    model = sklearn.decomposition.NMF(len(H), init="custom", solver=solver, tol=0, max_iter=n_iter)
-    return model.fit_transform(X, W=W.copy(), H=H.copy()), model.components_
-
-
 def scikit_learn_cd(X, W, H, n_iter):
-    return _scikit_learn(X, W, H, n_iter, "cd")
+    """Below `NMF`, which does this and no more after it has refused negative X."""
+    W, H, _ = _nmf._fit_coordinate_descent(X, W.copy(), H.copy(), tol=0, max_iter=n_iter)
+    return W, H
 
 
 def scikit_learn_mu(X, W, H, n_iter):
-    return _scikit_learn(X, W, H, n_iter, "mu")
+    W, H, _ = _nmf._fit_multiplicative_update(X, W.copy(), H.copy(), tol=0, max_iter=n_iter)
+    return W, H
 
 
 def nmf_torch_hals(X, W, H, n_iter):
@@ -43,7 +42,7 @@ def nmf_torch_hals(X, W, H, n_iter):
             algo="hals",
             tol=0,
             n_jobs=1,
-            fp_precision="double",
+            fp_precision={"float64": "double", "float32": "float"}[str(X.dtype)],
             batch_max_iter=checked,
         )
     return np.asarray(W), np.asarray(H)
@@ -62,7 +61,7 @@ def tensorly_hals(X, W, H, n_iter):
     from tensorly.cp_tensor import CPTensor
     from tensorly.decomposition import non_negative_parafac_hals
 
-    start = CPTensor((np.ones(len(H)), [W.copy(), H.T.copy()]))
+    start = CPTensor((np.ones(len(H), X.dtype), [W.copy(), H.T.copy()]))
     scale, (W, Ht) = non_negative_parafac_hals(X, len(H), n_iter_max=n_iter, init=start, tol=0)
     return W * scale, Ht.T
 
@@ -113,3 +112,6 @@ PEERS = {
     "proxmin pgm": proxmin_pgm,
     "Adam, clamped": adam_clamped,
 }
+# An iteration of these depends on W and H alone, so a run goes on where the last one ended;
+# the others are run afresh for each number of iterations.
+STATELESS = {"scikit-learn cd", "scikit-learn mu", "torchnmf mu", "tensorly hals"}

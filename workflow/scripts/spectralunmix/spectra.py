@@ -34,10 +34,12 @@ class Spectra:
         self._block_rows = max(1, BLOCK // (self.shape[1] * dtype.itemsize))
         self._in_memory = self._prepared(X, v) if isinstance(X, Tensor) else None
         self._sketches = {}
-        self.sum_of_squares = self.misfit(*(np.zeros((1, length)) for length in self.shape))
+        self.sum_of_squares = sum(_sum(X.square(), v) for _, X, v in self.pieces())
 
     def unweighted(self):
         """The same X, zero where its weight is 0, with weight 1 throughout."""
+        if not self.weighted:
+            return self
         if self._in_memory:
             return Spectra(self._in_memory[0], None, self._device, self._dtype)
         return Spectra(self._X, self._v, self._device, self._dtype, mask_only=True)
@@ -86,8 +88,7 @@ class Spectra:
         """sum_ij v_ij (X - W H)_ij^2 for W (k, n_spectra) and H (k, n_wave)."""
         W, H, total = self._tensor(W), self._tensor(H), 0.0
         for rows, X, v in self.pieces():
-            squares = (X - W[:, rows].T @ H).square_()
-            total += float((squares if v is None else squares.mul_(v)).sum(dtype=torch.float64))
+            total += _sum((X - W[:, rows].T @ H).square_(), v)
         return total
 
     def squared_lengths(self):
@@ -135,6 +136,10 @@ class Spectra:
             return X, None, X
         X = torch.where(v > 0, X, 0)
         return (X, v, v * X) if self.weighted else (X, None, X)
+
+
+def _sum(squares: Tensor, v: Tensor | None) -> float:
+    return float((squares if v is None else squares.mul_(v)).sum())
 
 
 def _array(product: Tensor):

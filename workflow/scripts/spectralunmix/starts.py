@@ -47,5 +47,5 @@ def random(spectra, k: int, n: int, rng):
 
 
 def _mean_positive(spectra) -> float:
-    total = sum(float(X.clamp(min=0).double().sum()) for _, X, _ in spectra.pieces())
+    total = sum(float(X.clamp(min=0).sum()) for _, X, _ in spectra.pieces())
     return total / (spectra.shape[0] * spectra.shape[1])

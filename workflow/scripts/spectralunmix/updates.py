@@ -71,7 +71,11 @@ def _complementary(R, free, b):
     if len(R) > 1 or m < SHARED or k > 62:
         return _pivoted(R, free.T, b.T[:, :, None])[:, :, 0].T
     bit = np.arange(k)
-    patterns, which = np.unique((1 << bit) @ free, return_inverse=True)
+    which = (1 << bit) @ free
+    if k <= 6:
+        patterns = np.arange(1 << k)  # all, which is quicker than to find those that occur
+    else:
+        patterns, which = np.unique(which, return_inverse=True)
     inverse = _pivoted(R, (patterns[:, None] >> bit & 1).astype(bool), np.eye(k))
     return np.einsum("mkl,lm->km", inverse[which], b)
 
