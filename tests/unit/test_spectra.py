@@ -175,3 +175,17 @@ def test_too_little_memory_is_said_with_the_size():
         env={"PYTHONPATH": str(package), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
     assert "4000 x 10000 values in float64 needs about 0.6 GiB on 'cpu'" in done.stdout, done.stderr
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(60, 40), (700, 900)])  # the larger one is compressed
+def test_a_fit_on_a_gpu_is_the_fit_on_the_cpu(shape, weighted):
+    data = mixtures(*shape, 3)
+    v = np.random.default_rng(1).random(shape) if weighted else None
+    cpu = SmoothNMF(3, tol=1e-8).fit(data, inverse_variance=v)
+    gpu = SmoothNMF(3, tol=1e-8, device="cuda").fit(data, inverse_variance=v)
+    assert gpu.objective_[-1] == pytest.approx(cpu.objective_[-1], rel=1e-9)
+    np.testing.assert_allclose(gpu.components_, cpu.components_, atol=1e-5)
+    tensor = torch.from_numpy(data).cuda()
+    assert gpu.transform(tensor).device == tensor.device

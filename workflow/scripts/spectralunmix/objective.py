@@ -60,4 +60,4 @@ def relative_projected(gradient, factor, product):
     ratio needs no reference to a start (Lin 2007, Neural Comput. 19, 2756, has the norm).
     """
     feasible = np.where(factor > 0, gradient, np.minimum(gradient, 0))
-    return np.linalg.norm(feasible) / np.linalg.norm(product)
+    return np.linalg.norm(feasible) / (np.linalg.norm(product) or 1.0)
