@@ -223,9 +223,9 @@ def weighted_over_plain(X, k):
 
 
 PEAK = """
-import resource, sys, numpy as np
+import re, sys, numpy as np
 from spectralunmix import SmoothNMF
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+peak = lambda: 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 before = int(open("/proc/self/statm").read().split()[1]) * 4096
 X = np.load(sys.argv[1])
 SmoothNMF(6, smoothness=0, dtype="float32", tol=1e-4).fit(X)
