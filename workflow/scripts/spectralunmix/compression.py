@@ -19,7 +19,7 @@ class Compressed:
 
     def __init__(self, Q, QX):
         self.Q, self.QX = Q, QX
-        self.shape, self.passes = (Q.shape[1], QX.shape[1]), 0
+        self.shape = Q.shape[1], QX.shape[1]
         self.sum_of_squares = np.square(QX).sum()
 
     def with_weights(self, W):

@@ -53,7 +53,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     init : starting components: "nndsvd", "spa" (the most extreme spectra), "random", or
         an array (k, n_wave) to start from
     n_restarts : starts of init="random", fitted side by side; the lowest objective is kept
-    max_iter : outer iterations, of two passes over X each
+    max_iter : iterations, each of two passes over X, or over X compressed where it is large
     tol : the fit stops where its optimality is at most this; 0 runs to `max_iter`
     strict : raise NotConvergedError, instead of a ConvergenceWarning, at `max_iter`
     random_state : int, numpy RandomState or None; used by init="random" alone
@@ -65,7 +65,8 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     ----------
     components_ : (k, n_wave), each with maximum 1, by falling share of the total flux;
         so the weights have the unit of X
-    objective_ : (n_accepted + 1,), the objective from the start on; it never rises
+    objective_ : (n_accepted + 1,), the objective from the start on, wherever it was computed on
+        the whole X; it never rises
     optimality_ : the relative projected gradient (`objective.relative_projected`) of both
         factors, the larger, wherever it was computed
     converged_ : whether the last optimality is at most `tol`

@@ -51,7 +51,8 @@ class Fit:
     """One fit: where it is, and how it came there.
 
     now : the best Iterate; smoothness : lambda
-    objective : F of each accepted iterate, the start included; never rising
+    objective : F of each accepted iterate, the start included; never rising (of each
+        extension alone, while X is compressed)
     optimality : (iteration, the larger of both factors' `relative_projected`) pairs
     n_iter : iterations made, those taken back included
     """
