@@ -1,5 +1,5 @@
 # Checks of the configuration, and the functions that rules share.
-import os
+import hashlib
 import re
 from pathlib import Path
 
@@ -7,9 +7,54 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
+# The modules that scripts import.  Listed, because a workflow that is loaded from an
+# address cannot look into its own folders.
+SHARED = ["step.py", "spectra_files.py"]
+PACKAGES = {
+    "libraries": [
+        "__init__.py",
+        "archives.py",
+        "grids.py",
+        "parameters.py",
+        "quality.py",
+        "selection.py",
+        "sources.py",
+        "survey.py",
+        "readers/__init__.py",
+        "readers/files.py",
+        "readers/fits_image.py",
+        "readers/fits_table.py",
+        "readers/layouts.py",
+        "readers/r_subset.py",
+        "readers/spectrum.py",
+        "readers/text.py",
+        "readers/votable.py",
+    ],
+    "spectralunmix": [
+        "__init__.py",
+        "comparison.py",
+        "compression.py",
+        "estimator.py",
+        "objective.py",
+        "solver.py",
+        "spectra.py",
+        "starts.py",
+        "updates.py",
+    ],
+}
+
+
+def code(*packages):
+    """Checksum of what a script imports: a parameter, so that an edit reruns its rule."""
+    modules = [f"{name}/{module}" for name in packages for module in PACKAGES[name]]
+    digest = hashlib.sha256()
+    for module in [*SHARED, *modules]:
+        digest.update(Path(workflow.source_path(f"../scripts/{module}")).read_bytes())
+    return digest.hexdigest()
+
 
 def checked(content, schema, file):
-    """The content of a configuration file, or one error that names file and key."""
+    """The content of a configuration file with its defaults, or an error that names the key."""
     try:
         validate(content, workflow.source_path(f"../schemas/{schema}.schema.yaml"))
     except WorkflowError as error:
@@ -20,42 +65,95 @@ def checked(content, schema, file):
     return content
 
 
+def entry_file(name):
+    """The library's entry: the user's own in the working directory, else the workflow's."""
+    own = Path(f"config/libraries/{name}.yaml")
+    if own.exists():
+        return own
+    try:
+        shipped = Path(workflow.source_path(f"../../config/libraries/{name}.yaml"))
+        shipped.read_bytes()
+    except (WorkflowError, OSError):
+        known = {path.stem for path in Path("config/libraries").glob("*.yaml")}
+        there = f"; there are {', '.join(sorted(known))}" if known else ""
+        raise WorkflowError(f"library: no {own}{there}") from None
+    return shipped
+
+
 def library_entry(name):
-    """The library's entry, config/libraries/<name>.yaml."""
-    folder = Path("config/libraries")
-    file = folder / f"{name}.yaml"
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
-    if name not in known:
-        raise WorkflowError(f"library: no {file}; there are {', '.join(known)}")
-    entry = checked(yaml.safe_load(file.read_text()), "library", file)
-    if unknown := set(entry["selection"]["classes"]) - set(entry["classes"]):
+    file = entry_file(name)
+    try:
+        content = yaml.safe_load(file.read_text())
+    except yaml.YAMLError as error:
+        raise WorkflowError(f"{file}: not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise WorkflowError(f"{file}: top level: keys and values are expected")
+    entry = checked(content, "library", file)
+    selected = entry["selection"].setdefault("classes", list(entry["classes"]))
+    if unknown := set(selected) - set(entry["classes"]):
         raise WorkflowError(f"{file}: selection.classes: no rule for {', '.join(unknown)}")
+    for i, source in enumerate(entry["sources"]):
+        for file_entry in source["files"]:
+            check_addresses(file, f"sources.{i}.files", file_entry)
     return entry
 
 
-def check_ranks(config, library):
+def check_addresses(file, key, entry):
+    """What the schema cannot say: wheels need a checksum, and {fields} a list of values."""
+    for address in entry["addresses"]:
+        if address.startswith("pypi:") and not (entry["sha256"] and "name" in entry):
+            raise WorkflowError(f"{file}: {key}: {address}: a wheel needs its name and sha256")
+        if missing := set(re.findall(r"{(\w+)", address)) - set(entry["over"]):
+            raise WorkflowError(f"{file}: {key}: {address}: no values over {', '.join(missing)}")
+
+
+def check_ranks(config, name, library):
     """More components than spectra cannot be found."""
-    n_spectra = config["select"]["per_class"] * len(library["selection"]["classes"])
+    selection = library["selection"]
+    n_spectra = {
+        "all": None,
+        "list": len(selection["files"]),
+    }.get(selection["mode"], selection["per_class"] * len(selection["classes"]))
     for step in ("pca", "smooth_nmf"):
         rank = config[step]["n_components"]
-        if rank > n_spectra:
+        if n_spectra is not None and rank > n_spectra:
             raise WorkflowError(
-                f"{step}.n_components: {rank} is more than the {n_spectra} spectra selected"
+                f"{step}.n_components: {rank} is more than the {n_spectra} spectra of {name}"
             )
 
 
-def local_copies(library_path, sources):
-    """Files that library_path names: inputs, so that another copy there is noticed."""
-    if not library_path:
-        return []
-    paths = [Path(library_path), *(Path(library_path) / source["file"] for source in sources)]
-    return [str(path) for path in paths if path.is_file()]
+def of_library(key):
+    """That part of the entry of the library that a job is for."""
+    return lambda wildcards: LIBRARIES[wildcards.library][key]
 
 
-def package(name):
-    """Sources of a package under workflow/scripts: inputs, so that an edit reruns its users."""
-    folder = Path(workflow.current_basedir) / "../scripts" / name
-    return sorted(os.path.relpath(path) for path in folder.glob("*.py"))
+def library_path(wildcards):
+    """The user's own copy of the library that a job is for."""
+    path = config["library_path"]
+    if isinstance(path, dict):
+        return path.get(wildcards.library)
+    return path if wildcards.library == config["library"] else None
+
+
+def index_file(wildcards):
+    """The table of parameters, which is fetched beside the spectra."""
+    index = LIBRARIES[wildcards.library]["parameters"].get("index")
+    return [index["file"]] if index else []
+
+
+def local_copies(wildcards):
+    """Files of the user's that are read: inputs, so that another copy there is noticed."""
+    found = []
+    for source in LIBRARIES[wildcards.library]["sources"]:
+        names = [Path(pattern).name for pattern in [*source["members"], *index_file(wildcards)]]
+        names += [file["name"] for file in source["files"] if "name" in file]
+        names += [Path(a).name for file in source["files"] for a in file["addresses"]]
+        places = [a for file in source["files"] for a in file["addresses"] if ":" not in a]
+        for place in filter(None, [library_path(wildcards), *places]):
+            path = Path(place).expanduser()
+            files = [path] if path.is_file() else [p for n in names for p in path.rglob(n)]
+            found += [str(file) for file in files if file.is_file()]
+    return sorted(set(found))
 
 
 def closing_words(name):
@@ -71,10 +169,11 @@ def closing_words(name):
 
 
 checked(config, "config", "config/config.yaml or --config")
-LIBRARY = library_entry(config["library"])
-check_ranks(config, LIBRARY)
+LIBRARIES = {name: library_entry(name) for name in [config["library"], *config["compare"]]}
+for name, library in LIBRARIES.items():
+    check_ranks(config, name, library)
 
 
-# The settings are those of one library: another's results are not made with them.
+# The settings are those of these libraries: another's results are not made with them.
 wildcard_constraints:
-    library=re.escape(config["library"]),
+    library="|".join(map(re.escape, LIBRARIES)),

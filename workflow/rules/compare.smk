@@ -11,7 +11,6 @@ rule assign:
         nmf_components=rules.smooth_nmf.output.components,
         nmf_weights=rules.smooth_nmf.output.weights,
         nmf_fit=rules.smooth_nmf.output.fit,
-        package=package("spectralunmix"),
     output:
         distances="results/{library}/distances.ecsv",
         assignments="results/{library}/assignments.ecsv",
@@ -23,7 +22,8 @@ rule assign:
     conda:
         "../../envs/environment.yaml"
     params:
-        library=LIBRARY["name"],
+        code=code("libraries", "spectralunmix"),
+        library=of_library("name"),
         metric=config["assign"]["metric"],
     script:
         "../scripts/assign.py"
@@ -48,7 +48,8 @@ rule plot:
     conda:
         "../../envs/environment.yaml"
     params:
-        labels={name: rule["label"] for name, rule in LIBRARY["classes"].items()},
+        code=code("libraries"),
+        classes=of_library("classes"),
         width=config["plot"]["width"],
     script:
         "../scripts/plot.py"

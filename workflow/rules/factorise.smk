@@ -16,6 +16,7 @@ rule pca:
     conda:
         "../../envs/environment.yaml"
     params:
+        code=code("libraries"),
         n_components=config["pca"]["n_components"],
     script:
         "../scripts/pca.py"
@@ -25,7 +26,6 @@ rule smooth_nmf:
     input:
         spectra=rules.select.output.spectra,
         selection=rules.select.output.selection,
-        package=package("spectralunmix"),
     output:
         components="results/{library}/nmf_components.ecsv",
         weights="results/{library}/nmf_weights.ecsv",
@@ -38,6 +38,7 @@ rule smooth_nmf:
         "../../envs/environment.yaml"
     threads: 1
     params:
+        code=code("libraries", "spectralunmix"),
         n_components=config["smooth_nmf"]["n_components"],
         smoothness=config["smooth_nmf"]["smoothness"],
         init=config["smooth_nmf"]["init"],

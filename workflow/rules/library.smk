@@ -3,8 +3,7 @@
 
 rule download:
     input:
-        local=local_copies(config["library_path"], LIBRARY["sources"]),
-        package=package("libraries"),
+        local=local_copies,
     output:
         library="results/{library}/download/library",
         source="results/{library}/download/source.json",
@@ -15,8 +14,10 @@ rule download:
     conda:
         "../../envs/environment.yaml"
     params:
-        sources=LIBRARY["sources"],
-        library_path=config["library_path"],
+        code=code("libraries"),
+        sources=of_library("sources"),
+        library_path=library_path,
+        also=index_file,
         kept="results/downloads",
     script:
         "../scripts/download.py"
@@ -26,7 +27,6 @@ rule select:
     input:
         library=rules.download.output.library,
         source=rules.download.output.source,
-        package=package("libraries"),
     output:
         spectra="results/{library}/spectra.fits",
         selection="results/{library}/selection.ecsv",
@@ -37,16 +37,49 @@ rule select:
     conda:
         "../../envs/environment.yaml"
     params:
-        name=LIBRARY["name"],
-        citation=LIBRARY["citation"],
-        notes=LIBRARY["notes"],
-        parameters=LIBRARY["parameters"],
-        classes=LIBRARY["classes"],
-        selection=LIBRARY["selection"],
-        grid=LIBRARY["grid"],
-        per_class=config["select"]["per_class"],
+        code=code("libraries"),
+        name=of_library("name"),
+        citation=of_library("citation"),
+        notes=of_library("notes"),
+        run_on=of_library("run_on"),
+        medium=of_library("medium"),
+        parameters=of_library("parameters"),
+        classes=of_library("classes"),
+        overlapping_classes=of_library("overlapping_classes"),
+        selection=of_library("selection"),
+        grid=of_library("grid"),
+        quality=of_library("quality"),
+        normalisation=of_library("normalisation"),
     script:
         "../scripts/select_spectra.py"  # select.py would hide the standard library's module
+
+
+rule validate:
+    input:
+        library=rules.download.output.library,
+        source=rules.download.output.source,
+    output:
+        text="results/{library}/library.txt",
+        picture="results/{library}/library.png",
+    log:
+        "results/{library}/logs/validate.log",
+    benchmark:
+        "results/{library}/benchmarks/validate.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=code("libraries"),
+        name=of_library("name"),
+        run_on=of_library("run_on"),
+        medium=of_library("medium"),
+        parameters=of_library("parameters"),
+        classes=of_library("classes"),
+        overlapping_classes=of_library("overlapping_classes"),
+        selection=of_library("selection"),
+        grid=of_library("grid"),
+        quality=of_library("quality"),
+    script:
+        "../scripts/validate.py"
 
 
 rule prototypes:
@@ -61,5 +94,7 @@ rule prototypes:
         "results/{library}/benchmarks/prototypes.tsv"
     conda:
         "../../envs/environment.yaml"
+    params:
+        code=code("libraries"),
     script:
         "../scripts/prototypes.py"

@@ -66,10 +66,14 @@ def main(snakemake, log):
     fit = json.loads(Path(inputs.nmf_fit).read_text())
     for history in ("objective_history", "optimality_history"):
         del fit[history]
-    source = json.loads(Path(inputs.source).read_text())
+    fetched = json.loads(Path(inputs.source).read_text())
     summary = {
         "library": snakemake.params.library,
-        "source": {key: source[key] for key in ("file", "obtained_from", "obtained_sha256")},
+        "source": {
+            "description": fetched["source"]["description"],
+            "files": [file["name"] for file in fetched["files"]],
+            "sha256": fetched["sha256"],
+        },
         "n_spectra": len(selection),
         "n_wave": nmf.shape[1],
         "metric": metric,

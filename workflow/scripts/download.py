@@ -7,19 +7,17 @@ from libraries import sources
 from step import step
 
 
-def main(entries, library_path, target, record, kept, log):
-    source = sources.fetch(entries, library_path, Path(target), Path(kept))
-    log.info("library: %s (%s)", source["obtained_from"], source["description"])
-    Path(record).write_text(json.dumps(source, indent=2) + "\n")
+def main(snakemake, log):
+    options, output = snakemake.params, snakemake.output
+    record = sources.fetch(
+        options.sources, options.library_path, Path(output.library), Path(options.kept), options.also
+    )
+    Path(output.source).write_text(json.dumps(record, indent=2) + "\n")
+    log.info("library: %s, from", record["source"]["description"])
+    for file in record["files"]:
+        log.info("  %s", file["from"])
 
 
 if __name__ == "__main__":
     with step(snakemake.log[0]) as log:
-        main(
-            snakemake.params.sources,
-            snakemake.params.library_path,
-            snakemake.output.library,
-            snakemake.output.source,
-            snakemake.params.kept,
-            log,
-        )
+        main(snakemake, log)

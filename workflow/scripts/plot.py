@@ -50,7 +50,9 @@ def spectra_panel(ax, wavelength, spectra, styles, captions):
         ax.plot(wavelength, flux, color=colour, ls=dashes, label=caption)
     ax.set(xscale="log", xlim=(wavelength[0], wavelength[-1]), xlabel="Wavelength (Å)")
     ticks = [tick for tick in TICKS if wavelength[0] < tick < wavelength[-1]]
-    ax.set_xticks(ticks, [f"{tick:,}".replace(",", "\u2009") for tick in ticks])
+    if len(ticks) < 3:  # a narrow range
+        ticks = mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(*wavelength[[0, -1]])[1:-1]
+    ax.set_xticks(ticks, [f"{tick:,.0f}".replace(",", "\u2009") for tick in ticks])
     ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
     ax.tick_params(which="both", top=True, right=True)
     ax.legend(
@@ -160,7 +162,7 @@ def main(snakemake, log):
             ),
             read_table(inputs.distances),
             read_table(inputs.assignments),
-            snakemake.params.labels,
+            {name: rule["label"] for name, rule in snakemake.params.classes.items()},
             json.loads(Path(inputs.summary).read_text()),
             snakemake.params.width,
         )

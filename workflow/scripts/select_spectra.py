@@ -5,39 +5,32 @@ from pathlib import Path
 
 from astropy.table import Table
 
-from libraries import LibraryError, parameters, readers, selection
+from libraries import grids, quality, selection
+from libraries.survey import survey
 from spectra_files import write_spectra, write_table
 from step import step
 
 
-def read_library(path, source, log):
-    spectra = []
-    for spectrum in readers.read(Path(path), source):
-        spectra.append(spectrum)
-        if len(spectra) % 500 == 0:
-            log.info("%d spectra read", len(spectra))
-    if not spectra:
-        raise LibraryError(f"{path}: no member matches {source.get('members')}")
-    log.info("%d spectra read from %s", len(spectra), source["file"])
-    return spectra
-
-
-def label(frame, source, classes):
-    frame = frame.assign(**{"class": parameters.classify(frame, classes)})
-    selection.check_sizes(frame["class"], source.get("class_sizes", {}), source["file"])
-    return frame
+def on_one_grid(spectra, grid, log):
+    """Wavelength (n_wave,) and the spectra on it."""
+    wavelength = grids.stated(grid)
+    if wavelength is None:
+        wavelength, how = grids.decided([s.wavelength for s in spectra], grid)
+        log.info("wavelengths: %s", how)
+    return wavelength, [grids.on_grid(s, wavelength) for s in spectra]
 
 
 def as_table(chosen, columns, meta):
     """The selection with the parameters that the library's entry describes."""
-    known = ["file", "class", "class_rank", "class_size", *columns, "peak_flux", "n_clipped"]
-    table = Table.from_pandas(chosen[known], index=False)
     own = {
         "class_rank": {"description": "rank in the class, sorted as selection.order says"},
         "class_size": {"description": "members of the class in this source"},
-        "peak_flux": {"description": "the maximum that the spectrum was divided by"},
+        "divisor": {"description": "what the spectrum was divided by, see normalisation"},
+        "n_filled": {"description": "channels NaN or masked, filled by straight lines"},
         "n_clipped": {"description": "channels below zero, set to zero"},
     }
+    first, last = ["file", "class", "class_rank", "class_size"], ["divisor", "n_filled", "n_clipped"]
+    table = Table.from_pandas(chosen[[*first, *columns, *last]], index=False)
     for name, about in (own | columns).items():
         table[name].description = about["description"]
         table[name].unit = about.get("unit")
@@ -47,25 +40,30 @@ def as_table(chosen, columns, meta):
 
 def main(snakemake, log):
     options = snakemake.params
-    source = json.loads(Path(snakemake.input.source).read_text())
-    spectra = read_library(snakemake.input.library, source, log)
-    frame = label(parameters.table(spectra, options.parameters), source, options.classes)
-    chosen = selection.evenly_spaced(
-        frame, options.selection["classes"], options.per_class, options.selection["order"]
-    )
-    picked = [spectra[i] for i in chosen.index]
-    wavelength, flux = selection.common_grid(picked, options.grid)
-    flux, peak, clipped = selection.normalised(flux, list(chosen["file"]))
-    chosen = chosen.assign(peak_flux=peak, n_clipped=clipped)
+    fetched = json.loads(Path(snakemake.input.source).read_text())
+    if options.run_on == "layout":
+        log.warning("%s: this entry was not run on the library's own files before", options.name)
+    found = survey(Path(snakemake.input.library), fetched["source"], dict(options.items()))
+    found.check(snakemake.wildcards.library)
+    chosen = selection.select(found.table, options.selection["classes"], options.selection)
+    picked = [found.spectra[i] for i in chosen.index]
+    wavelength, spectra = on_one_grid(picked, options.grid, log)
+    arrays = quality.normalised(spectra, options.normalisation)
+    for name in ("divisor", "n_filled", "n_clipped"):
+        chosen[name] = arrays[name]
     meta = {
         "library": options.name,
         "citation": options.citation,
-        "source": source["file"],
-        "sha256": source["obtained_sha256"],
+        "source": fetched["source"]["description"],
+        "sha256": fetched["sha256"],
+        "medium": options.medium,
+        "normalisation": options.normalisation,
         "notes": options.notes,
+        "left_out": found.left_out,
     }
-    write_spectra(snakemake.output.spectra, wavelength, flux)
-    columns = options.parameters.get("columns", {})
+    flux, inverse_variance = arrays["flux"], arrays["inverse_variance"]
+    write_spectra(snakemake.output.spectra, wavelength, flux, inverse_variance, options.medium)
+    columns = options.parameters["columns"]
     write_table(snakemake.output.selection, as_table(chosen, columns, meta))
     log.info("%d spectra of %d channels selected", *flux.shape)
 

@@ -3,22 +3,48 @@
 import numpy as np
 from astropy import units
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import Column, Table
 
 
-def write_spectra(path: str, wavelength: np.ndarray, flux: np.ndarray) -> None:
-    """flux (n_spectra, n_wave) as the primary image, wavelength (n_wave,) Angstrom as a table."""
+def write_spectra(
+    path: str,
+    wavelength: np.ndarray,
+    flux: np.ndarray,
+    inverse_variance: np.ndarray | None,
+    medium: str,
+) -> None:
+    """flux (n_spectra, n_wave) as the primary image, wavelength (n_wave,) Angstrom as a table.
+
+    inverse_variance : (n_spectra, n_wave), an image after them, where there is one
+    medium : air, vacuum or unknown
+    """
     image = fits.PrimaryHDU(flux)
     image.header["BUNIT"] = ("", "flux per Angstrom over its maximum in the row")
     column = fits.Column("WAVELENGTH", "D", unit="Angstrom", array=wavelength)
     table = fits.BinTableHDU.from_columns([column], name="WAVELENGTH")
-    fits.HDUList([image, table]).writeto(path, overwrite=True, checksum=False)
+    table.header["MEDIUM"] = (medium, "of the wavelengths")
+    hdus = [image, table]
+    if inverse_variance is not None:
+        hdus.append(fits.ImageHDU(inverse_variance, name="INVERSE_VARIANCE"))
+    fits.HDUList(hdus).writeto(path, overwrite=True, checksum=False)
 
 
 def read_spectra(path: str) -> tuple[np.ndarray, np.ndarray]:
     """Wavelength (n_wave,) in Angstrom and flux (n_spectra, n_wave)."""
     with fits.open(path, memmap=False) as hdus:
         return hdus[1].data["WAVELENGTH"].astype(float), hdus[0].data.astype(float)
+
+
+def read_inverse_variance(path: str) -> np.ndarray | None:
+    """(n_spectra, n_wave), 0 where masked; None where the library has no uncertainties."""
+    with fits.open(path, memmap=False) as hdus:
+        name = "INVERSE_VARIANCE"
+        return hdus[name].data.astype(float) if name in hdus else None
+
+
+def read_medium(path: str) -> str:
+    """What the wavelengths are in: air, vacuum or unknown."""
+    return fits.getval(path, "MEDIUM", "WAVELENGTH")
 
 
 def write_curves(path: str, wavelength: np.ndarray, curves: dict[str, np.ndarray], **meta) -> None:
@@ -38,7 +64,10 @@ def write_table(path: str, table: Table) -> None:
     """ECSV, numbers with 8 digits: more than any figure needs, and the same on every machine."""
     for name in table.colnames:
         if table[name].dtype.kind == "f":
-            table[name] = [float(f"{value:.8g}") for value in table[name]]
+            column = table[name]
+            values = np.ma.filled(np.ma.asarray(column), np.nan)  # NaN: a parameter not known
+            rounded = [float(f"{value:.8g}") for value in values]
+            table[name] = Column(rounded, unit=column.unit, description=column.description)
     table.write(path, format="ascii.ecsv", overwrite=True)
 
 

@@ -9,42 +9,67 @@ from pathlib import Path, PurePosixPath
 
 from . import LibraryError
 
-MAX_MEMBER = 64 * 2**20  # bytes, unpacked
-MAX_TOTAL = 8 * 2**30
+MAX_MEMBER = 64 * 2**20  # bytes, unpacked, where a library's entry does not say more
+MAX_TOTAL = 16 * 2**30
 MAX_MEMBERS = 200_000
 
 
-def members(path: Path, patterns: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Name (last part) and content of every regular file whose path matches one of `patterns`.
+def members(
+    path: Path, patterns: list[str], largest: int = MAX_MEMBER
+) -> Iterator[tuple[str, bytes]]:
+    """Name (last part) and content of every regular file that matches one of `patterns`.
 
     path : a tar (compressed or not), a zip (a wheel is one) or a folder
-    patterns : shell patterns on the path inside the archive, "*" crossing folders
+    patterns : shell patterns of the end of the path inside the archive: of the name, or of
+        folders and name
+    largest : bytes that a member may have
 
     Raises LibraryError for anything else, for links, for a name that leads
     outside, and where a cap on size or number is passed.
     """
+    for name, _, read in matching(path, patterns, largest):
+        yield PurePosixPath(name).name, read()
+
+
+def matching(path: Path, patterns: list[str], largest: int = MAX_MEMBER):
+    """As above with the whole path, the size, and a function that reads the content."""
     try:
-        yield from _members(path, patterns)
+        yield from _matching(path, patterns, largest)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise LibraryError(f"{path}: not a whole tar or zip archive ({error})") from error
 
 
-def _members(path: Path, patterns: list[str]) -> Iterator[tuple[str, bytes]]:
+def is_archive(path: Path) -> bool:
+    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+
+
+def too_large(name: str) -> LibraryError:
+    return LibraryError(
+        f"{name}: passes the size limit; not read. Where it is right, raise largest_member in the "
+        "library's entry"
+    )
+
+
+def _matching(path: Path, patterns: list[str], largest: int):
     total = 0
     for count, (name, size, read) in enumerate(_listing(path), start=1):
         if name.startswith("/") or ".." in PurePosixPath(name).parts:
             raise LibraryError(f"{path}: member '{name}' points outside the archive; not read")
         if count > MAX_MEMBERS:
             raise LibraryError(f"{path}: more than {MAX_MEMBERS} members; not read further")
-        if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
+        if not any(fnmatch.fnmatchcase(f"/{name}", f"*/{pattern}") for pattern in patterns):
             continue
         total += size
-        if size > MAX_MEMBER or total > MAX_TOTAL:
-            raise LibraryError(f"{path}: member '{name}' passes the size limit; not read")
-        content = read()
-        if len(content) != size:
-            raise LibraryError(f"{path}: member '{name}' is cut off ({len(content)} of {size} B)")
-        yield PurePosixPath(name).name, content
+        if size > largest or total > MAX_TOTAL:
+            raise too_large(f"{path}: member '{name}'")
+        yield name, size, lambda name=name, size=size, read=read: _whole(path, name, size, read)
+
+
+def _whole(path: Path, name: str, size: int, read) -> bytes:
+    content = read()
+    if len(content) != size:
+        raise LibraryError(f"{path}: member '{name}' is cut off ({len(content)} of {size} B)")
+    return content
 
 
 def _listing(path: Path):

@@ -1,13 +1,20 @@
 """Stellar parameters of spectra, and the classes they put them in."""
 
+import logging
 import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from astropy.table import Table
 
 from . import LibraryError
-from .readers import Spectrum
+from .readers import Spectrum, files, fits_table, text, votable
 
-SPECTRAL_TYPE = re.compile(r"(?<![A-Za-z])([OBAFGKM])(\d+(?:\.\d)?)(VI{0,2}|IV|I{1,3})?")
+log = logging.getLogger(__name__)
+SPECTRAL_TYPE = re.compile(r"(?<![A-Za-z])([OBAFGKM])(\d+(?:\.\d)?)\s*(VI{0,2}|IV|I{1,3})?")
 
 
 def spectral_type(text: str) -> tuple[float, str | None]:
@@ -27,56 +34,192 @@ def spectral_type(text: str) -> tuple[float, str | None]:
     return 10 * "OBAFGKM".index(letter) + subtype, luminosity
 
 
-def table(spectra: list[Spectrum], entry: dict) -> pd.DataFrame:
-    """One row a spectrum: its file and the parameters that the entry names."""
-    rows = [{"file": s.file, **_from_name(s, entry), **_from_header(s, entry)} for s in spectra]
-    frame = pd.DataFrame(rows)
+def table(spectra: list[Spectrum], entry: dict, index: pd.DataFrame | None = None):
+    """One row a spectrum, its file and the parameters that the entry names; and what is wrong.
+
+    entry : parameters of the library's entry
+    index : its table of parameters, as `read_index` gives it
+    """
+    problems: list[str] = []
+    rows = [
+        {"file": s.file, **_from_name(s.file, entry, problems), **_from_header(s, entry, problems)}
+        for s in spectra
+    ]
+    frame = pd.DataFrame([{name: _value(value) for name, value in row.items()} for row in rows])
+    frame["file"] = [s.file for s in spectra]  # a name that is a number stays one
+    if "file_name" in entry and len(problems) == len(rows):
+        problems = [
+            f"parameters.file_name: '{entry['file_name']}' matches none of the {len(rows)} file "
+            f"names, of which {rows[0]['file']} is one"
+        ]
+    if index is not None:
+        parameter = entry["index"]["key"]["parameter"]
+        keys = [str(row.get(parameter, "")).strip() for row in rows]
+        frame = _joined(frame, pd.Series(keys), index, entry["index"], problems)
+    frame = _without_missing(frame, entry.get("missing", []))
+    if "spectral_type" in frame:
+        frame = _understood(frame, problems)
     for name, expression in entry.get("derived", {}).items():
         try:
             frame[name] = frame.eval(expression, engine="python")
         except Exception as error:  # whatever the expression leads pandas to
-            raise LibraryError(f"parameters.derived.{name}: '{expression}': {error}") from error
-    return frame
+            problems.append(f"parameters.derived.{name}: '{expression}': {error}")
+    return frame, problems
 
 
-def _from_name(spectrum: Spectrum, entry: dict) -> dict:
+def _from_name(file: str, entry: dict, problems: list[str]) -> dict:
     if "file_name" not in entry:
         return {}
-    match = re.fullmatch(entry["file_name"], spectrum.file)
+    match = re.fullmatch(entry["file_name"], file)
     if not match:
-        raise LibraryError(
-            f"{spectrum.file}: parameters.file_name, '{entry['file_name']}', does not match"
-        )
-    return {name: _number(text) for name, text in match.groupdict().items()}
+        problems.append(f"{file}: parameters.file_name, '{entry['file_name']}', does not match")
+        return {}
+    return match.groupdict()
 
 
-def _number(text: str) -> float:
-    """A number, or the sign that 'm' (minus) or 'p' (plus) alone stands for."""
-    return {"m": -1.0, "p": 1.0}[text] if text in ("m", "p") else float(text)
+def _value(value: Any) -> Any:
+    """Text as a number where it is one; "m" (minus) and "p" (plus) alone are signs."""
+    if not isinstance(value, str):
+        return value
+    if (text := value.strip()) in ("m", "p"):
+        return -1.0 if text == "m" else 1.0
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
-def _from_header(spectrum: Spectrum, entry: dict) -> dict:
-    found = {}
+def _from_header(spectrum: Spectrum, entry: dict, problems: list[str]) -> dict:
+    found: dict[str, Any] = {}
     for name, cards in entry.get("header", {}).items():
         card = next((c for c in cards if c in spectrum.header), None)
-        found[name] = spectrum.header[card] if card else None
-        if name == "spectral_type":
-            if card is None:
-                raise LibraryError(f"{spectrum.file}: none of the cards {cards} is there")
-            found[name] = str(found[name]).removeprefix("spectral type:").strip()
-            found["spectral_class"], found["luminosity_class"] = spectral_type(found[name])
+        if card is None:
+            problems.append(f"{spectrum.file}: none of the cards {', '.join(cards)} is there")
+        else:
+            found[name] = spectrum.header[card]
     return found
 
 
-def classify(frame: pd.DataFrame, classes: dict) -> pd.Series:
-    """The name of the first class whose every condition a row meets; missing where none does."""
+def read_index(path: Path, source: dict, entry: dict) -> pd.DataFrame | None:
+    """The entry's table of parameters: `key`, as text, and its columns, by parameter."""
+    if "index" not in entry:
+        return None
+    about = entry["index"]
+    name, content = files.one(path, source, about["file"], "parameters.index.file")
+    key, columns = about["key"]["column"], about["columns"]
+    parsed: Table = _parse(name, content, about, key)
+    if unknown := {key, *columns.values()} - set(parsed.colnames):
+        raise LibraryError(
+            f"{name}: parameters.index: no column {', '.join(sorted(unknown))}; there are "
+            f"{', '.join(parsed.colnames)}"
+        )
+    frame = pd.DataFrame({parameter: _values(parsed[column]) for parameter, column in columns.items()})
+    frame["key"] = [str(value).strip() for value in np.asarray(parsed[key]).tolist()]
+    if repeated := frame["key"][frame["key"].duplicated()].tolist():
+        raise LibraryError(
+            f"{name}: parameters.index: there is more than one row for the key {_listed(repeated)}"
+        )
+    return frame
+
+
+def _parse(name: str, content: bytes, about: dict, key: str) -> Table:
+    if about["format"] == "fits":
+        return fits_table.parse(name, content, about).table
+    if about["format"] == "votable":
+        return votable.parse(name, content, about).table
+    settings = about["table"]
+    if about["format"] != "ecsv":
+        settings = settings | {"converters": {key: str}}  # 0022 is not 22
+    return text.parse(name, content, about | {"table": settings}).table
+
+
+def _values(column) -> list:
+    masked = np.ma.asarray(column)
+    values = [None if hidden else value for value, hidden in zip(masked.data.tolist(), np.ma.getmaskarray(masked), strict=True)]
+    return [_value(value) for value in values]
+
+
+def _joined(frame, keys, index, about: dict, problems: list[str]) -> pd.DataFrame:
+    """The parameters with those of the index, by the keys of the spectra."""
+    parameter = about["key"]["parameter"]
+    if parameter not in frame:
+        problems.append(
+            f"parameters.index.key.parameter: there is no {parameter}; there are "
+            f"{', '.join(frame.columns)}"
+        )
+        return frame
+    without_row = frame["file"][~keys.isin(index["key"])].tolist()
+    without_file = index["key"][~index["key"].isin(keys)].tolist()
+    for what, names in (
+        ("no row for the spectrum", without_row),
+        ("no spectrum for the key", without_file),
+    ):
+        if names and about["unmatched"] == "leave_out":
+            log.info("%s: %s %s", about["file"], what, ", ".join(names))
+        elif names:
+            problems.append(
+                f"{about['file']}: {what} {_listed(names)}: put it right, or set "
+                "parameters.index.unmatched to leave_out"
+            )
+    found = index.set_index("key").reindex(keys)
+    return frame.assign(**{name: found[name].to_numpy() for name in found})
+
+
+def _without_missing(frame: pd.DataFrame, missing: list) -> pd.DataFrame:
+    frame = frame.mask(frame.isin(missing)) if missing else frame
+    for name in frame.columns.drop("file"):
+        number = pd.to_numeric(frame[name], errors="coerce")
+        if (number.notna() == frame[name].notna()).all():
+            frame[name] = number.astype(float)
+    return frame
+
+
+def _understood(frame: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
+    """With spectral_class and luminosity_class of the spectral types."""
+    found: dict[int, tuple] = {}
+    for i, (file, text) in frame[["file", "spectral_type"]].iterrows():
+        if pd.isna(text):
+            continue
+        try:
+            found[i] = spectral_type(str(text))
+        except LibraryError as error:
+            problems.append(f"{file}: {error}")
+    number = {i: value for i, (value, _) in found.items()}
+    luminosity = {i: value for i, (_, value) in found.items()}
+    text = frame["spectral_type"].astype(str).str.removeprefix("spectral type:").str.strip()
+    return frame.assign(
+        spectral_type=text,
+        spectral_class=pd.Series(number, index=frame.index, dtype=float),
+        luminosity_class=pd.Series(luminosity, index=frame.index, dtype=object),
+    )
+
+
+def classify(frame: pd.DataFrame, classes: Mapping[str, dict], overlapping: str = "first"):
+    """The name of the class whose every condition a row meets, missing where none does; problems.
+
+    overlapping : "first", where a row meets several, or "error"
+    """
     label = pd.Series(None, index=frame.index, dtype=object)
+    problems = []
     for name, rule in classes.items():
-        meets = label.isna()
-        for parameter, condition in rule["where"].items():
-            meets &= _meets(frame, parameter, condition, f"classes.{name}.where.{parameter}")
-        label[meets] = name
-    return label
+        meets = pd.Series(True, index=frame.index)
+        try:
+            for parameter, condition in rule["where"].items():
+                meets &= _meets(frame, parameter, condition, f"classes.{name}.where.{parameter}")
+        except LibraryError as error:
+            problems.append(str(error))
+            continue
+        if not meets.any():
+            problems.append(f"classes.{name}: empty: no spectrum meets its conditions")
+        both = meets & label.notna()
+        if overlapping == "error" and both.any():
+            counts = ", ".join(f"{n} with {c}" for c, n in label[both].value_counts().items())
+            problems.append(
+                f"classes.{name}: overlaps ({counts}; {_listed(frame['file'][both].tolist())}): "
+                "narrow a rule, or set overlapping_classes to first, so that the first one counts"
+            )
+        label[meets & label.isna()] = name
+    return label, problems
 
 
 def _meets(frame: pd.DataFrame, parameter: str, condition: dict, key: str) -> pd.Series:
@@ -84,8 +227,24 @@ def _meets(frame: pd.DataFrame, parameter: str, condition: dict, key: str) -> pd
     if column not in frame:
         raise LibraryError(f"{key}: no such parameter; there are {', '.join(frame.columns[1:])}")
     values, meets = frame[column], pd.Series(True, index=frame.index)
-    for bound, compare in (("min", values.ge), ("max", values.le)):
-        if bound in condition:
-            limit = condition[bound]
-            meets &= compare(spectral_type(limit)[0] if parameter == "spectral_type" else limit)
-    return meets & values.isin(condition["in"]) if "in" in condition else meets
+    if "in" in condition:
+        return values.isin(condition["in"])
+    try:
+        for bound, compare in (("min", values.ge), ("max", values.le)):
+            if bound in condition:
+                limit = condition[bound]
+                meets &= compare(
+                    spectral_type(limit)[0] if parameter == "spectral_type" else limit
+                )
+    except TypeError as error:
+        text = next(v for v in values if isinstance(v, str))
+        raise LibraryError(
+            f"{key}: {parameter} is not a number throughout ('{text}'): name such values under "
+            "parameters.missing, or use `in`"
+        ) from error
+    return meets
+
+
+def _listed(names: list[str], shown: int = 3) -> str:
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

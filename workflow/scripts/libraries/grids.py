@@ -1,0 +1,106 @@
+"""One wavelength grid for all spectra of a library, flux conserved; air and vacuum."""
+
+import numpy as np
+from scipy import sparse
+
+from .readers import Spectrum
+
+
+def edges(wavelength: np.ndarray) -> np.ndarray:
+    """(n_wave + 1,) edges of channels: half-way between centres."""
+    middle = (wavelength[1:] + wavelength[:-1]) / 2
+    first, last = 2 * wavelength[0] - middle[0], 2 * wavelength[-1] - middle[-1]
+    return np.concatenate([[first], middle, [last]])
+
+
+def stated(grid: dict) -> np.ndarray | None:
+    """(n_wave,) Angstrom, the grid that an entry's start, stop and step make; else None."""
+    if any(grid[key] is None for key in ("start", "stop", "step")):
+        return None
+    start, stop = grid["start"], grid["stop"]
+    if grid["spacing"] == "log10":
+        start, stop = np.log10(start), np.log10(stop)
+    axis = start + grid["step"] * np.arange(round((stop - start) / grid["step"]) + 1)
+    return 10**axis if grid["spacing"] == "log10" else axis
+
+
+def decided(wavelengths: list[np.ndarray], grid: dict) -> tuple[np.ndarray, str]:
+    """(n_wave,) Angstrom for spectra on these grids, and in words how it was decided.
+
+    What the entry does not state, the data decide: the range that all cover, and the
+    channels of the spectrum with the fewest in it.
+    """
+    start = grid["start"] or max(w[0] for w in wavelengths)
+    stop = grid["stop"] or min(w[-1] for w in wavelengths)
+    if grid["step"] is not None:
+        return stated(grid | {"start": start, "stop": stop}), (
+            f"{start:.6g} to {stop:.6g} Angstrom, which all cover, in steps of {grid['step']}"
+        )
+    inside = [w[(w >= start) & (w <= stop)] for w in wavelengths]
+    coarsest = min(inside, key=len)
+    if all(np.array_equal(w, coarsest) for w in inside):
+        return coarsest, "the spectra's own"
+    return coarsest, (
+        f"{coarsest[0]:.6g} to {coarsest[-1]:.6g} Angstrom, the {len(coarsest)} channels of the "
+        "coarsest spectrum"
+    )
+
+
+def covers(wavelength: np.ndarray, grid: np.ndarray) -> bool:
+    """Whether the channels at `wavelength` reach over those of the grid."""
+    have, want = edges(wavelength), edges(grid)
+    slack = 1e-9 * want[-1]  # of rounding
+    return have[0] <= want[0] + slack and want[-1] <= have[-1] + slack
+
+
+def on_grid(spectrum: Spectrum, wavelength: np.ndarray) -> Spectrum:
+    """The spectrum in the channels at `wavelength`, its integral over each kept.
+
+    The flux of a channel is the mean of the old ones that it covers, by length; masked or NaN
+    ones do not count, and a channel of none but such is NaN with inverse variance 0.
+    The variance of the mean takes the old channels' errors as independent.
+    """
+    new_edges, weight = edges(wavelength), spectrum.inverse_variance
+    inside = (spectrum.wavelength >= new_edges[0]) & (spectrum.wavelength <= new_edges[-1])
+    if np.array_equal(spectrum.wavelength[inside], wavelength):
+        flux, weight = spectrum.flux[inside], None if weight is None else weight[inside]
+        return _with(spectrum, wavelength, flux, weight)
+    good = np.isfinite(spectrum.flux)
+    if weight is not None:
+        good &= weight > 0
+    share = overlaps(edges(spectrum.wavelength), new_edges)
+    length = share @ good.astype(float)
+    some = length > 0
+    length[~some] = 1
+    flux = np.where(some, share @ np.where(good, spectrum.flux, 0.0) / length, np.nan)
+    if weight is not None:
+        variance = np.where(good, 1 / np.where(good, weight, 1.0), 0.0)
+        variance = (share.power(2) @ variance) / length**2
+        weight = np.where(some, 1 / np.where(some, variance, 1.0), 0.0)
+    return _with(spectrum, wavelength, flux, weight)
+
+
+def _with(spectrum, wavelength, flux, inverse_variance):
+    return Spectrum(spectrum.file, wavelength, flux, spectrum.header, inverse_variance)
+
+
+def overlaps(old: np.ndarray, new: np.ndarray) -> sparse.csr_array:
+    """(n_new, n_old) lengths that channels with edges `new` and `old` share, in Angstrom."""
+    cuts = np.union1d(old, new)
+    cuts = cuts[(cuts >= max(old[0], new[0])) & (cuts <= min(old[-1], new[-1]))]
+    row, column = (np.searchsorted(e, cuts[:-1], side="right") - 1 for e in (new, old))
+    return sparse.csr_array(
+        (np.diff(cuts), (row, column)), shape=(len(new) - 1, len(old) - 1)
+    )
+
+
+def in_vacuum(wavelength: np.ndarray) -> np.ndarray:
+    """Vacuum wavelengths, (n_wave,) Angstrom, of those in standard air.
+
+    Above 2000 Angstrom, below which libraries give vacuum wavelengths: the refractive
+    index of Ciddor (1996, Appl. Opt. 35, 1566) for dry air at 15 C and 1013.25 hPa with
+    450 ppm of CO2, taken at the wavelength in air, which changes it by less than 1e-8.
+    """
+    wavenumber = (1e4 / wavelength) ** 2  # squared, 1 / micron^2
+    index = 1 + 0.05792105 / (238.0185 - wavenumber) + 0.00167917 / (57.362 - wavenumber)
+    return np.where(wavelength > 2000, wavelength * index, wavelength)

@@ -1,0 +1,51 @@
+"""Readers: one module a format, each giving the spectra of a source.
+
+    read(path, source) -> iterator of Spectrum
+
+path is the fetched archive, source an entry's own in config/libraries/*.yaml, of which
+`members` names the files with spectra and `options` how they are laid out.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .. import LibraryError
+from . import fits_image, fits_table, r_subset, text, votable
+from .spectrum import Spectrum
+
+__all__ = ["READERS", "Spectrum", "read"]
+
+READERS = {
+    "fits_image": fits_image.read,
+    "fits_table": fits_table.read,
+    "text": text.read,
+    "votable": votable.read,
+    "r_subset": r_subset.read,
+}
+PLAUSIBLE = (100.0, 1e7)  # Angstrom: far ultraviolet to a millimetre
+
+
+def read(path: Path, source: dict) -> Iterator[Spectrum]:
+    """The spectra of a source, each with a plausible, increasing wavelength axis."""
+    for spectrum in READERS[source["reader"]](path, source):
+        wave = spectrum.wavelength
+        if wave.shape != spectrum.flux.shape or wave.ndim != 1 or len(wave) < 2:
+            raise LibraryError(
+                f"{spectrum.file}: wavelength {wave.shape} and flux {spectrum.flux.shape} do not "
+                "make a spectrum"
+            )
+        if not (increasing := np.diff(wave) > 0).all():
+            row = increasing.argmin() + 1
+            raise LibraryError(
+                f"{spectrum.file}: wavelengths do not increase throughout: channel {row + 1} has "
+                f"{wave[row]:.6g} Angstrom after {wave[row - 1]:.6g}"
+            )
+        if wave[0] < PLAUSIBLE[0] or wave[-1] > PLAUSIBLE[1]:
+            raise LibraryError(
+                f"{spectrum.file}: wavelengths of {wave[0]:.6g} to {wave[-1]:.6g} Angstrom are not "
+                "plausible: is the axis (options.axis) or its unit (options.wavelength_unit) "
+                "another than the library's entry says?"
+            )
+        yield spectrum

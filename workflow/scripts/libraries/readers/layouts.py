@@ -1,0 +1,100 @@
+"""Spectra of a table: one a file, one a column, or one a row with vector columns."""
+
+import fnmatch
+from typing import NamedTuple
+
+import numpy as np
+from astropy.table import Table
+
+from .. import LibraryError
+from .spectrum import spectrum
+
+
+class Parsed(NamedTuple):
+    """A table, the units of its columns as they are spelt, and what else its file says."""
+
+    table: Table
+    units: dict
+    header: dict
+
+
+def spectra(name, parsed: Parsed, options, shared: Parsed | None):
+    """The spectra of one file; `shared` is the table of a separate wavelength file."""
+    layout = {"file": _one_a_file, "columns": _one_a_column, "rows": _one_a_row}
+    yield from layout[options.get("layout", "file")](name, parsed, options, shared)
+
+
+def _one_a_file(name, parsed, options, shared):
+    wavelength, wavelength_unit = _wavelength(name, parsed, options, shared)
+    flux = _column(name, parsed.table, options, "flux")
+    found = wavelength_unit, parsed.units.get(flux.name)
+    errors = [_column(name, parsed.table, options, key) for key in ("uncertainty", "mask")]
+    yield spectrum(name, wavelength, _filled(flux), parsed.header, options, found, errors)
+
+
+def _one_a_column(name, parsed, options, shared):
+    wavelength, wavelength_unit = _wavelength(name, parsed, options, shared)
+    pattern = options.get("flux", "*")
+    columns = [c for c in parsed.table.colnames if fnmatch.fnmatchcase(c, pattern)]
+    columns = [c for c in columns if shared or c != wavelength.name]
+    if not columns:
+        raise LibraryError(
+            f"{name}: no column matches options.flux, '{pattern}'; there are "
+            f"{', '.join(parsed.table.colnames)}"
+        )
+    for column in columns:
+        flux = _filled(parsed.table[column])
+        if not flux.any():
+            continue  # a table of models holds zeros where none was computed
+        found = wavelength_unit, parsed.units.get(column)
+        yield spectrum(f"{name}:{column}", wavelength, flux, parsed.header, options, found)
+
+
+def _one_a_row(name, parsed, options, shared):
+    table, wavelength = parsed.table, None
+    wavelengths, wavelength_unit = _wavelength(name, parsed, options, shared)
+    flux, *errors = (_column(name, table, options, key) for key in ("flux", "uncertainty", "mask"))
+    found = wavelength_unit, parsed.units.get(flux.name)
+    scalars = [c for c in table.colnames if table[c].ndim == 1]
+    label = options.get("name")
+    if label is not None and label not in table.colnames:
+        raise _missing(name, table, "name", label)
+    for i, row in enumerate(table):
+        own = wavelengths if shared else wavelengths[i]
+        # one array for all rows on the same grid: a survey has tens of thousands
+        wavelength = wavelength if np.array_equal(own, wavelength) else own
+        of_row = [None if column is None else column[i] for column in errors]
+        cards = parsed.header | {c: row[c] for c in scalars}
+        file = str(row[label]).strip() if label is not None else f"{name}:{i + 1}"
+        yield spectrum(file, wavelength, _filled(flux[i]), cards, options, found, of_row)
+
+
+def _wavelength(name, parsed, options, shared):
+    """The column of wavelengths, and its unit as it is spelt."""
+    if shared:
+        column = shared.table.columns[0]
+        return column, shared.units.get(column.name)
+    column = _column(name, parsed.table, options, "wavelength")
+    return column, parsed.units.get(column.name)
+
+
+def _column(name, table, options, key):
+    """The column that the option names, or numbers from 0; None where it names none."""
+    defaults = {"wavelength": "WAVELENGTH", "flux": "FLUX"} | options.get("defaults", {})
+    wanted = options.get(key, defaults.get(key))
+    if wanted is None:
+        return None
+    if isinstance(wanted, int) and wanted < len(table.colnames):
+        return table.columns[wanted]
+    if wanted not in table.colnames:
+        raise _missing(name, table, key, wanted)
+    return table[wanted]
+
+
+def _missing(name, table, key, wanted):
+    there = ", ".join(table.colnames)
+    return LibraryError(f"{name}: no column {wanted!r} for options.{key}; there are {there}")
+
+
+def _filled(values):
+    return np.ma.filled(np.ma.asarray(values, float), np.nan)

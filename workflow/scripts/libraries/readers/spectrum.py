@@ -1,0 +1,125 @@
+"""A spectrum as every reader gives it, and the units that bring it there."""
+
+import dataclasses
+import re
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from astropy import units
+
+from .. import LibraryError
+
+PER_ANGSTROM = units.erg / units.s / units.cm**2 / units.Angstrom
+RELATIVE = "relative"  # flux whose shape alone counts, per unit wavelength
+
+# Spellings found in libraries that astropy's unit parser refuses, or takes for another
+# unit ("A" is its ampere), word by word in small letters.
+WORDS = {
+    "a": "Angstrom",
+    "ang": "Angstrom",
+    "angstrom": "Angstrom",
+    "angstroms": "Angstrom",
+    "ergs": "erg",
+    "flam": "erg s-1 cm-2 Angstrom-1",
+    "fnu": "erg s-1 cm-2 Hz-1",
+    "micrometers": "um",
+    "microns": "um",
+    "nanometers": "nm",
+    "nm": "nm",
+    "sec": "s",
+}
+RUN_TOGETHER = {"wm-2um-1": "W m-2 um-1"}  # words without a space between them
+FACTOR = re.compile(r"\s*(\d+(?:\.\d*)?[eE][+-]?\d+)\s*\*?\s*(.*)")  # as in "1E-17 erg/s/cm2/A"
+
+
+@dataclasses.dataclass(frozen=True)
+class Spectrum:
+    """One spectrum.
+
+    file : its name, unique in the library
+    wavelength : (n_wave,) Angstrom, increasing
+    flux : (n_wave,), per unit wavelength
+    header : cards, or the other columns of its row
+    inverse_variance : (n_wave,) of the flux, 0 where masked; None where the library has none
+    """
+
+    file: str
+    wavelength: np.ndarray
+    flux: np.ndarray
+    header: Mapping[str, Any]
+    inverse_variance: np.ndarray | None = None
+
+
+def unit(text: str) -> units.UnitBase:
+    """The unit that a library's spelling means; ValueError or TypeError where none is known."""
+    text = RUN_TOGETHER.get(str(text).strip().lower(), str(text))
+    scale, rest = match.groups() if (match := FACTOR.fullmatch(text)) else (1.0, text)
+    known = re.sub(r"[A-Za-zÅ]+", lambda word: WORDS.get(word[0].lower(), word[0]), rest)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", units.UnitsWarning)  # of more than one slash
+        return units.Unit(float(scale) * units.Unit(known))
+
+
+def spectrum(file, wavelength, flux, header, options, found_units, errors=(None, None)) -> Spectrum:
+    """A Spectrum in Angstrom and flux per Angstrom.
+
+    options : the reader's; wavelength_unit, flux_unit and uncertainty_kind are used here
+    found_units : of wavelength and flux, as the file says them, each None where it does not
+    errors : uncertainty and mask, each an array or None
+
+    Raises LibraryError for a unit that is not understood or not one of wavelength or flux.
+    """
+    wavelength_unit = options.get("wavelength_unit") or found_units[0] or "Angstrom"
+    try:
+        wavelength = (np.asarray(wavelength, float) * unit(wavelength_unit)).to_value(
+            units.Angstrom, units.spectral()
+        )
+    except (ValueError, TypeError) as error:
+        raise LibraryError(
+            f"{file}: wavelength unit '{wavelength_unit}' is not one of wavelength: set "
+            "options.wavelength_unit in the library's entry"
+        ) from error
+    scale = _flux_scale(file, wavelength, options.get("flux_unit") or found_units[1])
+    flux = np.asarray(flux, float) * scale
+    inverse_variance = _inverse_variance(errors, options.get("uncertainty_kind", "sigma"), scale)
+    if len(wavelength) > 1 and wavelength[0] > wavelength[-1]:
+        wavelength, flux = wavelength[::-1], flux[::-1]
+        inverse_variance = None if inverse_variance is None else inverse_variance[::-1]
+    return Spectrum(file, wavelength, flux, header, inverse_variance)
+
+
+def _flux_scale(file, wavelength, flux_unit):
+    """What flux is multiplied by, a number or (n_wave,), to be in erg / (s cm2 Angstrom)."""
+    if not flux_unit or flux_unit == RELATIVE:
+        return 1.0
+    try:
+        factor = unit(flux_unit).to(
+            PER_ANGSTROM, 1.0, units.spectral_density(wavelength * units.Angstrom)
+        )
+    except (ValueError, TypeError) as error:
+        raise LibraryError(
+            f"{file}: flux unit '{flux_unit}' cannot be converted to flux per Angstrom: set "
+            f"options.flux_unit in the library's entry, to '{RELATIVE}' where only the shape counts"
+        ) from error
+    return factor
+
+
+POWERS = {"sigma": -2, "variance": -1, "inverse_variance": 1}  # to the inverse variance
+
+
+def _inverse_variance(errors, kind, scale):
+    uncertainty, mask = errors
+    if uncertainty is None and mask is None:
+        return None
+    if uncertainty is None:
+        inverse_variance = np.ones(len(mask))
+    else:
+        uncertainty = np.ma.filled(np.ma.asarray(uncertainty, float), np.nan)
+        usable = np.isfinite(uncertainty) & (uncertainty > 0)
+        power = np.where(usable, uncertainty, 1.0) ** POWERS[kind]
+        inverse_variance = np.where(usable, power, 0.0) / scale**2
+    if mask is None:
+        return inverse_variance
+    return np.where(np.ma.filled(mask, 1) != 0, 0.0, inverse_variance)
