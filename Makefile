@@ -1,11 +1,16 @@
-# make demo | paper | test; each sets up what it needs in .venv first.
+# make demo | paper | figure | compare | test; each sets up what it needs in .venv first.
 PYTHON ?= python3
+LIBRARY ?= coelho2014
+LIBRARIES ?= pickles1998 miles
 LIBRARY_PATH ?=
 CORES ?= 1
 
 VENV := .venv
 READY := $(VENV)/ready
 SNAKEMAKE := $(VENV)/bin/snakemake --cores $(CORES)
+CONFIG = library='$(LIBRARY)' $(if $(LIBRARY_PATH),library_path='$(LIBRARY_PATH)')
+comma := ,
+space := $() $()
 TORCH = $(shell grep '^torch==' envs/requirements.txt)
 TORCH_CPU := https://download.pytorch.org/whl/cpu
 
@@ -14,19 +19,30 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo paper test lint benchmark clean help
+.PHONY: demo paper figure validate compare test lint benchmark clean help
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
 	@echo "make paper   the paper's, on Coelho (2014); LIBRARY_PATH=<file or folder> for your own copy"
+	@echo "make figure LIBRARY=miles     that of any library in config/libraries"
+	@echo "make validate LIBRARY=miles   what a library holds, and whether its entry fits it"
+	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries side by side"
 	@echo "make test    the tests"
 	@echo "make benchmark   time to optimality, beside other packages"
 
-demo: $(READY)
-	$(SNAKEMAKE) --config library=pickles1998
+demo: override LIBRARY := pickles1998
+paper: override LIBRARY := coelho2014
+demo paper: figure
 
-paper: $(READY)
-	$(SNAKEMAKE) --config library=coelho2014 $(if $(LIBRARY_PATH),library_path='$(LIBRARY_PATH)')
+figure: $(READY)
+	$(SNAKEMAKE) --config $(CONFIG)
+
+validate: $(READY)
+	$(SNAKEMAKE) results/$(LIBRARY)/library.png --config $(CONFIG)
+
+compare: LIBRARY := $(firstword $(LIBRARIES))
+compare: $(READY)
+	$(SNAKEMAKE) compare --config $(CONFIG) compare='[$(subst $(space),$(comma),$(LIBRARIES))]'
 
 test: lint
 	$(VENV)/bin/pytest

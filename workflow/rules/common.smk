@@ -1,4 +1,5 @@
 # Checks of the configuration, and the functions that rules share.
+import ast
 import hashlib
 import re
 from pathlib import Path
@@ -7,49 +8,50 @@ import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import validate
 
-# The modules that scripts import.  Listed, because a workflow that is loaded from an
+# The modules that scripts may import.  Listed, because a workflow that is loaded from an
 # address cannot look into its own folders.
-SHARED = ["step.py", "spectra_files.py"]
-PACKAGES = {
-    "libraries": [
-        "__init__.py",
-        "archives.py",
-        "grids.py",
-        "parameters.py",
-        "quality.py",
-        "selection.py",
-        "sources.py",
-        "survey.py",
-        "readers/__init__.py",
-        "readers/files.py",
-        "readers/fits_image.py",
-        "readers/fits_table.py",
-        "readers/layouts.py",
-        "readers/r_subset.py",
-        "readers/spectrum.py",
-        "readers/text.py",
-        "readers/votable.py",
-    ],
-    "spectralunmix": [
-        "__init__.py",
-        "comparison.py",
-        "compression.py",
-        "estimator.py",
-        "objective.py",
-        "solver.py",
-        "spectra.py",
-        "starts.py",
-        "updates.py",
-    ],
-}
+MODULES = """
+figures.py spectra_files.py step.py
+libraries/__init__.py libraries/archives.py libraries/grids.py libraries/parameters.py
+libraries/quality.py libraries/selection.py libraries/sources.py libraries/survey.py
+libraries/readers/__init__.py libraries/readers/files.py libraries/readers/fits_image.py
+libraries/readers/fits_table.py libraries/readers/layouts.py libraries/readers/r_subset.py
+libraries/readers/spectrum.py libraries/readers/text.py libraries/readers/votable.py
+spectralunmix/__init__.py spectralunmix/comparison.py spectralunmix/compression.py
+spectralunmix/estimator.py spectralunmix/objective.py spectralunmix/solver.py
+spectralunmix/spectra.py spectralunmix/starts.py spectralunmix/updates.py
+""".split()
 
 
-def code(*packages):
-    """Checksum of what a script imports: a parameter, so that an edit reruns its rule."""
-    modules = [f"{name}/{module}" for name in packages for module in PACKAGES[name]]
+def source_file(file):
+    """A file of workflow/scripts, here or, where the workflow was loaded from afar, a copy."""
+    return Path(workflow.source_path(f"../scripts/{file}"))
+
+
+def imported(file):
+    """Those of MODULES that a script or module imports, with the packages they lie in."""
+    package = list(Path(file).parent.parts)
+    names = set()
+    for node in ast.walk(ast.parse(source_file(file).read_text())):
+        if isinstance(node, ast.Import):
+            names |= {tuple(alias.name.split(".")) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = (*base, *(node.module or "").split(".")) if node.module else tuple(base)
+            names |= {base} | {(*base, alias.name) for alias in node.names}
+    paths = {"/".join(name[:i]) for name in names for i in range(1, len(name) + 1)}
+    return {m for m in MODULES if re.sub(r"(/__init__)?\.py$", "", m) in paths}
+
+
+def code(script):
+    """Checksum of all that a script imports: a parameter, so that an edit reruns its rule."""
+    found, new = set(), imported(script)
+    while new:
+        found |= new
+        new = set().union(*map(imported, new)) - found
     digest = hashlib.sha256()
-    for module in [*SHARED, *modules]:
-        digest.update(Path(workflow.source_path(f"../scripts/{module}")).read_bytes())
+    for file in sorted(found):
+        digest.update(source_file(file).read_bytes())
     return digest.hexdigest()
 
 
@@ -125,6 +127,15 @@ def check_ranks(config, name, library):
 def of_library(key):
     """That part of the entry of the library that a job is for."""
     return lambda wildcards: LIBRARIES[wildcards.library][key]
+
+
+def class_labels(names):
+    """Labels by selected class of these libraries, in the order of the first that has a class."""
+    labels = {}
+    for library in map(LIBRARIES.get, names):
+        for name in library["selection"]["classes"]:
+            labels.setdefault(name, library["classes"][name]["label"])
+    return labels
 
 
 def library_path(wildcards):

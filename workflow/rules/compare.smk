@@ -22,7 +22,7 @@ rule assign:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("libraries", "spectralunmix"),
+        code=code("assign.py"),
         library=of_library("name"),
         metric=config["assign"]["metric"],
     script:
@@ -48,8 +48,34 @@ rule plot:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("libraries"),
+        code=code("plot.py"),
         classes=of_library("classes"),
         width=config["plot"]["width"],
     script:
         "../scripts/plot.py"
+
+
+rule compare:
+    input:
+        spectra=expand("results/{library}/spectra.fits", library=config["compare"]),
+        components=expand("results/{library}/nmf_components.ecsv", library=config["compare"]),
+        assignments=expand("results/{library}/assignments.ecsv", library=config["compare"]),
+        summary=expand("results/{library}/summary.json", library=config["compare"]),
+    output:
+        pdf="results/comparison/figure.pdf",
+        png="results/comparison/figure.png",
+        distances="results/comparison/distances.ecsv",
+        transfer="results/comparison/transfer.ecsv",
+    log:
+        "results/comparison/logs/compare.log",
+    benchmark:
+        "results/comparison/benchmarks/compare.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=code("compare.py"),
+        libraries=config["compare"],
+        labels=class_labels(config["compare"]),
+        metric=config["assign"]["metric"],
+    script:
+        "../scripts/compare.py"

@@ -16,7 +16,7 @@ rule pca:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("libraries"),
+        code=code("pca.py"),
         n_components=config["pca"]["n_components"],
     script:
         "../scripts/pca.py"
@@ -38,7 +38,7 @@ rule smooth_nmf:
         "../../envs/environment.yaml"
     threads: 1
     params:
-        code=code("libraries", "spectralunmix"),
+        code=code("smooth_nmf.py"),
         n_components=config["smooth_nmf"]["n_components"],
         smoothness=config["smooth_nmf"]["smoothness"],
         init=config["smooth_nmf"]["init"],

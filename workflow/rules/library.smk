@@ -14,7 +14,7 @@ rule download:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("libraries"),
+        code=code("download.py"),
         sources=of_library("sources"),
         library_path=library_path,
         also=index_file,
@@ -37,7 +37,7 @@ rule select:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("libraries"),
+        code=code("select_spectra.py"),
         name=of_library("name"),
         citation=of_library("citation"),
         notes=of_library("notes"),
@@ -68,7 +68,7 @@ rule validate:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("libraries"),
+        code=code("validate.py"),
         name=of_library("name"),
         run_on=of_library("run_on"),
         medium=of_library("medium"),
@@ -95,6 +95,6 @@ rule prototypes:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("libraries"),
+        code=code("prototypes.py"),
     script:
         "../scripts/prototypes.py"

@@ -10,7 +10,11 @@ from step import step
 def main(snakemake, log):
     options, output = snakemake.params, snakemake.output
     record = sources.fetch(
-        options.sources, options.library_path, Path(output.library), Path(options.kept), options.also
+        options.sources,
+        options.library_path,
+        Path(output.library),
+        Path(options.kept),
+        options.also,
     )
     Path(output.source).write_text(json.dumps(record, indent=2) + "\n")
     log.info("library: %s, from", record["source"]["description"])

@@ -4,26 +4,20 @@ import json
 from pathlib import Path
 
 import matplotlib as mpl
-
-mpl.use("agg")
-mpl.rcdefaults()  # a user's matplotlibrc would change the figure
-
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
+from figures import COLOURS, save, wavelength_axis
 from spectra_files import read_curves, read_table
 from step import step
 
-# Told apart with any colour vision (Wong 2011, Nature Methods 8, 441); hot to cool.
-COLOURS = ["#0072B2", "#009E73", "#E69F00", "#CC3311", "#CC79A7", "#56B4E9", "#000000"]
 GREYS = [
     ("#000000", "-"),
     ("#555555", (0, (4, 1))),
     ("#777777", (0, (4, 1, 1, 1))),
     ("#999999", "-"),
 ]
-TICKS = [2000, 5000, 10000, 20000, 50000]
 STYLE = {
     "font.size": 7,
     "axes.titlesize": 8,
@@ -48,12 +42,7 @@ def spectra_panel(ax, wavelength, spectra, styles, captions):
     """Curves (n, n_wave) over log wavelength, their captions in a row above the axes."""
     for flux, (colour, dashes), caption in zip(spectra, styles, captions, strict=True):
         ax.plot(wavelength, flux, color=colour, ls=dashes, label=caption)
-    ax.set(xscale="log", xlim=(wavelength[0], wavelength[-1]), xlabel="Wavelength (Å)")
-    ticks = [tick for tick in TICKS if wavelength[0] < tick < wavelength[-1]]
-    if len(ticks) < 3:  # a narrow range
-        ticks = mpl.ticker.MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(*wavelength[[0, -1]])[1:-1]
-    ax.set_xticks(ticks, [f"{tick:,.0f}".replace(",", "\u2009") for tick in ticks])
-    ax.xaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+    wavelength_axis(ax, wavelength[0], wavelength[-1])
     ax.tick_params(which="both", top=True, right=True)
     ax.legend(
         loc="lower left",
@@ -166,9 +155,7 @@ def main(snakemake, log):
             json.loads(Path(inputs.summary).read_text()),
             snakemake.params.width,
         )
-        # without the dates and versions, equal figures are equal files
-        fig.savefig(snakemake.output.pdf, metadata={"CreationDate": None, "Producer": None})
-        fig.savefig(snakemake.output.png, dpi=300, metadata={"Software": None})
+        save(fig, snakemake.output.pdf, snakemake.output.png)
     log.info("figure drawn: %s", snakemake.output.pdf)
 
 

@@ -29,7 +29,10 @@ def as_table(chosen, columns, meta):
         "n_filled": {"description": "channels NaN or masked, filled by straight lines"},
         "n_clipped": {"description": "channels below zero, set to zero"},
     }
-    first, last = ["file", "class", "class_rank", "class_size"], ["divisor", "n_filled", "n_clipped"]
+    first, last = (
+        ["file", "class", "class_rank", "class_size"],
+        ["divisor", "n_filled", "n_clipped"],
+    )
     table = Table.from_pandas(chosen[[*first, *columns, *last]], index=False)
     for name, about in (own | columns).items():
         table[name].description = about["description"]

@@ -89,9 +89,7 @@ def overlaps(old: np.ndarray, new: np.ndarray) -> sparse.csr_array:
     cuts = np.union1d(old, new)
     cuts = cuts[(cuts >= max(old[0], new[0])) & (cuts <= min(old[-1], new[-1]))]
     row, column = (np.searchsorted(e, cuts[:-1], side="right") - 1 for e in (new, old))
-    return sparse.csr_array(
-        (np.diff(cuts), (row, column)), shape=(len(new) - 1, len(old) - 1)
-    )
+    return sparse.csr_array((np.diff(cuts), (row, column)), shape=(len(new) - 1, len(old) - 1))
 
 
 def in_vacuum(wavelength: np.ndarray) -> np.ndarray:

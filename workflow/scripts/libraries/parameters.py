@@ -113,7 +113,9 @@ def read_index(path: Path, source: dict, entry: dict) -> pd.DataFrame | None:
             f"{name}: parameters.index: no column {', '.join(sorted(unknown))}; there are "
             f"{', '.join(parsed.colnames)}"
         )
-    frame = pd.DataFrame({parameter: _values(parsed[column]) for parameter, column in columns.items()})
+    frame = pd.DataFrame(
+        {parameter: _values(parsed[column]) for parameter, column in columns.items()}
+    )
     frame["key"] = [str(value).strip() for value in np.asarray(parsed[key]).tolist()]
     if repeated := frame["key"][frame["key"].duplicated()].tolist():
         raise LibraryError(
@@ -135,7 +137,10 @@ def _parse(name: str, content: bytes, about: dict, key: str) -> Table:
 
 def _values(column) -> list:
     masked = np.ma.asarray(column)
-    values = [None if hidden else value for value, hidden in zip(masked.data.tolist(), np.ma.getmaskarray(masked), strict=True)]
+    values = [
+        None if hidden else value
+        for value, hidden in zip(masked.data.tolist(), np.ma.getmaskarray(masked), strict=True)
+    ]
     return [_value(value) for value in values]
 
 
@@ -183,7 +188,7 @@ def _understood(frame: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
         try:
             found[i] = spectral_type(str(text))
         except LibraryError as error:
-            problems.append(f"{file}: {error}")
+            problems.append(f"{file}: {error}: name such values under parameters.missing")
     number = {i: value for i, (value, _) in found.items()}
     luminosity = {i: value for i, (_, value) in found.items()}
     text = frame["spectral_type"].astype(str).str.removeprefix("spectral type:").str.strip()
@@ -233,9 +238,7 @@ def _meets(frame: pd.DataFrame, parameter: str, condition: dict, key: str) -> pd
         for bound, compare in (("min", values.ge), ("max", values.le)):
             if bound in condition:
                 limit = condition[bound]
-                meets &= compare(
-                    spectral_type(limit)[0] if parameter == "spectral_type" else limit
-                )
+                meets &= compare(spectral_type(limit)[0] if parameter == "spectral_type" else limit)
     except TypeError as error:
         text = next(v for v in values if isinstance(v, str))
         raise LibraryError(

@@ -77,7 +77,11 @@ def normalised(spectra: list[Spectrum], how: str) -> dict[str, np.ndarray | None
         good = usable(s)
         if not good.any():
             raise LibraryError(f"{s.file}: no channel with a flux on the grid")
-        row = np.where(good, s.flux, 0) if good.all() else np.interp(channel, channel[good], s.flux[good])
+        row = (
+            np.where(good, s.flux, 0)
+            if good.all()
+            else np.interp(channel, channel[good], s.flux[good])
+        )
         divisor = {"maximum": np.max, "mean": np.mean, "none": lambda _: 1.0}[how](row)
         if divisor <= 0:
             raise LibraryError(f"{s.file}: no flux above zero on the grid")

@@ -59,7 +59,9 @@ def _all_there(frame, classes, files):
 def check_sizes(labels: pd.Series, expected: dict) -> list[str]:
     """What is wrong with the sizes of the classes, where the entry says how large they are."""
     found = labels.value_counts()
-    wrong = [f"{c}: {found.get(c, 0)}, not {n}" for c, n in expected.items() if found.get(c, 0) != n]
+    wrong = [
+        f"{c}: {found.get(c, 0)}, not {n}" for c, n in expected.items() if found.get(c, 0) != n
+    ]
     if not wrong:
         return []
     return [f"class_sizes: {'; '.join(wrong)}: the archive is another one, or incomplete"]

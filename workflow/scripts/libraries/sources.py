@@ -42,7 +42,9 @@ def fetch(
     failures = []
     for source in sources:
         wanted = [*source["members"], *also]
-        wanted += [source["options"][key] for key in ("wavelength_file",) if key in source["options"]]
+        wanted += [
+            source["options"][key] for key in ("wavelength_file",) if key in source["options"]
+        ]
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
             try:
                 if local:

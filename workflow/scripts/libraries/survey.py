@@ -75,7 +75,9 @@ def _read(path: Path, source: dict, grid: dict):
         else:
             spectra.append(grids.on_grid(spectrum, wavelength))
     if not spectra and not left_out:
-        raise LibraryError(f"members: no file of the library matches {', '.join(source['members'])}")
+        raise LibraryError(
+            f"members: no file of the library matches {', '.join(source['members'])}"
+        )
     log.info("%d spectra read", len(spectra) + len(left_out))
     if not spectra:
         file, why = next(iter(left_out.items()))

@@ -56,10 +56,9 @@ def fits_file(name: str, content: bytes) -> fits.HDUList:
 
 def extension(name: str, hdus: fits.HDUList, key: int | str, kind: type):
     """The extension by number or name; a LibraryError names those there are."""
-    if isinstance(key, int) and key < len(hdus) or isinstance(key, str) and key in hdus:
-        hdu = hdus[key]
-        if isinstance(hdu, kind) and hdu.data is not None:
-            return hdu
+    hdu = hdus[key] if (key < len(hdus) if isinstance(key, int) else key in hdus) else None
+    if isinstance(hdu, kind) and hdu.data is not None:
+        return hdu
     there = ", ".join(f"{i} {hdu.name} ({type(hdu).__name__})" for i, hdu in enumerate(hdus))
     what = "table" if kind is TABLE else "image"
     raise LibraryError(f"{name}: no {what} in extension {key!r}; there are {there}")

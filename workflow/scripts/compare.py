@@ -1,0 +1,188 @@
+"""Components of several libraries side by side, and each one's applied to the others' spectra."""
+
+import itertools
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from astropy.table import Table
+
+from figures import COLOURS, save, wavelength_axis
+from libraries import LibraryError, grids
+from libraries.readers import Spectrum
+from spectra_files import read_curves, read_medium, read_spectra, read_table, write_table
+from spectralunmix import SmoothNMF, comparison
+from step import step
+
+DASHES = ["-", (0, (4, 1)), (0, (1, 1)), (0, (4, 1, 1, 1))]
+
+
+def in_vacuum(wavelength, medium, name, log):
+    """Vacuum wavelengths of a library; as they are where the entry does not know."""
+    if medium == "unknown":
+        log.warning(
+            "%s: in air or vacuum is unknown; taken as they are, wrong by 0.03 %% at most", name
+        )
+    return grids.in_vacuum(wavelength) if medium == "air" else wavelength
+
+
+def common_range(wavelengths, names):
+    """(n_wave,) the channels of the coarsest library where all have spectra."""
+    first, last = max(w[0] for w in wavelengths), min(w[-1] for w in wavelengths)
+    # an edge is half a channel beyond its centre, and must not be extrapolated to
+    inside = [w[(w >= first) & (w <= last)][1:-1] for w in wavelengths]
+    if first >= last or min(map(len, inside)) < 2:
+        raise LibraryError(f"compare: {', '.join(names)} have no wavelengths in common")
+    return min(inside, key=len)
+
+
+def rebinned(wavelength, rows, common):
+    spectra = [Spectrum("", wavelength, row, {}) for row in rows]
+    return np.array([grids.on_grid(s, common).flux for s in spectra])
+
+
+def explained(components, flux):
+    """Share of the sum of squares of flux (n_spectra, n_wave) that its best weights explain."""
+    model = SmoothNMF(len(components), smoothness=0)
+    model.components_, model.n_features_in_ = components, components.shape[1]
+    residual = flux - model.inverse_transform(model.transform(flux))
+    return float(1 - (residual**2).sum() / (flux**2).sum())
+
+
+def load(name, spectra, components, assignments, summary, log):
+    """A library's components with the classes they are assigned to, and its spectra, in vacuum."""
+    wavelength, names, components = read_curves(components)
+    pairs = read_table(assignments)
+    class_of = {row["component"]: row["class"] for row in pairs[pairs["method"] == "nmf"]}
+    return {
+        "title": json.loads(Path(summary).read_text())["library"],
+        "wavelength": in_vacuum(wavelength, read_medium(spectra), name, log),
+        "components": components,
+        "classes": [class_of.get(each) for each in names],
+        "flux": read_spectra(spectra)[1],
+    }
+
+
+def on_common_range(libraries, common):
+    for library in libraries.values():
+        for key in ("components", "flux"):
+            rows = rebinned(library["wavelength"], library[key], common)
+            library[f"common_{key}"] = rows
+
+
+def pairs(libraries, metric):
+    """Rows library, other, component, class, component and class there, distance; matched."""
+    rows = []
+    for a, b in itertools.permutations(libraries, 2):
+        distance, _ = comparison.distances(
+            libraries[a]["common_components"], libraries[b]["common_components"], metric
+        )
+        for i, j in zip(*comparison.assign(distance), strict=True):
+            classes = libraries[a]["classes"][i] or "", libraries[b]["classes"][j] or ""
+            rows.append((a, b, int(i + 1), classes[0], int(j + 1), classes[1], distance[i, j]))
+    return rows
+
+
+def heat(ax, grid, names, title, form, cmap, limits):
+    ax.imshow(grid, cmap=cmap, vmin=limits[0], vmax=limits[1], aspect="auto")
+    for (i, j), value in np.ndenumerate(grid):
+        ax.text(j, i, "-" if np.isnan(value) else form.format(value), ha="center", va="center")
+    ax.set_xticks(range(len(names)), names, fontsize=8)
+    ax.set_yticks(range(len(names)), names, fontsize=8)
+    ax.tick_params(length=0)
+    ax.set_title(title, loc="left", fontsize=8)
+
+
+def draw(libraries, matched, shares, labels, common, metric):
+    names = list(libraries)
+    classes = [c for c in labels if any(c in lib["classes"] for lib in libraries.values())]
+    size = max(4.2, 1.5 * len(classes))
+    fig = plt.figure(figsize=(9.5, size), layout="constrained")
+    left, right = fig.add_gridspec(1, 2, width_ratios=[1.6, 1])
+    axes = left.subgridspec(len(classes), 1).subplots(sharex=True, squeeze=False)[:, 0]
+    for ax, name in zip(axes, classes, strict=True):
+        for i, library in enumerate(libraries.values()):
+            for row, label in zip(library["components"], library["classes"], strict=True):
+                if label == name:
+                    inside = np.interp(common, library["wavelength"], row).max()
+                    style = {"color": COLOURS[i % 7], "ls": DASHES[i % 4], "lw": 0.9}
+                    ax.plot(library["wavelength"], row / inside, label=library["title"], **style)
+        ax.set(ylim=(0, 1.15), ylabel=labels[name])
+        wavelength_axis(ax, common[0], common[-1])
+        ax.label_outer()
+    handles = {}
+    for ax in axes:
+        handles |= {label: h for h, label in zip(*ax.get_legend_handles_labels(), strict=True)}
+    axes[0].legend(
+        handles.values(),
+        handles.keys(),
+        loc="lower left",
+        bbox_to_anchor=(0, 1.0),
+        ncols=3,
+        frameon=False,
+        fontsize=8,
+    )
+    below = right.subgridspec(2, 1).subplots()
+    grid = np.full((len(names), len(names)), np.nan)
+    for i, j in itertools.permutations(range(len(names)), 2):
+        of = [row[-1] for row in matched if row[:2] == (names[i], names[j])]
+        grid[i, j] = np.mean(of)
+    title = {"rms": "RMS distance", "angle": "Spectral angle (rad)"}[metric]
+    heat(
+        below[0],
+        grid,
+        names,
+        f"{title}, mean of matched components",
+        "{:.3f}",
+        "Blues",
+        (0, 1.6 * np.nanmax(grid)),
+    )
+    heat(
+        below[1],
+        shares,
+        names,
+        "Share of a row's spectra (squares)\nexplained by a column's components",
+        "{:.2%}",
+        "Oranges",
+        (2 * shares.min() - 1, 1 + (1 - shares.min())),
+    )
+    fig.suptitle(
+        f"Components of {len(names)} libraries, {common[0]:.0f} to {common[-1]:.0f} Å in vacuum",
+        x=0.01, ha="left", weight="bold",
+    )  # fmt: skip
+    return fig
+
+
+def main(snakemake, log):
+    options, output, inputs = snakemake.params, snakemake.output, snakemake.input
+    files = zip(inputs.spectra, inputs.components, inputs.assignments, inputs.summary, strict=True)
+    libraries = {
+        name: load(name, *of, log) for name, of in zip(options.libraries, files, strict=True)
+    }
+    common = common_range([lib["wavelength"] for lib in libraries.values()], list(libraries))
+    log.info("compared from %.6g to %.6g Angstrom, %d channels", common[0], common[-1], len(common))
+    on_common_range(libraries, common)
+    matched = pairs(libraries, options.metric)
+    names = ["library", "other", "component", "class", "other_component", "other_class", "distance"]
+    table = Table(rows=matched, names=names, meta={"metric": options.metric})
+    write_table(output.distances, table)
+    shares = np.array(
+        [
+            [explained(of["common_components"], on["common_flux"]) for of in libraries.values()]
+            for on in libraries.values()
+        ]
+    )
+    rows = [
+        (on, of, shares[i, j]) for i, on in enumerate(libraries) for j, of in enumerate(libraries)
+    ]
+    write_table(output.transfer, Table(rows=rows, names=["spectra", "components", "explained"]))
+    fig = draw(libraries, matched, shares, options.labels, common, options.metric)
+    save(fig, output.pdf, output.png)
+    same = sum(row[3] == row[5] != "" for row in matched)
+    log.info("%d of %d matched components are assigned to the same class", same, len(matched))
+
+
+if __name__ == "__main__":
+    with step(snakemake.log[0]) as log:
+        main(snakemake, log)

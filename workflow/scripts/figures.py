@@ -1,0 +1,29 @@
+"""What all figures share: a backend, colours, the wavelength axis, and files without dates."""
+
+import matplotlib as mpl
+
+mpl.use("agg")
+mpl.rcdefaults()  # a user's matplotlibrc would change the figures
+
+from matplotlib.ticker import MaxNLocator, NullFormatter
+
+# Told apart with any colour vision (Wong 2011, Nature Methods 8, 441); hot to cool.
+COLOURS = ["#0072B2", "#009E73", "#E69F00", "#CC3311", "#CC79A7", "#56B4E9", "#000000"]
+TICKS = [2000, 5000, 10000, 20000, 50000]
+
+
+def wavelength_axis(ax, first: float, last: float) -> None:
+    """A logarithmic axis from first to last, in Angstrom."""
+    ax.set(xscale="log", xlim=(first, last), xlabel="Wavelength (Å)")
+    ticks = [tick for tick in TICKS if first < tick < last]
+    if len(ticks) < 3:  # a narrow range
+        ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(first, last)
+        ticks = [tick for tick in ticks if first < tick < last]
+    ax.set_xticks(ticks, [f"{tick:,.0f}".replace(",", "\u2009") for tick in ticks])
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def save(fig, pdf: str, png: str) -> None:
+    """Without the dates and versions, equal figures are equal files."""
+    fig.savefig(pdf, metadata={"CreationDate": None, "Producer": None})
+    fig.savefig(png, dpi=300, metadata={"Software": None})

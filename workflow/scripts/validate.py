@@ -1,0 +1,95 @@
+"""What a library holds, as its entry reads it: library.txt and library.png."""
+
+import json
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures import COLOURS, wavelength_axis
+from libraries import LibraryError, selection
+from libraries.survey import survey
+from step import step
+
+
+def report(found, source, options) -> str:
+    """The library in lines of text."""
+    table, labels = found.table, found.table["class"]
+    run_on = {
+        "original": "the library's own files",
+        "layout": "files that tests wrote in its layout, never the library's own",
+    }[options.run_on]
+    lines = [f"{options.name}: {len(table)} spectra", f"source: {source['description']}"]
+    lines += [f"this entry was run on {run_on}", f"wavelengths in {options.medium}", ""]
+    for name in options.classes:
+        chosen = "" if name in options.selection["classes"] else " (not selected)"
+        lines.append(f"class {name}: {(labels == name).sum()}{chosen}")
+    lines += [f"no class: {labels.isna().sum()}", ""]
+    for name in table.columns.drop(["file", "class"]):
+        values = table[name].dropna()
+        known = f"{len(values)} known"
+        if len(values) == 0 or values.dtype.kind != "f":
+            lines.append(f"{name}: {known}, {values.nunique()} different")
+        else:
+            lines.append(f"{name}: {values.min():g} to {values.max():g}, {known}")
+    first, last = ([s.wavelength[i] for s in found.spectra] for i in (0, -1))
+    n_wave = [len(s.wavelength) for s in found.spectra]
+    lines += ["", f"wavelengths: from {min(first):.6g} to {max(last):.6g} Angstrom"]
+    lines += [f"all cover: {max(first):.6g} to {min(last):.6g} Angstrom"]
+    lines += [f"channels: {min(n_wave)} to {max(n_wave)}"]
+    lines += [f"left out: {file}: {why}" for file, why in found.left_out.items()]
+    return "\n".join(lines) + "\n"
+
+
+def draw(found, options):
+    """Coverage, class sizes and one spectrum a class."""
+    table, spectra = found.table, found.spectra
+    fig, (cover, sizes, shown) = plt.subplots(
+        1, 3, figsize=(12, 4), width_ratios=[1, 0.8, 1.8], layout="constrained"
+    )
+    ends = np.array([[s.wavelength[0], s.wavelength[-1]] for s in spectra])
+    whole = ends.min(), ends.max()
+    cover.hlines(range(len(ends)), *ends[np.lexsort(ends.T)].T, color=COLOURS[0], lw=0.5)
+    cover.set(ylabel="Spectra", title="Wavelengths that each covers")
+    wavelength_axis(cover, 0.9 * whole[0], 1.1 * whole[1])
+    classes = [name for name in options.classes if (table["class"] == name).any()]
+    counts = [(table["class"] == name).sum() for name in classes]
+    bars = sizes.barh(range(len(classes)), counts, color=COLOURS[5])
+    sizes.bar_label(bars, padding=2)
+    sizes.set_yticks(range(len(classes)), [options.classes[name]["label"] for name in classes])
+    sizes.set(xlabel="Spectra", title="Classes", xlim=(0, 1.25 * max(counts, default=1)))
+    sizes.invert_yaxis()
+    for row, name in enumerate(classes):
+        members = table.index[table["class"] == name]
+        s = spectra[members[len(members) // 2]]
+        shown.plot(s.wavelength, s.flux / np.nanmax(s.flux) - 1.3 * row, lw=0.7, color="black")
+        title = f"{options.classes[name]['label']}: {s.file}"
+        shown.annotate(title, (whole[1], 1.03 - 1.3 * row), fontsize=7, ha="right")
+    shown.set(yticks=[], title="One spectrum of each class, over its maximum")
+    wavelength_axis(shown, *whole)
+    fig.suptitle(f"{options.name}: {len(table)} spectra", x=0.01, ha="left", weight="bold")
+    return fig
+
+
+def main(snakemake, log):
+    options = snakemake.params
+    source = json.loads(Path(snakemake.input.source).read_text())["source"]
+    found = survey(Path(snakemake.input.library), source, dict(options.items()))
+    text = report(found, source, options)
+    for line in text.splitlines():
+        log.info("%s", line)
+    problems = found.problems
+    if not problems:
+        try:
+            chosen = selection.select(found.table, options.selection["classes"], options.selection)
+            text += f"selected: {len(chosen)} spectra\n"
+        except LibraryError as error:
+            found.problems.append(str(error))
+    found.check(snakemake.wildcards.library)
+    Path(snakemake.output.text).write_text(text)
+    draw(found, options).savefig(snakemake.output.picture, dpi=150, metadata={"Software": None})
+
+
+if __name__ == "__main__":
+    with step(snakemake.log[0]) as log:
+        main(snakemake, log)
