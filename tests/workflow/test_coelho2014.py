@@ -51,6 +51,7 @@ def archive(tmp_path_factory):
     with tarfile.open(path, "w:gz", compresslevel=1) as tgz:
         for teff, log_g, mixture, name in official_names():
             metals = 1 + 0.3 * float(mixture[1:3]) / 10 * np.sin(40 * axis)
+            metals += 0.02 * log_g * np.cos(60 * axis)
             flux = metals / 10 ** (5 * axis) / np.expm1(1.43877e8 / (10**axis * teff))
             hdu = fits.PrimaryHDU(flux.astype("f4") * 1e20)
             hdu.header.update(CRVAL1=axis[0], CDELT1=axis[1] - axis[0], CRPIX1=1.0)
@@ -72,11 +73,15 @@ def sizes():
     return found
 
 
-def use_only(project, archive_sizes=None, **changes):
-    """Leave the official archive as the entry's one source, with changes."""
+def use_only(project, archive_sizes=None, addresses=None, **changes):
+    """Leave the official archive as the entry's one source, with changes to its file."""
     path = project.folder / ENTRY
     entry = yaml.safe_load(path.read_text())
-    entry["sources"] = [entry["sources"][1] | changes]
+    entry["sources"] = [entry["sources"][1]]
+    (file,) = entry["sources"][0]["files"]
+    file |= changes
+    if addresses:
+        file["addresses"] = addresses
     if archive_sizes:
         entry["sources"][0]["class_sizes"] = archive_sizes
     path.write_text(yaml.safe_dump(entry, sort_keys=False))
@@ -206,7 +211,7 @@ class Server:
 
 def served_from(project, server, archive):
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    use_only(project, sizes(), url=f"{server.address}/s_coelho14_sed.tgz", sha256=digest)
+    use_only(project, sizes(), addresses=[f"{server.address}/s_coelho14_sed.tgz"], sha256=digest)
 
 
 def test_download_from_a_server(project, archive):
@@ -215,8 +220,10 @@ def test_download_from_a_server(project, archive):
         run = project.run(target="results/coelho2014/selection.ecsv")
     assert run.returncode == 0, run.stderr
     source = json.loads((project.results("coelho2014") / "download/source.json").read_text())
-    assert source["obtained_from"] == f"{server.address}/s_coelho14_sed.tgz"
-    assert source["obtained_sha256"] == source["sha256"]
+    (file,) = source["files"]
+    assert file["from"] == f"{server.address}/s_coelho14_sed.tgz"
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert file["sha256"] == source["sha256"] == digest
 
 
 def test_the_subset_from_a_mirror(project, coelho2014):
@@ -232,7 +239,7 @@ def test_the_subset_from_a_mirror(project, coelho2014):
 def test_a_mirror_that_names_a_file_is_asked_for_that_file_alone(project, archive):
     with Server(b"<html>gone") as server:
         address = f"{server.address}/s_coelho14_sed.tgz"
-        use_only(project, sizes(), url="http://127.0.0.1:9/s_coelho14_sed.tgz")
+        use_only(project, sizes(), addresses=["http://127.0.0.1:9/s_coelho14_sed.tgz"])
         run = project.run(f"library_path={address}")
     assert run.returncode != 0
     assert server.asked == ["/s_coelho14_sed.tgz"]
@@ -265,17 +272,25 @@ def test_a_bad_download_ends_in_one_error_and_leaves_nothing(project, archive, c
     assert [p.name for p in left] == ["download.log"]
 
 
-def test_a_second_source_follows_a_dead_first(project, archive):
+def dead_first(project):
+    """The entry with a dead mirror before the address, and a dead source before both."""
+    path = project.folder / ENTRY
+    entry = yaml.safe_load(path.read_text())
+    (source,) = entry["sources"]
+    dead = "http://127.0.0.1:9/s_coelho14_sed.tgz"
+    source["files"][0]["addresses"].insert(0, dead)
+    entry["sources"].insert(0, source | {"files": [{"addresses": [dead]}]})
+    path.write_text(yaml.safe_dump(entry, sort_keys=False))
+
+
+def test_dead_sources_and_mirrors_are_passed_over(project, archive):
     with Server(archive.read_bytes()) as server:
         served_from(project, server, archive)
-        path = project.folder / ENTRY
-        entry = yaml.safe_load(path.read_text())
-        dead = entry["sources"][0] | {"url": "http://127.0.0.1:9/s_coelho14_sed.tgz"}
-        entry["sources"].insert(0, dead)
-        path.write_text(yaml.safe_dump(entry, sort_keys=False))
+        dead_first(project)
         run = project.run(target="results/coelho2014/selection.ecsv")
     assert run.returncode == 0, run.stderr
-    assert "127.0.0.1:9" in run.stderr
+    assert run.stderr.count("127.0.0.1:9") >= 2
+    assert server.asked == ["/s_coelho14_sed.tgz"]
 
 
 def test_a_file_had_before_is_not_fetched_again(project, archive):
@@ -287,4 +302,4 @@ def test_a_file_had_before_is_not_fetched_again(project, archive):
     assert run.returncode == 0, run.stderr
     assert len(server.asked) == 1
     source = json.loads((project.results("coelho2014") / "download/source.json").read_text())
-    assert source["obtained_from"] == f"results/downloads/{source['sha256']}"
+    assert source["files"][0]["from"] == f"results/downloads/{source['sha256']}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from astropy.table import Table
 
-from libraries import grids, quality, selection
+from libraries import grids, quality
 from libraries.survey import survey
 from spectra_files import write_spectra, write_table
 from step import step
@@ -47,8 +47,8 @@ def main(snakemake, log):
     if options.run_on == "layout":
         log.warning("%s: this entry was not run on the library's own files before", options.name)
     found = survey(Path(snakemake.input.library), fetched["source"], dict(options.items()))
-    found.check(snakemake.wildcards.library)
-    chosen = selection.select(found.table, options.selection["classes"], options.selection)
+    found.check(f"config/libraries/{snakemake.wildcards.library}.yaml")
+    chosen = found.chosen.copy()
     picked = [found.spectra[i] for i in chosen.index]
     wavelength, spectra = on_one_grid(picked, options.grid, log)
     arrays = quality.normalised(spectra, options.normalisation)

@@ -7,7 +7,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import COLOURS, wavelength_axis
-from libraries import LibraryError, selection
 from libraries.survey import survey
 from step import step
 
@@ -24,7 +23,7 @@ def report(found, source, options) -> str:
     for name in options.classes:
         chosen = "" if name in options.selection["classes"] else " (not selected)"
         lines.append(f"class {name}: {(labels == name).sum()}{chosen}")
-    lines += [f"no class: {labels.isna().sum()}", ""]
+    lines += [f"no class: {labels.isna().sum()}", f"selected: {len(found.chosen)} spectra", ""]
     for name in table.columns.drop(["file", "class"]):
         values = table[name].dropna()
         known = f"{len(values)} known"
@@ -78,14 +77,7 @@ def main(snakemake, log):
     text = report(found, source, options)
     for line in text.splitlines():
         log.info("%s", line)
-    problems = found.problems
-    if not problems:
-        try:
-            chosen = selection.select(found.table, options.selection["classes"], options.selection)
-            text += f"selected: {len(chosen)} spectra\n"
-        except LibraryError as error:
-            found.problems.append(str(error))
-    found.check(snakemake.wildcards.library)
+    found.check(f"config/libraries/{snakemake.wildcards.library}.yaml")
     Path(snakemake.output.text).write_text(text)
     draw(found, options).savefig(snakemake.output.picture, dpi=150, metadata={"Software": None})
 

@@ -1,5 +1,6 @@
 """Members of an archive or folder, read into memory and never extracted."""
 
+import contextlib
 import fnmatch
 import tarfile
 import zipfile
@@ -33,8 +34,15 @@ def members(
 
 def matching(path: Path, patterns: list[str], largest: int = MAX_MEMBER):
     """As above with the whole path, the size, and a function that reads the content."""
-    try:
+    with _named(path):
         yield from _matching(path, patterns, largest)
+
+
+@contextlib.contextmanager
+def _named(path: Path):
+    """What goes wrong with an archive as a LibraryError that names it."""
+    try:
+        yield
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise LibraryError(f"{path}: not a whole tar or zip archive ({error})") from error
 
@@ -66,7 +74,8 @@ def _matching(path: Path, patterns: list[str], largest: int):
 
 
 def _whole(path: Path, name: str, size: int, read) -> bytes:
-    content = read()
+    with _named(path):
+        content = read()
     if len(content) != size:
         raise LibraryError(f"{path}: member '{name}' is cut off ({len(content)} of {size} B)")
     return content

@@ -40,18 +40,20 @@ def table(spectra: list[Spectrum], entry: dict, index: pd.DataFrame | None = Non
     entry : parameters of the library's entry
     index : its table of parameters, as `read_index` gives it
     """
+    unread: list[str] = []
     problems: list[str] = []
     rows = [
-        {"file": s.file, **_from_name(s.file, entry, problems), **_from_header(s, entry, problems)}
+        {"file": s.file, **_from_name(s.file, entry, unread), **_from_header(s, entry, problems)}
         for s in spectra
     ]
     frame = pd.DataFrame([{name: _value(value) for name, value in row.items()} for row in rows])
     frame["file"] = [s.file for s in spectra]  # a name that is a number stays one
-    if "file_name" in entry and len(problems) == len(rows):
-        problems = [
+    if len(unread) == len(rows):
+        unread = [
             f"parameters.file_name: '{entry['file_name']}' matches none of the {len(rows)} file "
             f"names, of which {rows[0]['file']} is one"
         ]
+    problems = unread + problems
     if index is not None:
         parameter = entry["index"]["key"]["parameter"]
         keys = [str(row.get(parameter, "")).strip() for row in rows]
@@ -182,11 +184,11 @@ def _without_missing(frame: pd.DataFrame, missing: list) -> pd.DataFrame:
 def _understood(frame: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
     """With spectral_class and luminosity_class of the spectral types."""
     found: dict[int, tuple] = {}
-    for i, (file, text) in frame[["file", "spectral_type"]].iterrows():
-        if pd.isna(text):
+    for i, file, value in frame[["file", "spectral_type"]].itertuples():
+        if pd.isna(value):
             continue
         try:
-            found[i] = spectral_type(str(text))
+            found[i] = spectral_type(str(value))
         except LibraryError as error:
             problems.append(f"{file}: {error}: name such values under parameters.missing")
     number = {i: value for i, (value, _) in found.items()}

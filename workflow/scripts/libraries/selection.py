@@ -6,15 +6,16 @@ import pandas as pd
 from . import LibraryError
 
 
-def select(frame: pd.DataFrame, classes: list[str], how: dict) -> pd.DataFrame:
+def select(frame: pd.DataFrame, how: dict) -> pd.DataFrame:
     """The selected rows, class by class, with class_rank and class_size.
 
     frame : file, class and parameters of the library's spectra
-    how : the entry's selection.  The members of a class are sorted by `order`, ties by file,
-        and ranked from 1 to n.  "evenly_spaced" takes the ranks round(linspace(1, n,
-        per_class)), "random" per_class of them by `seed`, "all" every one, and "list" those
-        whose file is among `files`.
+    how : the entry's selection, of its classes.  The members of a class are sorted by
+        `order`, ties by file, and ranked from 1 to n.  "evenly_spaced" takes the ranks
+        round(linspace(1, n, per_class)), "random" per_class of them by `seed`, "all" every
+        one, and "list" those whose file is among `files`.
     """
+    classes = how["classes"]
     if missing := [c for c in how["order"] if c not in frame]:
         raise LibraryError(f"selection.order: no such parameter: {', '.join(missing)}")
     if how["mode"] in ("evenly_spaced", "random"):

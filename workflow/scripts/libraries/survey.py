@@ -18,12 +18,14 @@ class Survey:
 
     spectra : those that can be used, as read, or on the grid where the entry states it in full
     table : one row for each: file, parameters, class
+    chosen : the rows of the table that are selected; none where there are problems
     left_out : by file, why a spectrum cannot be used
     problems : what its user has to put right
     """
 
     spectra: list[readers.Spectrum]
     table: pd.DataFrame
+    chosen: pd.DataFrame
     left_out: dict[str, str]
     problems: list[str]
 
@@ -59,7 +61,13 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
         log.info("left out: %s: %s", file, why)
     keep = [i for i, s in enumerate(spectra) if s.file not in left_out]
     table = table.iloc[keep].reset_index(drop=True)
-    return Survey([spectra[i] for i in keep], table, left_out, problems)
+    chosen = table.iloc[:0]
+    if not problems:
+        try:
+            chosen = selection.select(table, entry["selection"])
+        except LibraryError as error:
+            problems.append(str(error))
+    return Survey([spectra[i] for i in keep], table, chosen, left_out, problems)
 
 
 def _read(path: Path, source: dict, grid: dict):

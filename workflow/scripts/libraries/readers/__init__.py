@@ -6,6 +6,7 @@ path is the fetched archive, source an entry's own in config/libraries/*.yaml, o
 `members` names the files with spectra and `options` how they are laid out.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,14 +30,18 @@ PLAUSIBLE = (100.0, 1e7)  # Angstrom: far ultraviolet to a millimetre
 
 def read(path: Path, source: dict) -> Iterator[Spectrum]:
     """The spectra of a source, each with a plausible, increasing wavelength axis."""
+    wave = None
     for spectrum in READERS[source["reader"]](path, source):
+        # one array for all on the same grid: a survey has tens of thousands
+        if np.array_equal(spectrum.wavelength, wave):
+            spectrum = dataclasses.replace(spectrum, wavelength=wave)
         wave = spectrum.wavelength
         if wave.shape != spectrum.flux.shape or wave.ndim != 1 or len(wave) < 2:
             raise LibraryError(
                 f"{spectrum.file}: wavelength {wave.shape} and flux {spectrum.flux.shape} do not "
                 "make a spectrum"
             )
-        if not (increasing := np.diff(wave) > 0).all():
+        if not (increasing := wave[1:] > wave[:-1]).all():
             row = increasing.argmin() + 1
             raise LibraryError(
                 f"{spectrum.file}: wavelengths do not increase throughout: channel {row + 1} has "

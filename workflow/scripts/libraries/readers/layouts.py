@@ -51,7 +51,7 @@ def _one_a_column(name, parsed, options, shared):
 
 
 def _one_a_row(name, parsed, options, shared):
-    table, wavelength = parsed.table, None
+    table = parsed.table
     wavelengths, wavelength_unit = _wavelength(name, parsed, options, shared)
     flux, *errors = (_column(name, table, options, key) for key in ("flux", "uncertainty", "mask"))
     found = wavelength_unit, parsed.units.get(flux.name)
@@ -60,9 +60,7 @@ def _one_a_row(name, parsed, options, shared):
     if label is not None and label not in table.colnames:
         raise _missing(name, table, "name", label)
     for i, row in enumerate(table):
-        own = wavelengths if shared else wavelengths[i]
-        # one array for all rows on the same grid: a survey has tens of thousands
-        wavelength = wavelength if np.array_equal(own, wavelength) else own
+        wavelength = wavelengths if shared else wavelengths[i]
         of_row = [None if column is None else column[i] for column in errors]
         cards = parsed.header | {c: row[c] for c in scalars}
         file = str(row[label]).strip() if label is not None else f"{name}:{i + 1}"

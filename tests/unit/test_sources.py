@@ -1,0 +1,98 @@
+"""From an entry's addresses, or a copy of the user's, to one archive."""
+
+import hashlib
+
+import pytest
+
+from libraries import LibraryError, archives, sources
+
+
+def source(*files, members=("*.txt",), **options):
+    described = [{"sha256": None, "over": {}} | file for file in files]
+    return {"files": described, "members": list(members), "options": options}
+
+
+def content(path):
+    return dict(archives.members(path, ["*"]))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for i in range(3):
+        (tmp_path / "mine" / f"s{i}.txt").write_text(f"{i}")
+    (tmp_path / "mine" / "index.csv").write_text("id")
+    (tmp_path / "mine" / "notes.doc").write_text("other")
+    return tmp_path / "mine"
+
+
+def fetch(tmp_path, *of, library_path=None, also=()):
+    target = tmp_path / "out" / "library"
+    record = sources.fetch(list(of), library_path, target, tmp_path / "kept", list(also))
+    assert record["sha256"] == hashlib.sha256(target.read_bytes()).hexdigest()
+    return record, content(target)
+
+
+def test_a_folder_of_spectra_and_its_index(tmp_path, folder):
+    record, found = fetch(tmp_path, source({"addresses": [str(folder)]}), also=["index.csv"])
+    assert found == {"s0.txt": b"0", "s1.txt": b"1", "s2.txt": b"2", "index.csv": b"id"}
+    assert record["files"] == [{"name": "mine", "from": str(folder)}]
+
+
+def test_many_files_by_one_pattern(tmp_path, folder):
+    over = {"i": [0, 2], "end": ["txt"]}
+    record, found = fetch(
+        tmp_path, source({"addresses": [f"{folder}/s{{i}}.{{end}}"], "over": over})
+    )
+    assert found == {"s0.txt": b"0", "s2.txt": b"2"}
+    digest = hashlib.sha256(b"2").hexdigest()
+    assert record["files"][1] == {"name": "s2.txt", "from": f"{folder}/s2.txt", "sha256": digest}
+
+
+def test_mirrors_in_order(tmp_path, folder):
+    addresses = [f"{folder}/gone.txt", f"{folder}/s1.txt"]
+    _, found = fetch(tmp_path, source({"addresses": addresses, "name": "s1.txt"}))
+    assert found == {"s1.txt": b"1"}
+
+
+def test_archives_among_several_files_are_flattened(tmp_path, folder):
+    import tarfile
+
+    with tarfile.open(tmp_path / "stars.tgz", "w:gz") as tgz:
+        tgz.add(folder / "s0.txt", "deep/s0.txt")
+        tgz.add(folder / "notes.doc", "deep/notes.doc")
+    files = [{"addresses": [str(tmp_path / "stars.tgz")]}, {"addresses": [f"{folder}/index.csv"]}]
+    _, found = fetch(tmp_path, source(*files), also=["index.csv"])
+    assert found == {"s0.txt": b"0", "index.csv": b"id"}
+
+
+def test_the_users_copy_of_several_files(tmp_path, folder):
+    files = [
+        {"addresses": ["http://127.0.0.1:9/s0.txt"]},
+        {"addresses": ["http://127.0.0.1:9/x/s1.txt"]},
+    ]
+    record, found = fetch(tmp_path, source(*files), library_path=str(folder))
+    assert found == {"s0.txt": b"0", "s1.txt": b"1"}
+    assert [f["from"] for f in record["files"]] == [f"{folder}/s0.txt", f"{folder}/s1.txt"]
+
+
+@pytest.mark.parametrize(
+    ("file", "path", "message"),
+    [
+        ({"addresses": ["/nowhere/s.txt"]}, None, r"/nowhere/s\.txt does not exist"),
+        ({"addresses": ["http://x/s.dat"]}, "nowhere", "nowhere does not exist"),
+        ({"addresses": ["http://x/s.dat"]}, "mine/notes.doc", r"notes\.doc is not s\.dat"),
+        ({"addresses": ["mine/s0.txt"], "sha256": "0" * 64}, None, "another file, or a part of it"),
+    ],
+)
+def test_what_cannot_be_had(tmp_path, folder, monkeypatch, file, path, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LibraryError, match=message):
+        fetch(tmp_path, source(file), library_path=path)
+    assert not (tmp_path / "out" / "library").exists()
+
+
+def test_a_folder_without_such_files(tmp_path, folder):
+    of = source({"addresses": ["http://x/s.dat"]}, members=["stars/*.fits"])
+    with pytest.raises(LibraryError, match=r"mine holds no file named .* \*\.fits"):
+        fetch(tmp_path, of, library_path=str(folder))
