@@ -48,6 +48,60 @@ def test_configuration_schema_and_page_agree():
         value = config
         for part in key.split("."):
             value = value[part]
+        assert value == child["default"]
         assert child["description"]
         assert f"`{key}`" in page
     assert len(re.findall(r"^\| `[a-z_.]+` \|", page, flags=re.M)) == len(list(leaves(schema)))
+
+
+def rows(schema, prefix=""):
+    """The lines of the page's table that a schema makes."""
+    for key, child in schema["properties"].items():
+        required, description = key in schema.get("required", []), child["description"]
+        if "enum" in child:
+            description += f" ({', '.join(f'`{value}`' for value in child['enum'])})"
+        if required:
+            default = "-"
+        elif "default" in child:
+            value = child["default"]
+            default = f"`{'null' if value is None else value}`"
+        else:
+            assert "default" in description
+            default = "see meaning"
+        yield f"| `{prefix}{key}` | {default} | {description} |"
+        for end, inner in (
+            (".", child),
+            ("[].", child.get("items", {})),
+            (".*.", child.get("additionalProperties", {})),
+        ):
+            if isinstance(inner, dict) and "properties" in inner:
+                assert inner["additionalProperties"] is False
+                yield from rows(inner, f"{prefix}{key}{end}")
+
+
+def test_the_page_on_libraries_has_the_schemas_keys():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/library.schema.yaml").read_text())
+    assert schema["additionalProperties"] is False
+    page = (ROOT / "config/libraries/README.md").read_text()
+    table = page.split("## Every key")[1].split("| --- | --- | --- |\n")[1]
+    assert table.splitlines() == list(rows(schema))
+
+
+def test_the_page_on_libraries_says_which_entries_were_run():
+    page = (ROOT / "config/libraries/README.md").read_text()
+    said = page.split("## What was run")[1].split("##")[0]
+    (layout,) = (line for line in said.splitlines() if "not** the library's own" in line)
+    for path in (ROOT / "config/libraries").glob("*.yaml"):
+        run_on = yaml.safe_load(path.read_text()).get("run_on", "original")
+        assert (f"`{path.stem}`" in layout) == (run_on == "layout")
+
+
+def test_the_modules_listed_for_the_workflow_are_all_there_are():
+    text = (ROOT / "workflow/rules/common.smk").read_text()
+    listed = re.search(r'MODULES = """(.*?)"""', text, flags=re.S)[1].split()
+    scripts = ROOT / "workflow/scripts"
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    modules = {str(path.relative_to(scripts)) for path in scripts.rglob("*.py")}
+    steps = {name for name in modules if f'"../scripts/{name}"' in rules}
+    assert set(listed) == modules - steps
+    assert len(listed) == len(set(listed))

@@ -138,6 +138,19 @@ def class_labels(names):
     return labels
 
 
+def compared(file):
+    """That result of each library that is compared."""
+
+    def files(_):
+        names = config["compare"]
+        if len(names) < 2:
+            named = ", ".join(names) or "none"
+            raise WorkflowError(f"compare: two libraries or more are needed, not {named}")
+        return [f"results/{name}/{file}" for name in names]
+
+    return files
+
+
 def library_path(wildcards):
     """The user's own copy of the library that a job is for."""
     path = config["library_path"]

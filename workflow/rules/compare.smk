@@ -57,10 +57,10 @@ rule plot:
 
 rule compare:
     input:
-        spectra=expand("results/{library}/spectra.fits", library=config["compare"]),
-        components=expand("results/{library}/nmf_components.ecsv", library=config["compare"]),
-        assignments=expand("results/{library}/assignments.ecsv", library=config["compare"]),
-        summary=expand("results/{library}/summary.json", library=config["compare"]),
+        spectra=compared("spectra.fits"),
+        components=compared("nmf_components.ecsv"),
+        assignments=compared("assignments.ecsv"),
+        summary=compared("summary.json"),
     output:
         pdf="results/comparison/figure.pdf",
         png="results/comparison/figure.png",

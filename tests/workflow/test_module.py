@@ -1,0 +1,80 @@
+"""Another workflow loads this one from a served address, with nothing installed."""
+
+import contextlib
+import functools
+import http.server
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+from conftest import ROOT
+
+CONSUMER = """
+configfile: "config.yaml"
+
+
+module unmix:
+    snakefile:
+        "{address}/workflow/Snakefile"
+    config:
+        config
+
+
+use rule * from unmix as unmix_*
+
+
+rule all:
+    default_target: True
+    input:
+        "results/pickles1998/figure.png",
+"""
+
+
+@contextlib.contextmanager
+def served(folder):
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            """Keep the tests' output clean."""
+
+    handler = functools.partial(Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def consumer(tmp_path):
+    (tmp_path / "config.yaml").write_text("library: pickles1998\nsmooth_nmf: {smoothness: 100}\n")
+
+    def run(address):
+        (tmp_path / "Snakefile").write_text(CONSUMER.format(address=address))
+        command = [sys.executable, "-m", "snakemake", "--cores", "1"]
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+
+    run.folder = tmp_path
+    return run
+
+
+def test_a_workflow_that_loads_this_one(consumer):
+    with served(ROOT) as address:
+        run = consumer(address)
+        assert run.returncode == 0, run.stderr
+        assert (consumer.folder / "results/pickles1998/figure.png").exists()
+        assert (
+            '"smoothness": 100'
+            in (consumer.folder / "results/pickles1998/summary.json").read_text()
+        )
+        again = consumer(address)
+    assert "Nothing to be done" in again.stdout + again.stderr
+    assert not (consumer.folder / "workflow").exists()
+
+
+def test_the_catalogs_requirements():
+    for file in (".snakemake-workflow-catalog.yml", "config/README.md", "workflow/Snakefile"):
+        assert (ROOT / file).is_file()

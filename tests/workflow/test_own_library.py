@@ -1,0 +1,117 @@
+"""A library that only the page on libraries describes, added as a user does."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from astropy.table import Table
+from conftest import ROOT
+
+
+def page_entry():
+    page = (ROOT / "config/libraries/README.md").read_text()
+    return re.search(r"```yaml\n(.*?)```", page, flags=re.S)[1]
+
+
+@pytest.fixture
+def own(project):
+    """The page's example, its folder of spectra where the test can write, as library `mystars`."""
+    folder = project.folder / "spectra"
+    folder.mkdir()
+    entry = page_entry().replace("/home/me/spectra", str(folder))
+    (project.folder / "config/libraries/mystars.yaml").write_text(entry)
+    rng = np.random.default_rng(0)
+    rows = ["name,logg"]
+    wave = np.linspace(380, 900, 400)  # nm
+    for i in range(40):
+        teff, log_g = rng.integers(3500, 9000), 4.4 if i % 2 else 2.0
+        lines = 1 - 0.3 * np.exp(-(((wave - (500 if i % 2 else 650)) / 20) ** 2))
+        flux = lines * 1e9 / wave**5 / np.expm1(1.43877e7 / (wave * teff))
+        np.savetxt(folder / f"HD{i + 1}_{teff}K.txt", np.transpose([wave, flux]))
+        rows.append(f"HD{i + 1},{log_g}")
+    (folder / "stars.csv").write_text("\n".join(rows))
+    return project
+
+
+def test_the_page_s_library_gives_a_figure(own):
+    own.edit("config/config.yaml", "n_components: 4\n  smooth", "n_components: 2\n  smooth")
+    run = own.run("library=mystars")
+    assert run.returncode == 0, run.stderr
+    results = own.results("mystars")
+    selection = Table.read(results / "selection.ecsv", format="ascii.ecsv")
+    assert len(selection) == 20
+    assert selection.meta["medium"] == "air"
+    assert str(selection["teff"].unit) == "K"
+    for row in selection:
+        assert row["file"].endswith(f"_{row['teff']:.0f}K.txt")
+        assert (row["log_g"] > 4) == (row["class"] == "dwarf")
+    summary = json.loads((results / "summary.json").read_text())
+    assert summary["library"] == "My stars"
+    assert (results / "figure.png").read_bytes().startswith(b"\x89PNG")
+    own.edit("spectra/stars.csv", "HD1,2.0", "HD1,4.4")
+    again = own.run("library=mystars", target="results/mystars/selection.ecsv")
+    assert again.returncode == 0, again.stderr
+    changed = Table.read(results / "selection.ecsv", format="ascii.ecsv")
+    assert changed["class_size"].max() == 21
+
+
+def test_validate_prints_and_draws_what_the_library_holds(own):
+    run = own.run("library=mystars", target="results/mystars/library.png")
+    assert run.returncode == 0, run.stderr
+    for line in (
+        "My stars: 40 spectra",
+        "class dwarf: 20",
+        "class giant: 20",
+        "selected: 20 spectra",
+        "log_g: 2 to 4.4, 40 known",
+        "wavelengths: from 3800 to 9000 Angstrom",
+    ):
+        assert line in run.stderr
+        assert line in (own.results("mystars") / "library.txt").read_text()
+    assert (own.results("mystars") / "library.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_mistakes_come_in_one_message_before_any_fit(own):
+    own.edit("spectra/stars.csv", "HD1,2.0", "HD111,2.0")
+    own.edit("config/libraries/mystars.yaml", "per_class: 10", "per_class: 30")
+    for target in ("all", "results/mystars/library.png"):
+        run = own.run("library=mystars", target=target)
+        assert run.returncode != 0
+        for part in (
+            "config/libraries/mystars.yaml does not fit the library",
+            "stars.csv: no row for the spectrum HD1_",
+            "stars.csv: no spectrum for the key HD111",
+        ):
+            assert part in run.stderr
+        assert "Traceback" not in run.stderr
+    assert not list(own.results("mystars").glob("*.*"))
+
+
+def test_two_libraries_side_by_side(own):
+    """The demo's components and another's, from the optical range that both have."""
+    own.edit("config/libraries/mystars.yaml", "dwarf: {label", "cool_dwarf: {label")
+    run = own.run("library=mystars", "compare=[pickles1998,mystars]", target="compare")
+    assert run.returncode == 0, run.stderr
+    results = own.results("comparison")
+    distances = Table.read(results / "distances.ecsv", format="ascii.ecsv")
+    assert len(distances) == 8  # four components each, both ways
+    for a in distances[distances["library"] == "mystars"]:
+        (b,) = distances[
+            (distances["library"] == "pickles1998")
+            & (distances["component"] == a["other_component"])
+        ]
+        assert (b["other_component"], b["distance"]) == (a["component"], a["distance"])
+    shares = Table.read(results / "transfer.ecsv", format="ascii.ecsv")
+    share = {(row["spectra"], row["components"]): row["explained"] for row in shares}
+    assert len(share) == 4
+    for name in ("pickles1998", "mystars"):
+        assert 0.9 < share[name, name] <= 1
+    assert share["mystars", "pickles1998"] < share["mystars", "mystars"]
+    assert (results / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_library_cannot_be_compared(own):
+    run = own.run("library=mystars", "compare=[mystars]", target="compare")
+    assert run.returncode != 0
+    assert "compare: two libraries or more are needed, not mystars" in run.stderr
