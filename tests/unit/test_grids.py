@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from libraries import grids
+from libraries import LibraryError, grids
 from libraries.readers import Spectrum
 
 NONE = {"start": None, "stop": None, "step": None, "spacing": "linear"}
@@ -75,11 +75,19 @@ def test_the_data_decide_what_is_not_stated():
     found, how = grids.decided([fine, coarse], NONE)
     np.testing.assert_array_equal(found, np.arange(1100.0, 2000.0, 10))
     assert "coarsest" in how
+    for w in (fine, coarse):
+        assert grids.covers(w, found)
     found, _ = grids.decided([fine, coarse], NONE | {"step": 100})
-    np.testing.assert_array_equal(found, np.arange(1100, 2001, 100))
+    np.testing.assert_array_equal(found, np.arange(1200, 1901, 100))  # whole channels
     found, how = grids.decided([fine, fine], NONE | {"stop": 1499})
     np.testing.assert_array_equal(found, fine[:500])
     assert "own" in how
+
+
+def test_no_range_in_common():
+    apart = [np.arange(1000.0, 2000.0), np.arange(3000.0, 4000.0)]
+    with pytest.raises(LibraryError, match="one spectrum begins at 3000 and one ends at 1999"):
+        grids.decided(apart, NONE)
 
 
 @pytest.mark.parametrize(

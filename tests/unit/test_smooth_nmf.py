@@ -35,8 +35,8 @@ def objective(X, W, H, smoothness):
 
 @pytest.fixture(scope="module")
 def paper_spectra(coelho2014):
-    source = {"reader": "rds_subset"}
-    spectra = list(readers.read(coelho2014 / "coelho-stellar-subset.rds", source))
+    source = {"reader": "r_subset", "members": ["*.rds"], "options": {}, "largest_member": 2**24}
+    spectra = list(readers.read(coelho2014, source))
     return np.array([s.flux for s in spectra if s.header["type"] != "cool_giant"])
 
 

@@ -94,6 +94,10 @@ def library_entry(name):
     selected = entry["selection"].setdefault("classes", list(entry["classes"]))
     if unknown := set(selected) - set(entry["classes"]):
         raise WorkflowError(f"{file}: selection.classes: no rule for {', '.join(unknown)}")
+    try:
+        re.compile(entry["parameters"].get("file_name", ""))
+    except re.error as error:
+        raise WorkflowError(f"{file}: parameters.file_name: not a regular expression: {error}")
     for i, source in enumerate(entry["sources"]):
         for file_entry in source["files"]:
             check_addresses(file, f"sources.{i}.files", file_entry)

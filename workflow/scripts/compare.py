@@ -9,7 +9,7 @@ import numpy as np
 from astropy.table import Table
 
 from figures import COLOURS, save, wavelength_axis
-from libraries import LibraryError, grids
+from libraries import grids
 from libraries.readers import Spectrum
 from spectra_files import read_curves, read_medium, read_spectra, read_table, write_table
 from spectralunmix import SmoothNMF, comparison
@@ -25,16 +25,6 @@ def in_vacuum(wavelength, medium, name, log):
             "%s: in air or vacuum is unknown; taken as they are, wrong by 0.03 %% at most", name
         )
     return grids.in_vacuum(wavelength) if medium == "air" else wavelength
-
-
-def common_range(wavelengths, names):
-    """(n_wave,) the channels of the coarsest library where all have spectra."""
-    first, last = max(w[0] for w in wavelengths), min(w[-1] for w in wavelengths)
-    # an edge is half a channel beyond its centre, and must not be extrapolated to
-    inside = [w[(w >= first) & (w <= last)][1:-1] for w in wavelengths]
-    if first >= last or min(map(len, inside)) < 2:
-        raise LibraryError(f"compare: {', '.join(names)} have no wavelengths in common")
-    return min(inside, key=len)
 
 
 def rebinned(wavelength, rows, common):
@@ -160,8 +150,9 @@ def main(snakemake, log):
     libraries = {
         name: load(name, *of, log) for name, of in zip(options.libraries, files, strict=True)
     }
-    common = common_range([lib["wavelength"] for lib in libraries.values()], list(libraries))
-    log.info("compared from %.6g to %.6g Angstrom, %d channels", common[0], common[-1], len(common))
+    undecided = dict.fromkeys(("start", "stop", "step"))
+    common, how = grids.decided([lib["wavelength"] for lib in libraries.values()], undecided)
+    log.info("compared on %s", how)
     on_common_range(libraries, common)
     matched = pairs(libraries, options.metric)
     names = ["library", "other", "component", "class", "other_component", "other_class", "distance"]

@@ -3,6 +3,7 @@
 import numpy as np
 from scipy import sparse
 
+from . import LibraryError
 from .readers import Spectrum
 
 
@@ -29,21 +30,36 @@ def decided(wavelengths: list[np.ndarray], grid: dict) -> tuple[np.ndarray, str]
 
     What the entry does not state, the data decide: the range that all cover, and the
     channels of the spectrum with the fewest in it.
+
+    Raises LibraryError where the spectra have no range in common.
     """
     start = grid["start"] or max(w[0] for w in wavelengths)
     stop = grid["stop"] or min(w[-1] for w in wavelengths)
-    if grid["step"] is not None:
-        return stated(grid | {"start": start, "stop": stop}), (
-            f"{start:.6g} to {stop:.6g} Angstrom, which all cover, in steps of {grid['step']}"
-        )
     inside = [w[(w >= start) & (w <= stop)] for w in wavelengths]
-    coarsest = min(inside, key=len)
-    if all(np.array_equal(w, coarsest) for w in inside):
-        return coarsest, "the spectra's own"
-    return coarsest, (
-        f"{coarsest[0]:.6g} to {coarsest[-1]:.6g} Angstrom, the {len(coarsest)} channels of the "
-        "coarsest spectrum"
-    )
+    if min(map(len, inside)) < 2:
+        raise LibraryError(
+            f"grid: no range in common: one spectrum begins at {max(w[0] for w in wavelengths):.6g}"
+            f" and one ends at {min(w[-1] for w in wavelengths):.6g} Angstrom: state start and "
+            "stop, so that those outside are left out"
+        )
+    if grid["step"] is not None:
+        channels = stated(grid | {"start": start, "stop": stop})
+        how = f"in steps of {grid['step']:g} ({grid['spacing']})"
+    else:
+        channels = min(inside, key=len)
+        if all(np.array_equal(w, channels) for w in inside):
+            return channels, "the spectra's own"
+        how = "the channels of the coarsest spectrum"
+    channels = channels[_within(channels, wavelengths)]
+    return channels, f"{channels[0]:.6g} to {channels[-1]:.6g} Angstrom, {how}"
+
+
+def _within(channels: np.ndarray, wavelengths: list[np.ndarray]) -> np.ndarray:
+    """Which channels lie whole within those of every spectrum."""
+    first = max(edges(w)[0] for w in wavelengths)
+    last = min(edges(w)[-1] for w in wavelengths)
+    cuts, slack = edges(channels), 1e-9 * last
+    return (cuts[:-1] >= first - slack) & (cuts[1:] <= last + slack)
 
 
 def covers(wavelength: np.ndarray, grid: np.ndarray) -> bool:

@@ -54,7 +54,8 @@ def mixed_units(spectra: list[Spectrum]) -> list[str]:
     first, last = (np.median([s.wavelength[i] for s in spectra]) for i in (0, -1))
     return [
         f"{s.file}: wavelengths of {s.wavelength[0]:.5g} to {s.wavelength[-1]:.5g} Angstrom, "
-        f"while most spectra have {first:.5g} to {last:.5g}: is its unit another?"
+        f"while most spectra have {first:.5g} to {last:.5g}: is its unit another? "
+        "Where it is right, state start and stop under grid, so that it is left out"
         for s, where in zip(spectra, centre, strict=True)
         if (s.wavelength[-1] < first or s.wavelength[0] > last)
         and abs(np.log10(where / usual)) > 0.7
