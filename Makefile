@@ -3,6 +3,7 @@ PYTHON ?= python3
 LIBRARY ?= coelho2014
 LIBRARIES ?= pickles1998 miles
 LIBRARY_PATH ?=
+REFERENCE ?=
 CORES ?= 1
 
 VENV := .venv
@@ -19,13 +20,14 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo paper figure validate compare test lint benchmark clean help
+.PHONY: demo paper figure validate verify reference compare test lint benchmark clean help
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
 	@echo "make paper   the paper's, on Coelho (2014); LIBRARY_PATH=<file or folder> for your own copy"
 	@echo "make figure LIBRARY=miles     that of any library in config/libraries"
 	@echo "make validate LIBRARY=miles   what a library holds, and whether its entry fits it"
+	@echo "make verify LIBRARY=miles     that results are what their manifest says; REFERENCE=<other run>"
 	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries side by side"
 	@echo "make test    the tests"
 	@echo "make benchmark   time to optimality, beside other packages"
@@ -39,6 +41,17 @@ figure: $(READY)
 
 validate: $(READY)
 	$(SNAKEMAKE) results/$(LIBRARY)/library.png --config $(CONFIG)
+
+# Against its manifest, and with REFERENCE=<folder> against another run.
+verify: $(READY)
+	$(VENV)/bin/python workflow/scripts/verify.py results/$(LIBRARY) $(if $(REFERENCE),--reference '$(REFERENCE)')
+
+# The numbers and the figure that others compare theirs with, of a run just made and verified.
+REFERENCE_FILES := manifest.json summary.json nmf_fit.json pca_fit.json figure.png selection.ecsv \
+  nmf_components.ecsv nmf_weights.ecsv distances.ecsv assignments.ecsv
+reference: figure verify
+	mkdir -p tests/reference/$(LIBRARY)
+	cp $(addprefix results/$(LIBRARY)/,$(REFERENCE_FILES)) tests/reference/$(LIBRARY)
 
 compare: LIBRARY := $(firstword $(LIBRARIES))
 compare: $(READY)

@@ -1,7 +1,11 @@
 # Checks of the configuration, and the functions that rules share.
 import ast
+import fcntl
 import hashlib
+import json
+import os
 import re
+import sys
 from pathlib import Path
 
 import yaml
@@ -11,7 +15,7 @@ from snakemake.utils import validate
 # The modules that scripts may import.  Listed, because a workflow that is loaded from an
 # address cannot look into its own folders.
 MODULES = """
-figures.py spectra_files.py step.py
+figures.py provenance.py spectra_files.py step.py
 libraries/__init__.py libraries/archives.py libraries/grids.py libraries/parameters.py
 libraries/quality.py libraries/selection.py libraries/sources.py libraries/survey.py
 libraries/readers/__init__.py libraries/readers/files.py libraries/readers/fits_image.py
@@ -24,15 +28,16 @@ spectralunmix/spectra.py spectralunmix/starts.py spectralunmix/updates.py
 
 
 def source_file(file):
-    """A file of workflow/scripts, here or, where the workflow was loaded from afar, a copy."""
-    return Path(workflow.source_path(f"../scripts/{file}"))
+    """A file of the workflow by its path, here or, where it was loaded from afar, a copy."""
+    local = Path(str(workflow.current_basedir)) / "../.." / file
+    return local if local.exists() else Path(workflow.source_path(f"../../{file}"))
 
 
 def imported(file):
     """Those of MODULES that a script or module imports, with the packages they lie in."""
     package = list(Path(file).parent.parts)
     names = set()
-    for node in ast.walk(ast.parse(source_file(file).read_text())):
+    for node in ast.walk(ast.parse(source_file(f"workflow/scripts/{file}").read_text())):
         if isinstance(node, ast.Import):
             names |= {tuple(alias.name.split(".")) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -44,14 +49,14 @@ def imported(file):
 
 
 def code(script):
-    """Checksum of all that a script imports: a parameter, so that an edit reruns its rule."""
-    found, new = set(), imported(script)
+    """Checksum of a script, of all that it imports and of the lock: an edit reruns its rule."""
+    found, new = {script}, imported(script)
     while new:
         found |= new
         new = set().union(*map(imported, new)) - found
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(source_file("envs/requirements.txt").read_bytes())
     for file in sorted(found):
-        digest.update(source_file(file).read_bytes())
+        digest.update(source_file(f"workflow/scripts/{file}").read_bytes())
     return digest.hexdigest()
 
 
@@ -73,7 +78,7 @@ def entry_file(name):
     if own.exists():
         return own
     try:
-        shipped = Path(workflow.source_path(f"../../config/libraries/{name}.yaml"))
+        shipped = source_file(own)
         shipped.read_bytes()
     except (WorkflowError, OSError):
         known = {path.stem for path in Path("config/libraries").glob("*.yaml")}
@@ -196,6 +201,36 @@ def closing_words(name):
     return "\n".join(["", *lines, "", f"figure: {results}/figure.pdf and .png", ""])
 
 
+def hold_the_folder():
+    """One run at a time: a lock that ends with the process, however that ends."""
+    Path(".snakemake").mkdir(exist_ok=True)
+    lock = open(".snakemake/run.lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise WorkflowError(
+            f"another run is at work in {os.getcwd()}: wait for it to end"
+        ) from None
+    return lock
+
+
+def set_altered_aside():
+    """Results that are not what their step's record says are moved aside, and made again."""
+    for record in Path("results").glob("*/records/*.json"):
+        try:
+            outputs = json.loads(record.read_text())["outputs"]
+        except (ValueError, KeyError):
+            outputs = {str(record): None}
+        for name, recorded in outputs.items():
+            path = Path(name)
+            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != recorded:
+                os.replace(path, f"{path}.altered")
+                print(f"{path} was altered: moved to {path}.altered, made again", file=sys.stderr)
+
+
+if workflow.is_main_process and not workflow.dryrun:
+    LOCK = hold_the_folder()
+    set_altered_aside()
 checked(config, "config", "config/config.yaml or --config")
 LIBRARIES = {name: library_entry(name) for name in [config["library"], *config["compare"]]}
 for name, library in LIBRARIES.items():

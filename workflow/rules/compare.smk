@@ -5,7 +5,7 @@ rule assign:
     input:
         source=rules.download.output.source,
         selection=rules.select.output.selection,
-        prototypes=rules.prototypes.output[0],
+        prototypes=rules.prototypes.output.prototypes,
         pca_components=rules.pca.output.components,
         pca_fit=rules.pca.output.fit,
         nmf_components=rules.smooth_nmf.output.components,
@@ -15,6 +15,7 @@ rule assign:
         distances="results/{library}/distances.ecsv",
         assignments="results/{library}/assignments.ecsv",
         summary="results/{library}/summary.json",
+        record="results/{library}/records/assign.json",
     log:
         "results/{library}/logs/assign.log",
     benchmark:
@@ -31,7 +32,7 @@ rule assign:
 
 rule plot:
     input:
-        prototypes=rules.prototypes.output[0],
+        prototypes=rules.prototypes.output.prototypes,
         selection=rules.select.output.selection,
         pca_components=rules.pca.output.components,
         nmf_components=rules.smooth_nmf.output.components,
@@ -41,6 +42,8 @@ rule plot:
     output:
         pdf="results/{library}/figure.pdf",
         png="results/{library}/figure.png",
+        svg="results/{library}/figure.svg",
+        record="results/{library}/records/plot.json",
     log:
         "results/{library}/logs/plot.log",
     benchmark:
@@ -55,6 +58,33 @@ rule plot:
         "../scripts/plot.py"
 
 
+rule manifest:
+    input:
+        download=rules.download.output.record,
+        select=rules.select.output.record,
+        prototypes=rules.prototypes.output.record,
+        pca=rules.pca.output.record,
+        smooth_nmf=rules.smooth_nmf.output.record,
+        assign=rules.assign.output.record,
+        plot=rules.plot.output.record,
+    output:
+        manifest="results/{library}/manifest.json",
+        record="results/{library}/records/manifest.json",
+    log:
+        "results/{library}/logs/manifest.log",
+    benchmark:
+        "results/{library}/benchmarks/manifest.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=code("manifest.py"),
+        library=of_library("name"),
+        citation=of_library("citation"),
+        doi=of_library("doi"),
+    script:
+        "../scripts/manifest.py"
+
+
 rule compare:
     input:
         spectra=compared("spectra.fits"),
@@ -64,8 +94,10 @@ rule compare:
     output:
         pdf="results/comparison/figure.pdf",
         png="results/comparison/figure.png",
+        svg="results/comparison/figure.svg",
         distances="results/comparison/distances.ecsv",
         transfer="results/comparison/transfer.ecsv",
+        record="results/comparison/records/compare.json",
     log:
         "results/comparison/logs/compare.log",
     benchmark:

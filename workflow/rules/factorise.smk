@@ -9,6 +9,7 @@ rule pca:
         components="results/{library}/pca_components.ecsv",
         weights="results/{library}/pca_weights.ecsv",
         fit="results/{library}/pca_fit.json",
+        record="results/{library}/records/pca.json",
     log:
         "results/{library}/logs/pca.log",
     benchmark:
@@ -30,6 +31,7 @@ rule smooth_nmf:
         components="results/{library}/nmf_components.ecsv",
         weights="results/{library}/nmf_weights.ecsv",
         fit="results/{library}/nmf_fit.json",
+        record="results/{library}/records/smooth_nmf.json",
     log:
         "results/{library}/logs/smooth_nmf.log",
     benchmark:
@@ -44,6 +46,7 @@ rule smooth_nmf:
         init=config["smooth_nmf"]["init"],
         max_iter=config["smooth_nmf"]["max_iter"],
         tol=config["smooth_nmf"]["tol"],
+        strict=config["smooth_nmf"]["strict"],
         random_state=config["smooth_nmf"]["random_state"],
     script:
         "../scripts/smooth_nmf.py"

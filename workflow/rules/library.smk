@@ -7,6 +7,7 @@ rule download:
     output:
         library="results/{library}/download/library",
         source="results/{library}/download/source.json",
+        record="results/{library}/records/download.json",
     log:
         "results/{library}/logs/download.log",
     benchmark:
@@ -30,6 +31,7 @@ rule select:
     output:
         spectra="results/{library}/spectra.fits",
         selection="results/{library}/selection.ecsv",
+        record="results/{library}/records/select.json",
     log:
         "results/{library}/logs/select.log",
     benchmark:
@@ -61,6 +63,7 @@ rule validate:
     output:
         text="results/{library}/library.txt",
         picture="results/{library}/library.png",
+        record="results/{library}/records/validate.json",
     log:
         "results/{library}/logs/validate.log",
     benchmark:
@@ -87,7 +90,8 @@ rule prototypes:
         spectra=rules.select.output.spectra,
         selection=rules.select.output.selection,
     output:
-        "results/{library}/prototypes.ecsv",
+        prototypes="results/{library}/prototypes.ecsv",
+        record="results/{library}/records/prototypes.json",
     log:
         "results/{library}/logs/prototypes.log",
     benchmark:

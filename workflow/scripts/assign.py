@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from spectra_files import component_names, read_curves, read_table, write_table
+from spectra_files import component_names, read_curves, read_table, write_json, write_table
 from spectralunmix import comparison
 from step import step
 
@@ -91,11 +91,11 @@ def main(snakemake, log):
             "total_distance": sum(row[3] for row in pca_pairs),
         },
     }
-    Path(snakemake.output.summary).write_text(json.dumps(summary, indent=2) + "\n")
+    write_json(snakemake.output.summary, summary)
     for method in ("nmf", "pca"):
         log.info("%s: total distance %.4f", method, summary[method]["total_distance"])
 
 
 if __name__ == "__main__":
-    with step(snakemake.log[0]) as log:
+    with step(snakemake, __file__) as log:
         main(snakemake, log)

@@ -169,11 +169,11 @@ def main(snakemake, log):
     ]
     write_table(output.transfer, Table(rows=rows, names=["spectra", "components", "explained"]))
     fig = draw(libraries, matched, shares, options.labels, common, options.metric)
-    save(fig, output.pdf, output.png)
+    save(fig, output.pdf, output.png, output.svg)
     same = sum(row[3] == row[5] != "" for row in matched)
     log.info("%d of %d matched components are assigned to the same class", same, len(matched))
 
 
 if __name__ == "__main__":
-    with step(snakemake.log[0]) as log:
+    with step(snakemake, __file__) as log:
         main(snakemake, log)

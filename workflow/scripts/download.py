@@ -1,9 +1,9 @@
 """Fetch the library: download/library as its source ships it, download/source.json its record."""
 
-import json
 from pathlib import Path
 
 from libraries import sources
+from spectra_files import write_json
 from step import step
 
 
@@ -16,12 +16,12 @@ def main(snakemake, log):
         Path(options.kept),
         options.also,
     )
-    Path(output.source).write_text(json.dumps(record, indent=2) + "\n")
+    write_json(output.source, record)
     log.info("library: %s, from", record["source"]["description"])
     for file in record["files"]:
         log.info("  %s", file["from"])
 
 
 if __name__ == "__main__":
-    with step(snakemake.log[0]) as log:
+    with step(snakemake, __file__) as log:
         main(snakemake, log)

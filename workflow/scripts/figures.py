@@ -7,6 +7,8 @@ mpl.rcdefaults()  # a user's matplotlibrc would change the figures
 
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from spectra_files import replacing
+
 # Told apart with any colour vision (Wong 2011, Nature Methods 8, 441); hot to cool.
 COLOURS = ["#0072B2", "#009E73", "#E69F00", "#CC3311", "#CC79A7", "#56B4E9", "#000000"]
 TICKS = [2000, 5000, 10000, 20000, 50000]
@@ -23,7 +25,11 @@ def wavelength_axis(ax, first: float, last: float) -> None:
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
-def save(fig, pdf: str, png: str) -> None:
-    """Without the dates and versions, equal figures are equal files."""
-    fig.savefig(pdf, metadata={"CreationDate": None, "Producer": None})
-    fig.savefig(png, dpi=300, metadata={"Software": None})
+def save(fig, pdf: str, png: str, svg: str) -> None:
+    """Without dates, versions and random names, equal figures are equal files."""
+    with replacing(pdf) as part:
+        fig.savefig(part, metadata={"CreationDate": None, "Producer": None})
+    with replacing(png) as part:
+        fig.savefig(part, dpi=300, metadata={"Software": None})
+    with replacing(svg) as part, mpl.rc_context({"svg.hashsalt": "spectralunmix"}):
+        fig.savefig(part, metadata={"Date": None, "Creator": None})

@@ -1,12 +1,9 @@
 """PCA of the spectra: eigenspectra, scores and explained variance."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 from sklearn.decomposition import PCA
 
-from spectra_files import read_spectra, write_factors
+from spectra_files import read_spectra, write_factors, write_json
 from step import step
 
 
@@ -26,10 +23,10 @@ def main(snakemake, log):
     components, scores, explained = eigenspectra(flux, snakemake.params.n_components)
     write_factors(snakemake, wavelength, components, scores)
     fit = {"explained_variance_ratio": [float(f"{value:.8g}") for value in explained]}
-    Path(snakemake.output.fit).write_text(json.dumps(fit, indent=2) + "\n")
+    write_json(snakemake.output.fit, fit)
     log.info("%d eigenspectra explain %.4f of the variance", len(components), explained.sum())
 
 
 if __name__ == "__main__":
-    with step(snakemake.log[0]) as log:
+    with step(snakemake, __file__) as log:
         main(snakemake, log)

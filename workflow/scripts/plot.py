@@ -155,10 +155,10 @@ def main(snakemake, log):
             json.loads(Path(inputs.summary).read_text()),
             snakemake.params.width,
         )
-        save(fig, snakemake.output.pdf, snakemake.output.png)
+        save(fig, snakemake.output.pdf, snakemake.output.png, snakemake.output.svg)
     log.info("figure drawn: %s", snakemake.output.pdf)
 
 
 if __name__ == "__main__":
-    with step(snakemake.log[0]) as log:
+    with step(snakemake, __file__) as log:
         main(snakemake, log)

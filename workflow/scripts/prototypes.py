@@ -25,5 +25,5 @@ def main(spectra, selection, output, log):
 
 
 if __name__ == "__main__":
-    with step(snakemake.log[0]) as log:
-        main(snakemake.input.spectra, snakemake.input.selection, snakemake.output[0], log)
+    with step(snakemake, __file__) as log:
+        main(snakemake.input.spectra, snakemake.input.selection, snakemake.output.prototypes, log)

@@ -72,5 +72,5 @@ def main(snakemake, log):
 
 
 if __name__ == "__main__":
-    with step(snakemake.log[0]) as log:
+    with step(snakemake, __file__) as log:
         main(snakemake, log)

@@ -1,12 +1,10 @@
 """Smooth non-negative factorisation of the spectra: components, weights, and how it ended."""
 
-import json
-from pathlib import Path
-
 import torch
 
-from spectra_files import read_inverse_variance, read_spectra, write_factors
-from spectralunmix import SmoothNMF
+from libraries import LibraryError
+from spectra_files import read_inverse_variance, read_spectra, write_factors, write_json
+from spectralunmix import NotConvergedError, SmoothNMF
 from step import step
 
 
@@ -35,11 +33,18 @@ def main(snakemake, log):
     wavelength, flux = read_spectra(snakemake.input.spectra)
     inverse_variance = read_inverse_variance(snakemake.input.spectra)
     settings = {key: value for key, value in snakemake.params.items() if key != "code"}
+    settings["strict"] &= settings["tol"] > 0  # with 0 max_iter iterations are what was asked for
     model = SmoothNMF(**settings)
-    weights = model.fit_transform(flux, inverse_variance=inverse_variance)
+    try:
+        weights = model.fit_transform(flux, inverse_variance=inverse_variance)
+    except NotConvergedError as error:
+        raise LibraryError(
+            f"{error}: raise smooth_nmf.max_iter or smooth_nmf.tol, or set smooth_nmf.strict to "
+            "false to take it as it is"
+        ) from error
     write_factors(snakemake, wavelength, model.components_, weights)
     fit = numbers(model, flux, inverse_variance)
-    Path(snakemake.output.fit).write_text(json.dumps(fit, indent=2) + "\n")
+    write_json(snakemake.output.fit, fit)
     log.info(
         "objective %.9g, optimality %.1e (%s) after %d iterations",
         fit["objective"],
@@ -50,5 +55,5 @@ def main(snakemake, log):
 
 
 if __name__ == "__main__":
-    with step(snakemake.log[0]) as log:
+    with step(snakemake, __file__) as log:
         main(snakemake, log)

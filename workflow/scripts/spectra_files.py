@@ -1,9 +1,32 @@
 """The workflow's own files: the matrix of spectra (FITS), and tables of spectra (ECSV)."""
 
+import contextlib
+import json
+import os
+from pathlib import Path
+
 import numpy as np
 from astropy import units
 from astropy.io import fits
 from astropy.table import Column, Table
+
+from libraries import LibraryError
+
+
+@contextlib.contextmanager
+def replacing(path: str):
+    """A name to write to beside `path`, which is put in its place in one step, or not at all."""
+    part = Path(path).with_name(f".part-{Path(path).name}")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: str, content) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def write_spectra(
@@ -26,13 +49,16 @@ def write_spectra(
     hdus = [image, table]
     if inverse_variance is not None:
         hdus.append(fits.ImageHDU(inverse_variance, name="INVERSE_VARIANCE"))
-    fits.HDUList(hdus).writeto(path, overwrite=True, checksum=False)
+    with replacing(path) as part:
+        fits.HDUList(hdus).writeto(part, overwrite=True, checksum=False)
 
 
 def read_spectra(path: str) -> tuple[np.ndarray, np.ndarray]:
     """Wavelength (n_wave,) in Angstrom and flux (n_spectra, n_wave)."""
     with fits.open(path, memmap=False) as hdus:
-        return hdus[1].data["WAVELENGTH"].astype(float), hdus[0].data.astype(float)
+        wavelength, flux = hdus[1].data["WAVELENGTH"].astype(float), hdus[0].data.astype(float)
+    check_finite(path, flux)
+    return wavelength, flux
 
 
 def read_inverse_variance(path: str) -> np.ndarray | None:
@@ -57,7 +83,15 @@ def read_curves(path: str) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Wavelength (n_wave,), the names, and the curves (n, n_wave)."""
     table = Table.read(path, format="ascii.ecsv")
     names = table.colnames[1:]
-    return np.asarray(table["wavelength"]), names, np.array([table[name] for name in names])
+    curves = np.array([table[name] for name in names])
+    check_finite(path, curves)
+    return np.asarray(table["wavelength"]), names, curves
+
+
+def check_finite(path: str, values: np.ndarray) -> None:
+    """Raise a LibraryError that names the file where a value is NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise LibraryError(f"{path}: {(~np.isfinite(values)).sum()} NaN or infinite values")
 
 
 def write_table(path: str, table: Table) -> None:
@@ -68,7 +102,8 @@ def write_table(path: str, table: Table) -> None:
             values = np.ma.filled(np.ma.asarray(column), np.nan)  # NaN: a parameter not known
             rounded = [float(f"{value:.8g}") for value in values]
             table[name] = Column(rounded, unit=column.unit, description=column.description)
-    table.write(path, format="ascii.ecsv", overwrite=True)
+    with replacing(path) as part:
+        table.write(part, format="ascii.ecsv", overwrite=True)
 
 
 def read_table(path: str) -> Table:

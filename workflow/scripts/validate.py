@@ -8,6 +8,7 @@ import numpy as np
 
 from figures import COLOURS, wavelength_axis
 from libraries.survey import survey
+from spectra_files import replacing
 from step import step
 
 
@@ -78,10 +79,12 @@ def main(snakemake, log):
     for line in text.splitlines():
         log.info("%s", line)
     found.check(f"config/libraries/{snakemake.wildcards.library}.yaml")
-    Path(snakemake.output.text).write_text(text)
-    draw(found, options).savefig(snakemake.output.picture, dpi=150, metadata={"Software": None})
+    with replacing(snakemake.output.text) as part:
+        part.write_text(text)
+    with replacing(snakemake.output.picture) as part:
+        draw(found, options).savefig(part, dpi=150, metadata={"Software": None})
 
 
 if __name__ == "__main__":
-    with step(snakemake.log[0]) as log:
+    with step(snakemake, __file__) as log:
         main(snakemake, log)
