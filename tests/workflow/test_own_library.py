@@ -2,11 +2,13 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.table import Table
-from conftest import ROOT
+
+ROOT = Path(__file__).parents[2]
 
 
 def page_entry():

@@ -10,15 +10,18 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 import pooch
+from tqdm import tqdm
 
 from . import LibraryError, archives
 
 log = logging.getLogger(__name__)
 TIMEOUT = 30  # seconds without a byte
+DRIP = 1024  # bytes a second, on average, below which a download is given up
 RETRIES = 2
 
 
@@ -239,6 +242,19 @@ def _is_html(file: Path) -> bool:
         return content.read(512).lstrip().lower().startswith((b"<!doctype html", b"<html"))
 
 
+class _Progress(tqdm):
+    """The progress of a download, which ends it where it only drips."""
+
+    def __init__(self):
+        super().__init__(unit="B", unit_scale=True, leave=True)
+
+    def update(self, n=1):
+        super().update(n)
+        seconds = time.time() - self.start_t
+        if seconds > TIMEOUT and self.n < DRIP * seconds:
+            raise TimeoutError(f"{self.n} bytes in {seconds:.0f} s: too slow")
+
+
 def _from_web(address: str, file: Path) -> None:
     # The checksum is ours to check, so that an HTML page can be told from a cut-off file.
     store = pooch.create(
@@ -248,7 +264,7 @@ def _from_web(address: str, file: Path) -> None:
         urls={file.name: address},
         retry_if_failed=RETRIES,
     )
-    progress = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT)
+    progress = pooch.HTTPDownloader(progressbar=_Progress(), timeout=TIMEOUT)
     try:
         store.fetch(file.name, downloader=progress)
     except Exception as error:  # requests, urllib3 and pooch each raise their own

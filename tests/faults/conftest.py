@@ -1,0 +1,125 @@
+"""A small library of text files, and a workflow that draws it in seconds."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import yaml
+
+ENTRY = {
+    "name": "Tiny",
+    "citation": "nobody",
+    "medium": "air",
+    "sources": [
+        {
+            "description": "text files",
+            "files": [{"addresses": ["spectra"]}],
+            "reader": "text",
+            "members": ["t*.txt"],
+        }
+    ],
+    "parameters": {"file_name": r"t(?P<teff>\d+)\.txt", "columns": {}},
+    "classes": {
+        "hot": {"label": "Hot", "where": {"teff": {"min": 6000}}},
+        "cool": {"label": "Cool", "where": {"teff": {"max": 5999}}},
+    },
+    "selection": {"per_class": 5, "order": ["teff"]},
+}
+WAVE = np.linspace(4000, 7000, 60)
+
+
+def flux(teff):
+    return 1 + np.sin(WAVE / 300) ** 2 * (teff / 6000) + np.exp(-(((WAVE - teff) / 500) ** 2))
+
+
+class Tiny:
+    """The project with the library `tiny`, run as a user does."""
+
+    def __init__(self, project):
+        self.project, self.folder = project, project.folder
+        self.spectra = self.folder / "spectra"
+        self.spectra.mkdir()
+        for teff in range(4000, 8000, 300):
+            self.write(f"t{teff}.txt", flux(teff))
+        self.entry = yaml.safe_load(yaml.safe_dump(ENTRY))
+        self.save()
+        text = (self.folder / "config/config.yaml").read_text()
+        text = text.replace("n_components: 4", "n_components: 2").replace(
+            "library: coelho2014", "library: tiny"
+        )
+        (self.folder / "config/config.yaml").write_text(text)
+
+    def write(self, name, values, wave=WAVE):
+        np.savetxt(self.spectra / name, np.transpose([wave, values]))
+
+    def save(self):
+        path = self.folder / "config/libraries/tiny.yaml"
+        path.write_text(yaml.safe_dump(self.entry, sort_keys=False))
+
+    def source(self, reader=None, members=None, **file):
+        """Another source than the folder."""
+        source = self.entry["sources"][0]
+        source["files"] = [file]
+        source["reader"], source["members"] = (
+            reader or source["reader"],
+            members or source["members"],
+        )
+        self.save()
+
+    @property
+    def results(self):
+        return self.folder / "results/tiny"
+
+    def start(self, *target, **environment):
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", *target]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *target, **environment):
+        """Exit status and what was printed."""
+        process = self.start(*target, **environment)
+        printed, _ = process.communicate(timeout=300)
+        return process.returncode, printed
+
+    def run_dry(self):
+        return self.run("--dry-run")
+
+    def verify(self, *arguments):
+        command = [sys.executable, "workflow/scripts/verify.py", "results/tiny", *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    def kill(self, process, how=signal.SIGKILL):
+        """The run, the jobs it started and all: as a machine that goes down."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, how)
+        process.communicate(timeout=60)
+
+    def wait_for(self, path, seconds=60):
+        end = time.time() + seconds
+        while not (self.folder / path).exists():
+            assert time.time() < end, f"{path} did not come"
+            time.sleep(0.02)
+
+    def half_written(self):
+        """Temporary files that a run left among its results."""
+        return [p for p in self.results.rglob(".part-*")] + [
+            p for p in self.results.rglob("*.part-*")
+        ]
+
+
+@pytest.fixture
+def tiny(project):
+    return Tiny(project)

@@ -1,0 +1,540 @@
+"""The table of faults: each injected for real, ending in one clear error, and got over.
+
+A row is what is done to the project, and what the run then has to say.  It ends with another
+exit status than 0, without a traceback, leaves nothing half-written, and once the fault is
+put right the next run ends well by itself.
+"""
+
+import gzip
+import hashlib
+import http.server
+import io
+import os
+import re
+import signal
+import subprocess
+import tarfile
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+SELECTION = "results/tiny/selection.ecsv"
+
+
+class Server:
+    """A server at fault in the way that `answer`, given its handler, makes."""
+
+    def __init__(self, answer):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                try:
+                    answer(self)
+                except OSError:
+                    """The client gave up first."""
+
+            def log_message(self, *_):
+                """Keep the tests' output clean."""
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def archive(tiny):
+    """The library as a tgz."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tgz:
+        for path in sorted(tiny.spectra.glob("t*.txt")):
+            tgz.add(path, path.name)
+    return buffer.getvalue()
+
+
+def served(answer, checksum=True, mirrors=1):
+    """A fault of the server that the library comes from."""
+
+    def inject(tiny):
+        body = archive(tiny)
+        server = Server(lambda handler: answer(handler, body))
+        digest = hashlib.sha256(body).hexdigest() if checksum else None
+        tiny.source(
+            addresses=[f"{server.url}/{i}/stars.tgz" for i in range(mirrors)], sha256=digest
+        )
+        path = tiny.folder / "workflow/scripts/libraries/sources.py"
+        path.write_text(path.read_text().replace("TIMEOUT = 30", "TIMEOUT = 1"))
+
+        def repair():
+            server.close()
+            good = Server(lambda handler: whole(handler, body))
+            tiny.source(addresses=[f"{good.url}/stars.tgz"], sha256=digest)
+
+        return repair
+
+    return inject
+
+
+def head(handler, status=200, length=None, **headers):
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name, value)
+    if length is not None:
+        handler.send_header("Content-Length", str(length))
+    handler.end_headers()
+
+
+def whole(handler, body):
+    head(handler, length=len(body))
+    handler.wfile.write(body)
+
+
+def stalls(handler, body):
+    head(handler, length=len(body))
+    handler.wfile.write(body[:500])
+    handler.wfile.flush()
+    time.sleep(8)
+
+
+def drips(handler, body):
+    head(handler, length=len(body))
+    for i in range(200):
+        handler.wfile.write(body[i : i + 1])
+        handler.wfile.flush()
+        time.sleep(0.1)
+
+
+def cut_off(declared):
+    def answer(handler, body):
+        head(handler, length=len(body) if declared else None)
+        handler.wfile.write(body[: len(body) // 2])
+
+    return answer
+
+
+def redirects(handler, body):
+    head(handler, 302, Location=handler.path)
+
+
+def status(code):
+    return lambda handler, body: head(handler, code, length=0)
+
+
+def html(handler, body):
+    whole(handler, b"<!DOCTYPE html><p>The archive has moved")
+
+
+def flipped(handler, body):
+    whole(handler, body[:-1] + bytes([body[-1] ^ 1]))
+
+
+def server_down(tiny):
+    tiny.source(addresses=["http://127.0.0.1:9/stars.tgz"])
+    return lambda: tiny.source(addresses=["spectra"])
+
+
+def member(name, content=b"1 2\n3 4\n", kind=tarfile.REGTYPE, link=""):
+    """A tgz with one more member."""
+
+    def inject(tiny):
+        body = io.BytesIO()
+        with tarfile.open(fileobj=body, mode="w:gz") as tgz:
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname, info.size = kind, link, len(content)
+            tgz.addfile(info, io.BytesIO(content))
+        return as_archive(body.getvalue())(tiny)
+
+    return inject
+
+
+def as_archive(body, name="stars.tgz"):
+    def inject(tiny):
+        (tiny.folder / name).write_bytes(body)
+        tiny.source(addresses=[name])
+
+        def repair():
+            (tiny.folder / name).write_bytes(archive(tiny))
+
+        return repair
+
+    return inject
+
+
+def zip_that_reaches_out(tiny):
+    body = io.BytesIO()
+    with zipfile.ZipFile(body, "w") as z:
+        z.writestr("../../t5000.txt", "1 2\n")
+    return as_archive(body.getvalue(), "stars.zip")(tiny)
+
+
+def bomb(tiny):
+    """100 MB of zeros in a few kilobytes."""
+    return member("t1.txt", bytes(100 * 2**20))(tiny)
+
+
+def cut_archive(tiny):
+    return as_archive(archive(tiny)[:-200])(tiny)
+
+
+def spectrum(name, content):
+    """One file of the library at fault."""
+
+    def inject(tiny):
+        path = tiny.spectra / name
+        before = path.read_bytes() if path.exists() else None
+        value = content(tiny) if callable(content) else content
+        path.write_bytes(value)
+
+        def repair():
+            path.unlink() if before is None else path.write_bytes(before)
+
+        return repair
+
+    return inject
+
+
+def values(change):
+    """The fluxes of t5200.txt, changed."""
+
+    def inject(tiny):
+        path = tiny.spectra / "t5200.txt"
+        before = path.read_bytes()
+        wave, flux = np.loadtxt(path).T
+        tiny.write("t5200.txt", *reversed(change(wave, flux)))
+        return lambda: path.write_bytes(before)
+
+    return inject
+
+
+def entry(**changes):
+    """Keys of the library's entry, wrong."""
+
+    def inject(tiny):
+        before = {key: tiny.entry.get(key) for key in changes}
+        tiny.entry.update(changes)
+        tiny.save()
+
+        def repair():
+            for key, value in before.items():
+                tiny.entry.pop(key) if value is None else tiny.entry.update({key: value})
+            tiny.save()
+
+        return repair
+
+    return inject
+
+
+def config(old, new):
+    def inject(tiny):
+        path = tiny.folder / "config/config.yaml"
+        before = path.read_text()
+        assert old in before
+        path.write_text(before.replace(old, new))
+        return lambda: path.write_text(before)
+
+    return inject
+
+
+def fits_library(spoil):
+    """A FITS file, cut off or with a flipped bit."""
+
+    def inject(tiny):
+        hdu = fits.PrimaryHDU(np.ones(5000))
+        hdu.header.update(CRVAL1=4000.0, CDELT1=1.0)
+        buffer = io.BytesIO()
+        hdu.writeto(buffer, checksum=True)
+        (tiny.spectra / "t5000.fits").write_bytes(spoil(bytearray(buffer.getvalue())))
+        tiny.source("fits_image", ["*.fits"], addresses=["spectra"])
+        return lambda: tiny.source("text", ["t*.txt"], addresses=["spectra"])
+
+    return inject
+
+
+def flip(content):
+    content[-1000] ^= 1
+    return content
+
+
+def r_file(body):
+    def inject(tiny):
+        (tiny.spectra / "stars.rds").write_bytes(body)
+        tiny.source("r_subset", ["stars.rds"], addresses=["spectra"])
+        return lambda: tiny.source("text", ["t*.txt"], addresses=["spectra"])
+
+    return inject
+
+
+DUPLICATE_KEY = ("library: tiny", "library: tiny\nlibrary: other")
+FAULTS = {
+    # the server
+    "server down": (server_down, "127.0.0.1.*9"),
+    "server stalls": (served(stalls), "stars.tgz: .*timed out"),
+    "server drips": (served(drips), "stars.tgz: .*too slow"),
+    "cut off, length said": (served(cut_off(True)), "stars.tgz: "),
+    "cut off, no length": (served(cut_off(False)), "another file, or a part of it"),
+    "redirects in a circle": (served(redirects), "stars.tgz: Exceeded 30 redirects"),
+    "HTML with status 200": (served(html), "an HTML page"),
+    "HTML, no checksum given": (served(html, checksum=False), "sent an HTML page"),
+    "cut off, no length, no checksum": (served(cut_off(False), checksum=False), "not a whole tar"),
+    "wrong checksum": (served(flipped), "sha256 .* is not"),
+    "status 404": (served(status(404)), "404"),
+    "status 500": (served(status(500)), "500"),
+    "all mirrors dead": (served(status(503), mirrors=3), "0/stars(.|\n)*1/stars(.|\n)*2/stars"),
+    # the archive
+    "member with ..": (member("../t5000.txt"), "points outside"),
+    "member with an absolute name": (member("/tmp/t5000.txt"), "points outside"),
+    "symbolic link": (member("t1.txt", b"", tarfile.SYMTYPE, "/etc/passwd"), "is a link"),
+    "hard link": (member("t1.txt", b"", tarfile.LNKTYPE, "t2.txt"), "is a link"),
+    "device": (member("t1.txt", b"", tarfile.CHRTYPE), "no file of the library matches"),
+    "zip that reaches out": (zip_that_reaches_out, "points outside"),
+    "bomb": (bomb, "size limit"),
+    "archive cut off": (cut_archive, "not a whole tar or zip"),
+    "no archive": (as_archive(b"junk"), "no file of the library matches"),
+    # the files
+    "gzip bomb": (spectrum("t1.txt", gzip.compress(bytes(100 * 2**20), 1)), "size limit"),
+    "gzip cut off": (spectrum("t1.txt", gzip.compress(b"1 2\n" * 99)[:-9]), "not a whole gzip"),
+    "FITS cut off": (fits_library(lambda c: c[:9000]), "t5000.fits: not a whole FITS"),
+    "FITS with a flipped bit": (fits_library(flip), "t5000.fits: .*[Cc]hecksum"),
+    "malformed .rds": (r_file(b"junk"), "stars.rds: not the subset's R list"),
+    ".rds of gzipped junk": (r_file(gzip.compress(b"X\nju")), "stars.rds: not the subset's R list"),
+    "text that is no table": (spectrum("t5200.txt", b"<html>"), "t5200.txt: "),
+    "empty file": (spectrum("t5200.txt", b""), "t5200.txt: "),
+    # the spectra
+    "NaN": (values(lambda w, f: (w, np.where(w < 4500, np.nan, f))), "t5200.txt: .*NaN"),
+    "negative": (values(lambda w, f: (w, np.where(w < 4500, -f, f))), "t5200.txt: .*negative"),
+    "zero": (values(lambda w, f: (w, 0 * f)), "t5200.txt: no flux above zero"),
+    "wavelengths that turn": (values(lambda w, f: (np.roll(w, 5), f)), "t5200.txt: .*increase"),
+    "wavelengths in metres": (values(lambda w, f: (w / 1e10, f)), "t5200.txt: .*not plausible"),
+    "another unit": (values(lambda w, f: (w / 10, f)), "t5200.txt: .*unit another"),
+    "there twice": (
+        spectrum("t5201.txt", lambda tiny: (tiny.spectra / "t5200.txt").read_bytes()),
+        "t5201.txt: the same fluxes as t5200.txt",
+    ),
+    "a name that does not match": (spectrum("tx.txt", b"1 2\n3 4\n"), "."),
+    # the entry and the configuration
+    "no such key": (entry(clases={}), "'clases' was unexpected"),
+    "bad regular expression": (
+        entry(parameters={"file_name": "t(?P<teff>"}),
+        "parameters.file_name: not a regular expression",
+    ),
+    "empty class": (
+        entry(classes={"none": {"label": "N", "where": {"teff": {"min": 99999}}}}),
+        "classes.none: empty",
+    ),
+    "too few members": (entry(selection={"per_class": 9}), "selection.per_class: 9 spectra"),
+    "range not covered": (entry(grid={"start": 100}), "grid: no spectrum covers it"),
+    "typing error": (config("smoothness:", "smothness:"), "'smothness' was unexpected"),
+    "NaN as a number": (config("smoothness: 10", "smoothness: .nan"), "smoothness: .*nan"),
+    "too many components": (config("n_components: 2", "n_components: 99"), "99 is more than"),
+    "a key twice": (config(*DUPLICATE_KEY), "library.*twice"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault(tiny, name):
+    inject, message = FAULTS[name]
+    repair = inject(tiny)
+    code, printed = tiny.run(SELECTION)
+    assert code != 0, printed
+    assert re.search(message, printed), printed
+    assert "Traceback" not in printed
+    assert not (tiny.folder / SELECTION).exists()
+    assert tiny.half_written() == []
+    repair()
+    code, printed = tiny.run(SELECTION)
+    assert code == 0, printed
+
+
+STRICT = ("max_iter: 2000", "max_iter: 3")
+
+
+def test_a_fit_that_does_not_converge(tiny):
+    repair = config(*STRICT)(tiny)
+    code, printed = tiny.run()
+    assert code != 0
+    assert re.search(r"ERROR: .*smooth_nmf\.max_iter .* smooth_nmf\.strict", printed)
+    assert not (tiny.results / "nmf_fit.json").exists()
+    config("strict: true", "strict: false")(tiny)
+    code, printed = tiny.run()
+    assert code == 0
+    assert "NOT converged" in printed
+    repair()
+    assert tiny.run()[0] == 0
+    assert tiny.verify()[0] == 0
+
+
+def wrong(path, content):
+    path.write_bytes(content(path.read_bytes()))
+
+
+EDITS = {
+    "figure.png": lambda c: b"junk",
+    "figure.pdf": lambda c: c[:100],
+    "spectra.fits": lambda c: c[:2880] + bytes(len(c) - 2880),
+    "nmf_components.ecsv": lambda c: c.replace(b"0.", b"0.0", 1),
+    "nmf_weights.ecsv": lambda c: b"",
+    "prototypes.ecsv": lambda c: c.replace(b"e", b"nan", 1),
+    "summary.json": lambda c: c.replace(b"2", b"3", 1),
+    "records/pca.json": lambda c: b"{",
+    "download/library": lambda c: c[:-600],
+    "manifest.json": lambda c: c + b" ",
+}
+
+
+def test_results_edited_by_hand_are_named_and_made_again(tiny):
+    code, printed = tiny.run()
+    assert code == 0, printed
+    assert tiny.verify()[0] == 0
+    before = {p.name: p.read_bytes() for p in tiny.results.iterdir() if p.is_file()}
+    for name, change in EDITS.items():
+        wrong(tiny.results / name, change)
+    code, printed = tiny.verify()
+    assert code != 0
+    for name in EDITS:
+        if name != "records/pca.json":  # the manifest holds what it said
+            assert f"results/tiny/{name}: altered" in printed or name == "manifest.json", name
+    code, printed = tiny.run()
+    assert code == 0, printed
+    for name in EDITS:
+        assert f"results/tiny/{name} was altered" in printed
+    assert tiny.verify()[0] == 0
+    for name, content in before.items():
+        assert (tiny.results / name).read_bytes() == content, name
+
+
+def test_nan_that_reaches_a_step(tiny):
+    """Past all checks before: the file is spoilt together with its record."""
+    assert tiny.run(SELECTION)[0] == 0
+    path = tiny.results / "spectra.fits"
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].data[3, 5] = np.nan
+    record = tiny.results / "records/select.json"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    text = re.sub(r'(spectra\.fits": ")[0-9a-f]+', rf"\g<1>{digest}", record.read_text())
+    record.write_text(text)
+    for target in ("nmf_fit.json", "pca_fit.json", "prototypes.ecsv"):
+        code, printed = tiny.run(f"results/tiny/{target}")
+        assert code != 0
+        assert "spectra.fits: 1 NaN or infinite values" in printed
+        assert not (tiny.results / target).exists()
+    path.unlink()
+    code, printed = tiny.run()
+    assert code == 0, printed
+    assert tiny.verify()[0] == 0
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_stopped(tiny, how):
+    process = tiny.start()
+    tiny.wait_for("results/tiny/records/select.json")
+    tiny.kill(process, how)
+    assert process.returncode != 0
+    code, printed = tiny.run()
+    assert code == 0, printed
+    assert tiny.verify()[0] == 0
+    assert tiny.half_written() == []
+
+
+def test_a_job_that_is_killed(tiny):
+    script = tiny.folder / "workflow/scripts/pca.py"
+    text = script.read_text()
+    script.write_text("import os\nos.kill(os.getpid(), 9)\n" + text)
+    code, printed = tiny.run()
+    assert code != 0
+    assert "SIGKILL" in printed or "-9" in printed or "137" in printed
+    assert not (tiny.results / "pca_fit.json").exists()
+    script.write_text(text)
+    assert tiny.run()[0] == 0
+    assert tiny.verify()[0] == 0
+
+
+def test_two_runs_at_once(tiny):
+    first = tiny.start()
+    tiny.wait_for(".snakemake/run.lock")
+    time.sleep(0.5)
+    code, printed = tiny.run()
+    assert code != 0
+    assert "another run is at work" in printed
+    assert first.wait(timeout=120) == 0
+    assert tiny.run()[0] == 0
+    assert tiny.verify()[0] == 0
+
+
+def mounted(*arguments):
+    done = subprocess.run(["mount", *map(str, arguments)], capture_output=True)
+    if done.returncode:
+        pytest.skip("mounting needs privileges")
+
+
+def test_disk_full(tiny):
+    results = tiny.folder / "results"
+    results.mkdir()
+    mounted("-t", "tmpfs", "-o", "size=100k", "tmpfs", results)
+    try:
+        code, printed = tiny.run()
+        assert code != 0
+        assert "No space left on device" in printed
+        assert "Traceback" not in printed
+        subprocess.run(["mount", "-o", "remount,size=100m", results], check=True)
+        code, printed = tiny.run()
+        assert code == 0, printed
+        assert tiny.verify()[0] == 0
+    finally:
+        subprocess.run(["umount", results], check=True)
+
+
+def test_read_only_results(tiny):
+    assert tiny.run(SELECTION)[0] == 0
+    results = tiny.folder / "results"
+    mounted("--bind", results, results)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", results], check=True)
+        code, printed = tiny.run()
+        assert code != 0
+        assert "Read-only file system" in printed
+    finally:
+        subprocess.run(["umount", results], check=True)
+    assert tiny.run()[0] == 0
+    assert tiny.verify()[0] == 0
+
+
+def test_an_unwritable_home_and_cache(tiny):
+    nowhere = {
+        "HOME": "/proc/nowhere",
+        "XDG_CACHE_HOME": "/proc/nowhere",
+        "MPLCONFIGDIR": "/proc/x",
+    }
+    code, printed = tiny.run(**nowhere)
+    if code != 0:
+        assert "/proc/nowhere" in printed
+    assert tiny.run()[0] == 0
+    assert tiny.verify()[0] == 0
+
+
+def test_nothing_is_unpickled():
+    loads = re.compile(r"pickle|joblib|torch\.load|allow_pickle|read_pickle|shelve|marshal")
+    for path in Path(__file__).parents[2].joinpath("workflow").rglob("*.py"):
+        assert not loads.search(path.read_text()), path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(int(os.environ.get("KILLS", "2"))))
+def test_killed_at_any_moment(tiny, seed):
+    """KILLS=100 for the load that the project was tried with."""
+    rng = np.random.default_rng(seed)
+    for _ in range(3):
+        process = tiny.start()
+        time.sleep(rng.uniform(1, 15))
+        tiny.kill(process, rng.choice([signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
+    code, printed = tiny.run()
+    assert code == 0, printed
+    code, printed = tiny.verify()
+    assert code == 0, printed
+    assert tiny.half_written() == []

@@ -1,0 +1,148 @@
+"""What depends on an edit is made again, and nothing else; equal inputs give equal bytes."""
+
+import hashlib
+import os
+import re
+import shutil
+
+STEPS = ["select", "prototypes", "pca", "smooth_nmf", "assign", "plot", "manifest"]
+DEPENDENT = {
+    "download": set(STEPS),
+    "select": set(STEPS),
+    "prototypes": {"assign", "plot", "manifest"},
+    "pca": {"assign", "plot", "manifest"},
+    "smooth_nmf": {"assign", "plot", "manifest"},
+    "assign": {"plot", "manifest"},
+    "plot": {"manifest"},
+    "manifest": set(),
+}
+# A file, an edit of it, and the steps that have to run again.  What a step's result does not
+# change by reruns nothing after it: inputs are told by their content.
+EDITS = [
+    ("workflow/scripts/libraries/sources.py", "\n# edited", {"download"}),
+    ("workflow/scripts/libraries/grids.py", "\n# edited", {"select"}),
+    ("workflow/scripts/libraries/readers/text.py", "\n# edited", {"select"}),
+    ("workflow/scripts/spectralunmix/updates.py", "\n# edited", {"smooth_nmf"}),
+    ("workflow/scripts/spectralunmix/comparison.py", "\n# edited", {"assign"}),
+    ("workflow/scripts/prototypes.py", "\n# edited", {"prototypes"}),
+    ("workflow/scripts/pca.py", "\n# edited", {"pca"}),
+    ("workflow/scripts/smooth_nmf.py", "\n# edited", {"smooth_nmf"}),
+    ("workflow/scripts/assign.py", "\n# edited", {"assign"}),
+    ("workflow/scripts/plot.py", "\n# edited", {"plot"}),
+    ("workflow/scripts/figures.py", "\n# edited", {"plot"}),
+    ("workflow/scripts/validate.py", "\n# edited", set()),
+    ("config/config.yaml", ("smoothness: 10", "smoothness: 20"), {"smooth_nmf"}),
+    ("config/config.yaml", ("metric: rms", "metric: angle"), {"assign"}),
+    ("config/config.yaml", ("width: 7.1", "width: 7.2"), {"plot"}),
+    ("config/config.yaml", ("# The paper", "# A paper"), set()),
+    ("config/libraries/tiny.yaml", ("label: Hot", "label: Warm"), {"select", "plot"}),
+    ("config/libraries/tiny.yaml", ("per_class: 5", "per_class: 4"), {"select"}),
+    ("config/libraries/tiny.yaml", ("licence: none", "licence: any"), set()),
+    ("config/libraries/miles.yaml", ("air", "vacuum"), set()),
+    ("envs/requirements.txt", "\n# edited", {"download", *STEPS}),
+    ("spectra/t4000.txt", ("4", "5"), {"download"}),
+    ("README.md", "edited", set()),
+]
+
+
+def made(printed):
+    return set(re.findall(r"^(?:local)?rule (\w+):", printed, flags=re.M)) - {"all"}
+
+
+def edited(path, edit):
+    text = path.read_text() if path.exists() else ""
+    if isinstance(edit, str):
+        path.write_text(text + edit)
+    else:
+        assert edit[0] in text
+        path.write_text(text.replace(*edit, 1))
+
+
+def test_each_edit_reruns_what_depends_on_it(tiny):
+    tiny.entry["licence"] = "none"
+    tiny.save()
+    code, printed = tiny.run()
+    assert code == 0, printed
+    assert made(printed) == {"download", *STEPS}
+    for file, edit, first in EDITS:
+        path = tiny.folder / file
+        before = path.read_bytes() if path.exists() else None
+        edited(path, edit)
+        code, printed = tiny.run_dry()
+        assert code == 0, printed
+        found = made(printed)
+        assert first <= found, (file, edit, found)
+        untouched = set(STEPS) - set().union(*(DEPENDENT[step] for step in first), first)
+        assert not found & untouched, (file, edit, found)
+        assert bool(found) == bool(first), (file, edit, found)
+        path.unlink() if before is None else path.write_bytes(before)
+    assert made(tiny.run_dry()[1]) == set()
+
+
+def test_a_touch_or_another_folder_reruns_nothing(tiny):
+    assert tiny.run()[0] == 0
+    for path in [*tiny.folder.rglob("*")]:
+        if path.is_file() and ".snakemake" not in path.parts:
+            os.utime(path)
+    code, printed = tiny.run()
+    assert "Nothing to be done" in printed
+    elsewhere = tiny.folder.parent / "elsewhere"
+    shutil.copytree(tiny.folder, elsewhere)
+    tiny.folder = elsewhere
+    code, printed = tiny.run()
+    assert code == 0
+    assert "Nothing to be done" in printed
+
+
+def digests(folder):
+    names = [p for p in folder.rglob("*") if p.suffix in {".ecsv", ".json", ".fits"}]
+    names += list(folder.glob("figure.*"))
+    return {p.relative_to(folder): hashlib.sha256(p.read_bytes()).hexdigest() for p in names}
+
+
+def test_equal_bytes_whatever_the_users_settings(tiny):
+    assert tiny.run()[0] == 0
+    first = digests(tiny.results)
+    assert {".pdf", ".png", ".svg"} <= {path.suffix for path in first}
+    shutil.move(tiny.results, tiny.folder / "first")
+    settings = tiny.folder / "matplotlib"
+    settings.mkdir()
+    (settings / "matplotlibrc").write_text("font.family: serif\nlines.linewidth: 5\n")
+    code, printed = tiny.run(
+        MPLCONFIGDIR=str(settings),
+        MATPLOTLIBRC=str(settings / "matplotlibrc"),
+        LC_ALL="tr_TR.UTF-8",
+        LANG="tr_TR.UTF-8",
+        TZ="Pacific/Auckland",
+        OMP_NUM_THREADS="2",
+        MKL_NUM_THREADS="2",
+        OPENBLAS_NUM_THREADS="2",
+        PYTHONHASHSEED="123",
+    )
+    assert code == 0, printed
+    assert digests(tiny.results) == first
+    code, printed = tiny.verify("--reference", str(tiny.folder / "first"))
+    assert code == 0, printed
+    assert "compared bit by bit" in printed
+
+
+def test_another_run_that_deviates_is_told(tiny):
+    assert tiny.run()[0] == 0
+    reference = tiny.folder / "reference"
+    shutil.copytree(tiny.results, reference)
+    manifest = reference / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"torch": "', '"torch": "0.'))
+    code, printed = tiny.verify("--reference", "reference")
+    assert code == 0, printed
+    assert "objective: 0.0e+00 (at most 1e-09)" in printed
+    fit = reference / "nmf_fit.json"
+    value = re.search(r'"objective": ([\d.]+)', fit.read_text())[1]
+    fit.write_text(fit.read_text().replace(value, str(float(value) * (1 + 1e-8))))
+    components = reference / "nmf_components.ecsv"
+    text = components.read_text()
+    number = re.findall(r"^4\d+\S* (0\.\d+)", text, flags=re.M)[3]
+    components.write_text(text.replace(number, str(float(number) + 1e-5)))
+    code, printed = tiny.verify("--reference", "reference")
+    assert code != 0
+    assert "objective deviates by 1.0e-08, more than 1e-09" in printed
+    assert "components deviates by 1.0e-05" in printed
