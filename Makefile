@@ -20,7 +20,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo paper figure validate verify reference compare test lint benchmark clean help
+.PHONY: demo paper figure validate verify reference compare test faults lint benchmark clean help
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -30,6 +30,7 @@ help:
 	@echo "make verify LIBRARY=miles     that results are what their manifest says; REFERENCE=<other run>"
 	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries side by side"
 	@echo "make test    the tests"
+	@echo "make faults  the whole table of faults"
 	@echo "make benchmark   time to optimality, beside other packages"
 
 demo: override LIBRARY := pickles1998
@@ -58,7 +59,12 @@ compare: $(READY)
 	$(SNAKEMAKE) compare --config $(CONFIG) compare='[$(subst $(space),$(comma),$(LIBRARIES))]'
 
 test: lint
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest -m "not slow"
+
+# The whole table of faults, and KILLS runs that are killed three times each.
+KILLS ?= 10
+faults: $(READY)
+	KILLS=$(KILLS) $(VENV)/bin/pytest tests/faults
 
 lint: $(READY)
 	$(VENV)/bin/ruff check

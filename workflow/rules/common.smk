@@ -3,6 +3,7 @@ import ast
 import fcntl
 import hashlib
 import json
+import math
 import os
 import re
 import sys
@@ -60,6 +61,33 @@ def code(script):
     return digest.hexdigest()
 
 
+class UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error; the last one would count."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"{key} is there twice, line {node.start_mark.line + 1} on")
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(file):
+    try:
+        return yaml.load(Path(file).read_text(), UniqueKeys)
+    except yaml.YAMLError as error:
+        raise WorkflowError(f"{file}: {error}") from None
+
+
+def check_numbers(content, file, key=""):
+    """A schema's limits let NaN pass."""
+    if isinstance(content, float) and not math.isfinite(content):
+        raise WorkflowError(f"{file}: {key}: {content} is not a number to work with")
+    items = content.items() if isinstance(content, dict) else ()
+    for name, value in items if not isinstance(content, list) else enumerate(content):
+        check_numbers(value, file, f"{key}.{name}".lstrip("."))
+
+
 def checked(content, schema, file):
     """The content of a configuration file with its defaults, or an error that names the key."""
     try:
@@ -69,6 +97,7 @@ def checked(content, schema, file):
         key = ".".join(str(part) for part in getattr(cause, "absolute_path", [])) or "top level"
         message = getattr(cause, "message", str(error))
         raise WorkflowError(f"{file}: {key}: {message}") from None
+    check_numbers(content, file)
     return content
 
 
@@ -89,10 +118,7 @@ def entry_file(name):
 
 def library_entry(name):
     file = entry_file(name)
-    try:
-        content = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
-        raise WorkflowError(f"{file}: not YAML: {error}") from None
+    content = read_yaml(file)
     if not isinstance(content, dict):
         raise WorkflowError(f"{file}: top level: keys and values are expected")
     entry = checked(content, "library", file)
@@ -231,6 +257,9 @@ def set_altered_aside():
 if workflow.is_main_process and not workflow.dryrun:
     LOCK = hold_the_folder()
     set_altered_aside()
+for file in map(Path, workflow.configfiles):
+    if file.is_file():
+        read_yaml(file)
 checked(config, "config", "config/config.yaml or --config")
 LIBRARIES = {name: library_entry(name) for name in [config["library"], *config["compare"]]}
 for name, library in LIBRARIES.items():

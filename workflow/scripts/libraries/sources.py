@@ -248,6 +248,9 @@ class _Progress(tqdm):
     def __init__(self):
         super().__init__(unit="B", unit_scale=True, leave=True)
 
+    def __bool__(self):
+        return True  # as pooch asks; tqdm's own needs a total
+
     def update(self, n=1):
         super().update(n)
         seconds = time.time() - self.start_t
