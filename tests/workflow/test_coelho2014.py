@@ -176,6 +176,8 @@ def test_the_published_subset(project, coelho2014):
     summary = json.loads((results / "summary.json").read_text())
     assert summary["nmf"]["objective"] == pytest.approx(232.595519628, rel=1e-6)
     assert {row["class"] for row in summary["nmf"]["assignment"]} == set(CLASSES)
+    verified = project.verify("coelho2014")
+    assert verified.returncode == 0, verified.stderr
 
 
 class Server:

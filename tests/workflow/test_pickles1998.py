@@ -25,6 +25,8 @@ def test_the_demo(project):
         assert (results / "benchmarks" / f"{step}.tsv").is_file()
     assert (results / "figure.png").read_bytes().startswith(b"\x89PNG")
     assert (results / "figure.pdf").read_bytes().startswith(b"%PDF")
+    verified = project.verify("pickles1998")
+    assert verified.returncode == 0, verified.stderr
     again = project.run("library=pickles1998")
     assert "Nothing to be done" in again.stdout + again.stderr
 
