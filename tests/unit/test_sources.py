@@ -39,6 +39,14 @@ def test_a_folder_of_spectra_and_its_index(tmp_path, folder):
     assert record["files"] == [{"name": "mine", "from": str(folder)}]
 
 
+def test_what_a_killed_download_left_is_cleared(tmp_path, folder):
+    (tmp_path / "out" / ".download-abc").mkdir(parents=True)
+    (tmp_path / "out" / ".download-abc" / "half").write_text("half")
+    (tmp_path / "out" / "library.part-xyz").write_text("half")
+    fetch(tmp_path, source({"addresses": [str(folder)]}))
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["library"]
+
+
 def test_many_files_by_one_pattern(tmp_path, folder):
     over = {"i": [0, 2], "end": ["txt"]}
     record, found = fetch(

