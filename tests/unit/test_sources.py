@@ -1,6 +1,7 @@
 """From an entry's addresses, or a copy of the user's, to one archive."""
 
 import hashlib
+import os
 
 import pytest
 
@@ -37,6 +38,19 @@ def test_a_folder_of_spectra_and_its_index(tmp_path, folder):
     record, found = fetch(tmp_path, source({"addresses": [str(folder)]}), also=["index.csv"])
     assert found == {"s0.txt": b"0", "s1.txt": b"1", "s2.txt": b"2", "index.csv": b"id"}
     assert record["files"] == [{"name": "mine", "from": str(folder)}]
+
+
+def test_equal_files_are_equal_archives(tmp_path, folder):
+    digests = []
+    for when in (1e9, 1.1e9):
+        for path in folder.iterdir():
+            os.utime(path, (when, when))
+        for of in (
+            source({"addresses": [str(folder)]}),
+            source({"addresses": [f"{folder}/s1.txt"]}),
+        ):
+            digests.append(fetch(tmp_path, of)[0]["sha256"])
+    assert digests[:2] == digests[2:]
 
 
 def test_what_a_killed_download_left_is_cleared(tmp_path, folder):

@@ -203,7 +203,7 @@ def _pack_folder(folder: Path, wanted: list[str], part: Path) -> None:
         raise LibraryError(f"  {folder} holds no file named as a member of the library: {names}")
     with tarfile.open(part, "w") as archive:
         for file, name in files:
-            archive.add(file.resolve(), arcname=name, recursive=False)
+            archive.add(file.resolve(), arcname=name, recursive=False, filter=_content_alone)
 
 
 def _assemble(files: list[tuple[Path, str]], wanted: list[str], target: Path) -> None:
@@ -216,7 +216,9 @@ def _assemble(files: list[tuple[Path, str]], wanted: list[str], target: Path) ->
         with tarfile.open(part, "w") as archive:
             for file, name in files:
                 if not archives.is_archive(file):
-                    archive.add(file.resolve(), arcname=name, recursive=False)
+                    archive.add(
+                        file.resolve(), arcname=name, recursive=False, filter=_content_alone
+                    )
                     continue
                 for member, size, read in archives.matching(file, wanted, archives.MAX_TOTAL):
                     info = tarfile.TarInfo(member)
@@ -224,6 +226,13 @@ def _assemble(files: list[tuple[Path, str]], wanted: list[str], target: Path) ->
                     archive.addfile(info, io.BytesIO(read()))
 
     _land(pack, target)
+
+
+def _content_alone(info: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Without times and owners, equal files are equal archives."""
+    plain = tarfile.TarInfo(info.name)
+    plain.size = info.size
+    return plain
 
 
 def _land(write, target: Path) -> None:
