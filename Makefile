@@ -59,7 +59,7 @@ compare: $(READY)
 	$(SNAKEMAKE) compare --config $(CONFIG) compare='[$(subst $(space),$(comma),$(LIBRARIES))]'
 
 test: lint
-	$(VENV)/bin/pytest -m "not slow" --numprocesses 2
+	$(VENV)/bin/pytest -m "not slow" --numprocesses 2 --dist worksteal
 
 # The whole table of faults, and KILLS runs that are killed three times each.
 KILLS ?= 10

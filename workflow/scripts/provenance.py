@@ -42,14 +42,17 @@ def record(snakemake, script: str) -> dict:
 
 
 def sources(script: str) -> dict[str, str]:
-    """The workflow's own files that this process has run, by their path below workflow/scripts."""
+    """The workflow's own files that this process has run, by their path below workflow/scripts.
+
+    script : its path, or its address where the workflow was loaded from one; that is kept
+    """
     files = [script, *(getattr(module, "__file__", None) for module in list(sys.modules.values()))]
     found = {}
     for file in filter(None, files):
         parts = Path(file).resolve().parts
         for i in range(len(parts) - len(SCRIPTS)):
             if parts[i : i + 2] == SCRIPTS:
-                found["/".join(parts[i + 2 :])] = sha256(file)
+                found["/".join(parts[i + 2 :])] = sha256(file) if Path(file).is_file() else file
     return dict(sorted(found.items()))
 
 
