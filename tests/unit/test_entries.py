@@ -20,6 +20,7 @@ from snakemake.utils import validate
 
 from libraries import sources
 from libraries.survey import survey
+from paper_rule import paper_class
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,21 +68,9 @@ def folder(tmp_path):
     return tmp_path / "folder"
 
 
-def expected_class(teff, log_g):
-    if teff <= 4000 and log_g <= 3:
-        return "cool_giant"
-    if teff <= 5000 and log_g >= 4:
-        return "cool_dwarf"
-    if 4250 <= teff <= 6250:
-        return "solar_like"
-    if 6500 <= teff <= 9750:
-        return "a_f_star"
-    return "hot_star" if teff >= 10000 else None
-
-
 def check_classes(table):
     for label, teff, log_g in zip(table["class"], table["teff"], table["log_g"], strict=True):
-        assert (None if pd.isna(label) else label) == expected_class(teff, log_g)
+        assert (None if pd.isna(label) else label) == paper_class(teff, log_g)
 
 
 def test_castelli_kurucz(folder, tmp_path):

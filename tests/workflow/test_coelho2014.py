@@ -16,6 +16,8 @@ import yaml
 from astropy.io import fits
 from astropy.table import Table
 
+from paper_rule import paper_class
+
 ENTRY = "config/libraries/coelho2014.yaml"
 CLASSES = ("hot_star", "a_f_star", "solar_like", "cool_dwarf")
 
@@ -27,19 +29,6 @@ def official_names():
         for log_g in (-0.5, 1.5, 3.5, 4.5):
             for mixture in mixtures:
                 yield teff, log_g, mixture, f"t{teff:05d}_g{log_g:+.1f}_{mixture}_sed.fits"
-
-
-def official_class(teff, log_g):
-    """The paper's rule as it is worded, first match wins."""
-    if teff <= 4000 and log_g <= 3.0:
-        return "cool_giant"
-    if teff <= 5000 and log_g >= 4.0:
-        return "cool_dwarf"
-    if 4250 <= teff <= 6250:
-        return "solar_like"
-    if 6500 <= teff <= 9750:
-        return "a_f_star"
-    return "hot_star" if teff >= 10000 else None
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +56,7 @@ def archive(tmp_path_factory):
 def sizes():
     found = {}
     for teff, log_g, _, _ in official_names():
-        name = official_class(teff, log_g)
+        name = paper_class(teff, log_g)
         found[name] = found.get(name, 0) + 1
     found.pop(None, None)
     return found
@@ -92,7 +81,7 @@ def expected_selection(per_class=20):
     for teff, log_g, mixture, name in official_names():
         sign = -1 if mixture[0] == "m" else 1
         published = sign * (int(mixture[1:3]) / 10 + int(mixture[4:6]) / 100)
-        label = official_class(teff, log_g)
+        label = paper_class(teff, log_g)
         if label in rows:
             rows[label].append((teff, log_g, published, name))
     for label in CLASSES:

@@ -47,7 +47,8 @@ def load(name, spectra, components, assignments, summary, log):
     class_of = {row["component"]: row["class"] for row in pairs[pairs["method"] == "nmf"]}
     return {
         "title": json.loads(Path(summary).read_text())["library"],
-        "wavelength": in_vacuum(wavelength, read_medium(spectra), name, log),
+        "medium": (medium := read_medium(spectra)),
+        "wavelength": in_vacuum(wavelength, medium, name, log),
         "components": components,
         "classes": [class_of.get(each) for each in names],
         "flux": read_spectra(spectra)[1],
@@ -137,10 +138,10 @@ def draw(libraries, matched, shares, labels, common, metric):
         "Oranges",
         (2 * shares.min() - 1, 1 + (1 - shares.min())),
     )
-    fig.suptitle(
-        f"Components of {len(names)} libraries, {common[0]:.0f} to {common[-1]:.0f} Å in vacuum",
-        x=0.01, ha="left", weight="bold",
-    )  # fmt: skip
+    known = all(library["medium"] != "unknown" for library in libraries.values())
+    title = f"Components of {len(names)} libraries, {common[0]:.0f} to {common[-1]:.0f} Å"
+    title += " in vacuum" if known else ", in vacuum where the medium is known"
+    fig.suptitle(title, x=0.01, ha="left", weight="bold")
     return fig
 
 

@@ -42,7 +42,7 @@ def write_spectra(
     medium : air, vacuum or unknown
     """
     image = fits.PrimaryHDU(flux)
-    image.header["BUNIT"] = ("", "flux per Angstrom over its maximum in the row")
+    image.header["BUNIT"] = ("", "flux per Angstrom, normalised row by row")
     column = fits.Column("WAVELENGTH", "D", unit="Angstrom", array=wavelength)
     table = fits.BinTableHDU.from_columns([column], name="WAVELENGTH")
     table.header["MEDIUM"] = (medium, "of the wavelengths")

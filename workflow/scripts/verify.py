@@ -9,7 +9,6 @@ status is then 1.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from pathlib import Path
@@ -19,6 +18,7 @@ from matplotlib.image import imread
 from scipy.optimize import linear_sum_assignment
 
 from libraries import LibraryError
+from provenance import sha256
 from spectra_files import read_curves, read_table
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -27,11 +27,6 @@ OBJECTIVE = 1e-9  # relative; of the sum of squared residuals too
 FACTORS = 1e-7  # of components and weights, over their largest value
 PIXELS = 1.0  # root mean square of the figure, of 255
 BITWISE = ("*.ecsv", "summary.json", "nmf_fit.json", "pca_fit.json", "figure.*")
-
-
-def sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_manifest(folder: Path) -> dict:
@@ -65,7 +60,7 @@ def against_manifest(folder: Path) -> list[str]:
     for name, digest in recorded.items():
         if not Path(name).is_file():
             wrong.append(f"{name}: missing")
-        elif sha256(Path(name)) != digest:
+        elif sha256(name) != digest:
             wrong.append(f"{name}: altered")
     return list(dict.fromkeys(wrong))
 

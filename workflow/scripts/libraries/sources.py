@@ -46,9 +46,8 @@ def fetch(
     failures = []
     for source in sources:
         wanted = [*source["members"], *also]
-        wanted += [
-            source["options"][key] for key in ("wavelength_file",) if key in source["options"]
-        ]
+        if "wavelength_file" in source["options"]:
+            wanted.append(source["options"]["wavelength_file"])
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
             try:
                 if local:
@@ -186,7 +185,7 @@ def _from_copy(source: dict, path: Path, wanted, folder: Path) -> list[tuple[Pat
     return [(folder / "folder.tar", {"name": path.name, "from": str(path)})]
 
 
-def unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
+def _unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
     """The files of a folder that are named as wanted members are, and their paths in an archive."""
     found = {}
     for pattern in map(PurePosixPath, wanted):
@@ -197,7 +196,7 @@ def unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
 
 
 def _pack_folder(folder: Path, wanted: list[str], part: Path) -> None:
-    files = unpacked(folder, wanted)
+    files = _unpacked(folder, wanted)
     if not files:
         names = ", ".join(PurePosixPath(pattern).name for pattern in wanted)
         raise LibraryError(f"  {folder} holds no file named as a member of the library: {names}")
@@ -262,19 +261,26 @@ def _is_html(file: Path) -> bool:
 
 
 class _Progress(tqdm):
-    """The progress of a download, which ends it where it only drips."""
+    """The progress of one attempt, which ends it where it only drips, from its first bytes on."""
 
     def __init__(self):
         super().__init__(unit="B", unit_scale=True, leave=True)
+        self.began = None
 
     def __bool__(self):
         return True  # as pooch asks; tqdm's own needs a total
 
     def update(self, n=1):
         super().update(n)
-        seconds = time.time() - self.start_t
+        self.began = self.began or time.monotonic()
+        seconds = time.monotonic() - self.began
         if seconds > TIMEOUT and self.n < DRIP * seconds:
             raise TimeoutError(f"{self.n} bytes in {seconds:.0f} s: too slow")
+
+
+def _attempt(url, output_file, store):
+    """A downloader of pooch's, with a progress of its own for each attempt."""
+    pooch.HTTPDownloader(progressbar=_Progress(), timeout=TIMEOUT)(url, output_file, store)
 
 
 def _from_web(address: str, file: Path) -> None:
@@ -286,9 +292,8 @@ def _from_web(address: str, file: Path) -> None:
         urls={file.name: address},
         retry_if_failed=RETRIES,
     )
-    progress = pooch.HTTPDownloader(progressbar=_Progress(), timeout=TIMEOUT)
     try:
-        store.fetch(file.name, downloader=progress)
+        store.fetch(file.name, downloader=_attempt)
     except Exception as error:  # requests, urllib3 and pooch each raise their own
         reason = getattr(error.args[0] if error.args else error, "reason", error)
         raise LibraryError(f"{file.name}: {reason}") from error

@@ -1,0 +1,124 @@
+"""Runs that are stopped, killed, doubled, or have no room: the next one ends well by itself."""
+
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+SELECTION = "results/tiny/selection.ecsv"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_a_run_that_is_stopped(tiny, how):
+    process = tiny.start()
+    tiny.wait_for("results/tiny/records/select.json")
+    tiny.kill(process, how)  # its exit status is Snakemake's, on Ctrl-C now and then 0
+    code, printed = tiny.run()
+    assert code == 0, printed
+    assert tiny.verify()[0] == 0
+    assert tiny.half_written() == []
+
+
+@pytest.mark.slow
+def test_a_job_that_is_killed(tiny):
+    script = tiny.folder / "workflow/scripts/pca.py"
+    text = script.read_text()
+    script.write_text("import os\nos.kill(os.getpid(), 9)\n" + text)
+    code, printed = tiny.run()
+    assert code != 0
+    assert "SIGKILL" in printed or "-9" in printed or "137" in printed
+    assert not (tiny.results / "pca_fit.json").exists()
+    script.write_text(text)
+    assert tiny.run()[0] == 0
+    assert tiny.verify()[0] == 0
+
+
+def test_two_runs_at_once(tiny):
+    first = tiny.start()
+    tiny.wait_for(".snakemake/run.lock")
+    time.sleep(0.5)
+    code, printed = tiny.run()
+    assert code != 0
+    assert "another run is at work" in printed
+    first.communicate(timeout=120)
+    assert first.returncode == 0
+    assert tiny.run()[0] == 0
+    assert tiny.verify()[0] == 0
+
+
+def mounted(*arguments):
+    done = subprocess.run(["mount", *map(str, arguments)], capture_output=True)
+    if done.returncode:
+        pytest.skip("mounting needs privileges")
+
+
+def test_disk_full(tiny):
+    results = tiny.folder / "results"
+    results.mkdir()
+    mounted("-t", "tmpfs", "-o", "size=100k", "tmpfs", results)
+    try:
+        code, printed = tiny.run()
+        assert code != 0
+        assert "No space left on device" in printed
+        assert "Traceback" not in printed
+        subprocess.run(["mount", "-o", "remount,size=100m", results], check=True)
+        code, printed = tiny.run()
+        assert code == 0, printed
+        assert tiny.verify()[0] == 0
+    finally:
+        subprocess.run(["umount", results], check=True)
+
+
+def test_read_only_results(tiny):
+    assert tiny.run(SELECTION)[0] == 0
+    results = tiny.folder / "results"
+    mounted("--bind", results, results)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", results], check=True)
+        code, printed = tiny.run()
+        assert code != 0
+        assert "Read-only file system" in printed
+    finally:
+        subprocess.run(["umount", results], check=True)
+    assert tiny.run()[0] == 0
+    assert tiny.verify()[0] == 0
+
+
+@pytest.mark.slow
+def test_an_unwritable_home_and_cache(tiny):
+    nowhere = {
+        "HOME": "/proc/nowhere",
+        "XDG_CACHE_HOME": "/proc/nowhere",
+        "MPLCONFIGDIR": "/proc/x",
+    }
+    code, printed = tiny.run(**nowhere)
+    # Snakemake's own error, before it reads our files: it ends in a traceback, but names the path
+    assert code != 0
+    assert "/proc/nowhere" in printed
+    assert not tiny.results.exists()
+    assert tiny.run()[0] == 0
+    assert tiny.verify()[0] == 0
+
+
+RIGHT = {}  # what the first of the runs below ended in, by file
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(int(os.environ.get("KILLS", "2"))))
+def test_killed_at_any_moment(tiny, seed):
+    """KILLS=100 for the load that the project was tried with."""
+    rng = np.random.default_rng(seed)
+    process = tiny.start()
+    time.sleep(rng.uniform(0.5, 14))
+    tiny.kill(process, rng.choice([signal.SIGKILL, signal.SIGINT, signal.SIGTERM]))
+    code, printed = tiny.run()
+    assert code == 0, printed
+    code, printed = tiny.verify()
+    assert code == 0, printed
+    assert tiny.half_written() == []
+    for path in [*tiny.results.glob("*.ecsv"), *tiny.results.glob("figure.*")]:
+        content = RIGHT.setdefault(path.name, path.read_bytes())
+        assert path.read_bytes() == content, path
