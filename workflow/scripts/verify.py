@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 
 from libraries import LibraryError
 from provenance import sha256
-from spectra_files import read_curves, read_table
+from spectra_files import read_curves, read_table, read_weights
 
 SCRIPTS = Path(__file__).resolve().parent
 # Across machines, float64: the last digits differ (other kernels of linear algebra).
@@ -43,12 +43,12 @@ def against_manifest(folder: Path) -> list[str]:
     """Every file that is missing, was altered, or was made by other code than this checkout's."""
     wrong = []
     recorded: dict[str, str] = {}
-    manifest = read_manifest(folder)
-    record = folder / "records/manifest.json"
-    steps = [*manifest["steps"], *([json.loads(record.read_text())] if record.exists() else [])]
-    if not record.exists():
-        wrong.append(f"{record}: missing")
-    for step in steps:
+    steps = read_manifest(folder)["steps"]
+    if not (folder / "records/manifest.json").exists():
+        wrong.append(f"{folder}/records/manifest.json: missing")
+    # the manifest's own, and those of steps beside the figure's, such as validate
+    beside = [json.loads(path.read_text()) for path in sorted(folder.glob("records/*.json"))]
+    for step in [*steps, *(record for record in beside if record not in steps)]:
         for kind in ("inputs", "outputs"):
             for name, digest in step[kind].items():
                 if recorded.setdefault(name, digest) != digest:
@@ -68,10 +68,7 @@ def against_manifest(folder: Path) -> list[str]:
 def against_reference(folder: Path, reference: Path) -> tuple[list[str], list[str]]:
     """What deviates from another run, and what was compared how."""
     ours, theirs = read_manifest(folder), read_manifest(reference)
-    same = all(
-        a["versions"] == b["versions"] and a["platform"] == b["platform"]
-        for a, b in zip(ours["steps"], theirs["steps"], strict=True)
-    )
+    same = made_on(ours) == made_on(theirs)
     if same:
         names = [path.name for pattern in BITWISE for path in sorted(reference.glob(pattern))]
         differ = [
@@ -89,6 +86,11 @@ def against_reference(folder: Path, reference: Path) -> tuple[list[str], list[st
         done.append(f"figure: RMS {rms:.2g} of 255 (at most {PIXELS})")
         wrong += [f"{folder}/figure.png: RMS {rms:.2g} of 255 from the reference"] * (rms > PIXELS)
     return wrong, ["other versions or machine: compared within tolerances", *done]
+
+
+def made_on(manifest: dict) -> dict:
+    """Versions and platform by step."""
+    return {step["step"]: (step["versions"], step["platform"]) for step in manifest["steps"]}
 
 
 def equal(path: Path, other: Path) -> bool:
@@ -117,7 +119,7 @@ def numbers(folder: Path, reference: Path) -> tuple[list[str], list[str]]:
     mine, other = linear_sum_assignment(-cosine)
     check("components", np.abs(H[mine] - G[other]).max() / G.max(), FACTORS)
     W, V = (
-        np.array([read_table(run / "nmf_weights.ecsv")[name] for name in of])
+        read_weights(run / "nmf_weights.ecsv", of).T
         for run, of in ((folder, names), (reference, other_names))
     )
     if W.shape != V.shape:
