@@ -8,7 +8,8 @@ CORES ?= 1
 
 VENV := .venv
 READY := $(VENV)/ready
-SNAKEMAKE := $(VENV)/bin/snakemake --cores $(CORES)
+# Its cache lies here: a home that cannot be written to does no harm.
+SNAKEMAKE := XDG_CACHE_HOME=.snakemake/cache $(VENV)/bin/snakemake --cores $(CORES)
 CONFIG = library='$(LIBRARY)' $(if $(LIBRARY_PATH),library_path='$(LIBRARY_PATH)')
 comma := ,
 space := $() $()
@@ -20,12 +21,13 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo paper figure validate verify reference compare test faults lint benchmark clean help
+.PHONY: demo paper figure report validate verify reference compare test faults lint benchmark clean help
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
 	@echo "make paper   the paper's, on Coelho (2014); LIBRARY_PATH=<file or folder> for your own copy"
 	@echo "make figure LIBRARY=miles     that of any library in config/libraries"
+	@echo "make report LIBRARY=miles     one page with figure, pictures, methods and an interactive view"
 	@echo "make validate LIBRARY=miles   what a library holds, and whether its entry fits it"
 	@echo "make verify LIBRARY=miles     that results are what their manifest says; REFERENCE=<other run>"
 	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries side by side"
@@ -42,6 +44,12 @@ figure: $(READY)
 
 validate: $(READY)
 	$(SNAKEMAKE) results/$(LIBRARY)/library.png --config $(CONFIG)
+
+# One page with the figure, more pictures, methods and tables; an interactive one beside it.
+report: $(READY)
+	$(SNAKEMAKE) report --config $(CONFIG)
+	$(SNAKEMAKE) report --report results/$(LIBRARY)/report.html \
+	  --report-stylesheet workflow/report/report.css --config $(CONFIG)
 
 # Against its manifest, and with REFERENCE=<folder> against another run.
 verify: $(READY)

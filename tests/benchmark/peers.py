@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from sklearn.decomposition import _nmf
 
+from published import adam_clamped
 from spectralunmix import SmoothNMF
 
 
@@ -83,22 +84,6 @@ def proxmin_pgm(X, W, H, n_iter):
     W, H = W.copy(), H.copy()
     proxmin.nmf.nmf(X, W, H, max_iter=n_iter, e_rel=1e-16)
     return W, H
-
-
-def adam_clamped(X, W, H, n_iter):
-    """What the paper's R package does: Adam on both factors, clamped at zero after a step."""
-    X, W, H = (torch.tensor(part) for part in (X, W, H))
-    W.requires_grad_(True)
-    H.requires_grad_(True)
-    adam = torch.optim.Adam([W, H], lr=0.01)
-    for _ in range(n_iter):
-        adam.zero_grad()
-        (X - W @ H).square().mean().backward()
-        adam.step()
-        with torch.no_grad():
-            W.clamp_(min=0)
-            H.clamp_(min=0)
-    return W.detach().numpy(), H.detach().numpy()
 
 
 PEERS = {

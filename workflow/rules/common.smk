@@ -16,7 +16,7 @@ from snakemake.utils import validate
 # The modules that scripts may import.  Listed, because a workflow that is loaded from an
 # address cannot look into its own folders.
 MODULES = """
-figures.py provenance.py spectra_files.py step.py
+figures.py pages.py provenance.py published.py spectra_files.py step.py
 libraries/__init__.py libraries/archives.py libraries/grids.py libraries/parameters.py
 libraries/quality.py libraries/selection.py libraries/sources.py libraries/survey.py
 libraries/readers/__init__.py libraries/readers/files.py libraries/readers/fits_image.py
@@ -49,14 +49,14 @@ def imported(file):
     return {m for m in MODULES if re.sub(r"(/__init__)?\.py$", "", m) in paths}
 
 
-def code(script):
-    """Checksum of a script, of all that it imports and of the lock: an edit reruns its rule."""
+def code(script, *templates):
+    """Checksum of a script, its templates, imports and the lock: an edit reruns its rule."""
     found, new = {script}, imported(script)
     while new:
         found |= new
         new = set().union(*map(imported, new)) - found
     digest = hashlib.sha256(source_file("envs/requirements.txt").read_bytes())
-    for file in sorted(found):
+    for file in [*sorted(found), *templates]:
         digest.update(source_file(f"workflow/scripts/{file}").read_bytes())
     return digest.hexdigest()
 

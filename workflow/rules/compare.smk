@@ -42,7 +42,12 @@ rule plot:
     output:
         pdf="results/{library}/figure.pdf",
         png="results/{library}/figure.png",
-        svg="results/{library}/figure.svg",
+        svg=report(
+            "results/{library}/figure.svg",
+            caption="../report/figure.rst",
+            category="1 Figure",
+            labels={"picture": "figure"},
+        ),
         record="results/{library}/records/plot.json",
     log:
         "results/{library}/logs/plot.log",

@@ -6,7 +6,14 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from spectra_files import component_names, read_curves, read_table, write_json, write_table
+from spectra_files import (
+    component_names,
+    read_curves,
+    read_table,
+    read_weights,
+    write_json,
+    write_table,
+)
 from spectralunmix import comparison
 from step import step
 
@@ -27,12 +34,9 @@ def compare(method, components, prototypes, classes, metric, signed):
 
 
 def dominant_share(weights, components, labels, class_of):
-    """Share of the spectra to which their own class's component contributes most.
-
-    weights : (n_spectra, k); components : (k, n_wave); the contribution is ||w_ik h_k||.
-    """
-    contribution = weights * np.linalg.norm(components, axis=1)
-    dominant = [class_of.get(k) for k in contribution.argmax(axis=1)]
+    """Share of the spectra to which their own class's component contributes most."""
+    share = comparison.shares(weights, components)
+    dominant = [class_of.get(k) for k in share.argmax(axis=1)]
     return float(np.mean([a == b for a, b in zip(dominant, labels, strict=True)]))
 
 
@@ -60,12 +64,10 @@ def main(snakemake, log):
     write_table(snakemake.output.distances, as_table(nmf_distances + pca_distances, metric))
     write_table(snakemake.output.assignments, as_table(nmf_pairs + pca_pairs, metric))
 
-    table = read_table(inputs.nmf_weights)
-    weights = np.transpose([table[name] for name in nmf_names])
+    weights = read_weights(inputs.nmf_weights, nmf_names)
     class_of = {nmf_names.index(row[1]): row[2] for row in nmf_pairs}
     fit = json.loads(Path(inputs.nmf_fit).read_text())
-    for history in ("objective_history", "optimality_history"):
-        del fit[history]
+    del fit["history"]
     fetched = json.loads(Path(inputs.source).read_text())
     summary = {
         "library": snakemake.params.library,

@@ -11,7 +11,7 @@ from astropy.table import Table
 from figures import COLOURS, save, wavelength_axis
 from libraries import grids
 from libraries.readers import Spectrum
-from spectra_files import read_curves, read_medium, read_spectra, read_table, write_table
+from spectra_files import class_of_components, read_curves, read_medium, read_spectra, write_table
 from spectralunmix import SmoothNMF, comparison
 from step import step
 
@@ -43,8 +43,7 @@ def explained(components, flux):
 def load(name, spectra, components, assignments, summary, log):
     """A library's components with the classes they are assigned to, and its spectra, in vacuum."""
     wavelength, names, components = read_curves(components)
-    pairs = read_table(assignments)
-    class_of = {row["component"]: row["class"] for row in pairs[pairs["method"] == "nmf"]}
+    class_of = class_of_components(assignments)
     return {
         "title": json.loads(Path(summary).read_text())["library"],
         "medium": (medium := read_medium(spectra)),

@@ -1,4 +1,4 @@
-"""What all figures share: a backend, colours, the wavelength axis, and files without dates."""
+"""What all figures share: a backend, colours, sizes, wavelength axes, and files without dates."""
 
 import matplotlib as mpl
 
@@ -11,6 +11,16 @@ from spectra_files import replacing
 
 # Told apart with any colour vision (Wong 2011, Nature Methods 8, 441); hot to cool.
 COLOURS = ["#0072B2", "#009E73", "#E69F00", "#CC3311", "#CC79A7", "#56B4E9", "#000000"]
+STYLE = {
+    "font.size": 7,
+    "axes.titlesize": 8,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 0.8,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+}
 TICKS = [2000, 5000, 10000, 20000, 50000]
 
 
@@ -23,6 +33,10 @@ def wavelength_axis(ax, first: float, last: float) -> None:
         ticks = [tick for tick in ticks if first < tick < last]
     ax.set_xticks(ticks, [f"{tick:,.0f}".replace(",", "\u2009") for tick in ticks])
     ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def heading(ax, letter: str, title: str, pad=None) -> None:
+    ax.set_title(f"$\\bf{{{letter}}}$  {title}", loc="left", pad=pad)
 
 
 def save(fig, pdf: str, png: str, svg: str) -> None:

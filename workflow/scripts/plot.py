@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from figures import COLOURS, save, wavelength_axis
+from figures import COLOURS, STYLE, heading, save, wavelength_axis
 from spectra_files import read_curves, read_table
 from step import step
 
@@ -18,24 +18,10 @@ GREYS = [
     ("#777777", (0, (4, 1, 1, 1))),
     ("#999999", "-"),
 ]
-STYLE = {
-    "font.size": 7,
-    "axes.titlesize": 8,
-    "axes.linewidth": 0.6,
-    "lines.linewidth": 0.8,
-    "xtick.direction": "in",
-    "ytick.direction": "in",
-    "legend.frameon": False,
-    "pdf.fonttype": 42,
-}
 METRICS = {
     "rms": "RMS distance, components to prototypes",
     "angle": "Spectral angle (rad), components to prototypes",
 }
-
-
-def heading(ax, letter, title, pad=None):
-    ax.set_title(f"$\\bf{{{letter}}}$  {title}", loc="left", pad=pad)
 
 
 def spectra_panel(ax, wavelength, spectra, styles, captions):

@@ -12,6 +12,7 @@ PACKAGES = [
     "matplotlib",
     "numpy",
     "pandas",
+    "plotly",
     "pooch",
     "rdata",
     "scikit-learn",
@@ -19,6 +20,9 @@ PACKAGES = [
     "snakemake",
     "torch",
 ]
+
+
+READ = []  # files of the workflow's own, other than modules, that this process has read
 
 
 def sha256(path: str | Path) -> str:
@@ -42,11 +46,12 @@ def record(snakemake, script: str) -> dict:
 
 
 def sources(script: str) -> dict[str, str]:
-    """The workflow's own files that this process has run, by their path below workflow/scripts.
+    """The workflow's own files that this process has run or read, by path below workflow/scripts.
 
     script : its path, or its address where the workflow was loaded from one; that is kept
     """
-    files = [script, *(getattr(module, "__file__", None) for module in list(sys.modules.values()))]
+    modules = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    files = [script, *READ, *modules]
     found = {}
     for file in filter(None, files):
         parts = Path(file).resolve().parts

@@ -23,8 +23,15 @@ def numbers(model, flux, inverse_variance):
         "tol": model.tol,
         "converged": bool(model.converged_),
         "n_iter": model.n_iter_,
-        "objective_history": model.objective_.tolist(),
-        "optimality_history": model.optimality_.tolist(),
+        "history": {
+            name: getattr(model, name + "_").tolist()
+            for name in (
+                "objective_iterations",
+                "objective",
+                "optimality_iterations",
+                "optimality",
+            )
+        },
     }
 
 

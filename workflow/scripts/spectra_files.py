@@ -114,6 +114,20 @@ def component_names(n: int) -> list[str]:
     return [f"component_{i}" for i in range(1, n + 1)]
 
 
+def read_weights(path: str, names: list[str]) -> np.ndarray:
+    """(n_spectra, k) of the components of these names."""
+    table = read_table(path)
+    weights = np.transpose([table[name] for name in names])
+    check_finite(path, weights)
+    return weights
+
+
+def class_of_components(assignments: str) -> dict[str, str]:
+    """The class that each NMF component is assigned to, by the component's name."""
+    pairs = read_table(assignments)
+    return {row["component"]: row["class"] for row in pairs[pairs["method"] == "nmf"]}
+
+
 def write_factors(snakemake, wavelength, components, weights) -> None:
     """Components (k, n_wave) and weights (n_spectra, k) of a factorisation, as two tables."""
     names = component_names(len(components))

@@ -22,6 +22,16 @@ def spectral_angle(spectra, others):
     )
 
 
+def shares(weights, components):
+    """(n_spectra, k): what a component contributes, ||w_ik h_k||, over the sum of them all.
+
+    weights : (n_spectra, k); components : (k, n_wave).  0 for a spectrum that none contributes to.
+    """
+    contribution = weights * np.linalg.norm(components, axis=1)
+    total = contribution.sum(axis=1, keepdims=True)
+    return contribution / np.where(total > 0, total, 1)
+
+
 METRICS = {"rms": root_mean_square, "angle": spectral_angle}
 
 

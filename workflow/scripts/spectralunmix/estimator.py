@@ -67,8 +67,10 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         so the weights have the unit of X
     objective_ : (n_accepted + 1,), the objective from the start on, wherever it was computed on
         the whole X; it never rises
+    objective_iterations_ : (n_accepted + 1,), the outer iterations after which it had these values
     optimality_ : the relative projected gradient (`objective.relative_projected`) of both
         factors, the larger, wherever it was computed
+    optimality_iterations_ : of the shape of optimality_, the outer iterations after which
     converged_ : whether the last optimality is at most `tol`
     n_iter_ : outer iterations made
     restart_objectives_ : (n_restarts,), the last objective of each start
@@ -158,14 +160,18 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _keep(self, spectra: Spectra, fits: list[solver.Fit], as_given):
         """Take the fit of least objective as the result; return its weights."""
-        best = min(fits, key=lambda fit: fit.objective[-1])
+        best = min(fits, key=lambda fit: fit.now.F)
         W, H = _maximum_gauge(best.now.W, best.now.H)
         self.components_ = as_given(H)
-        self.objective_ = np.array(best.objective)
-        self.optimality_ = np.array([value for _, value in best.optimality])
+        self.objective_iterations_, self.objective_ = map(
+            np.array, zip(*best.objective, strict=True)
+        )
+        self.optimality_iterations_, self.optimality_ = map(
+            np.array, zip(*best.optimality, strict=True)
+        )
         self.converged_ = bool(self.optimality_[-1] <= self.tol)
         self.n_iter_ = best.n_iter
-        self.restart_objectives_ = np.array([fit.objective[-1] for fit in fits])
+        self.restart_objectives_ = np.array([fit.now.F for fit in fits])
         self.reconstruction_err_ = spectra.misfit(W, H) ** 0.5
         self._report(W, H)
         return as_given(W.T)
@@ -333,11 +339,11 @@ class _Progress:
         if n_iter - self.logged < self.every:
             return
         self.logged = n_iter
-        best = min(fits, key=lambda fit: fit.objective[-1])
+        best = min(fits, key=lambda fit: fit.now.F)
         log.info(
             "iteration %d: objective %.9g, optimality %.1e, %.3g passes over X a second",
             n_iter,
-            best.objective[-1],
+            best.now.F,
             best.optimality[-1][1],
             (self.spectra.passes - self.passes) / (time.perf_counter() - self.began),
         )

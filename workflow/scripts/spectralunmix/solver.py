@@ -51,15 +51,15 @@ class Fit:
     """One fit: where it is, and how it came there.
 
     now : the best Iterate; smoothness : lambda
-    objective : F of each accepted iterate, the start included; never rising (of each
-        extension alone, while X is compressed)
+    objective : (iteration, F) of each accepted iterate, the start included; F never rises (of
+        each extension alone, while X is compressed)
     optimality : (iteration, the larger of both factors' `relative_projected`) pairs
     n_iter : iterations made, those taken back included
     """
 
     def __init__(self, start: Iterate, smoothness: float):
         self.now, self.smoothness = start, smoothness
-        self.objective, self.optimality, self.n_iter = [start.F], [], 0
+        self.objective, self.optimality, self.n_iter = [(0, start.F)], [], 0
         self._last, self._streak = (start.H, start.XHt), 0
 
     def ahead(self):
@@ -77,14 +77,14 @@ class Fit:
             return
         self._last, self._streak = (now.H * length, now.XHt * length), self._streak + 1
         self.now = dataclasses.replace(new, F=min(new.F, now.F))
-        self.objective.append(self.now.F)
+        self.objective.append((self.n_iter, self.now.F))
 
     def jump(self, new: Iterate, n_iter: int) -> None:
         """Take `new`, found otherwise in n_iter iterations, if F is lower there."""
         self.n_iter += n_iter
         if new.F < self.now.F:
             self.now, self._last, self._streak = new, (new.H, new.XHt), 0
-            self.objective.append(new.F)
+            self.objective.append((self.n_iter, new.F))
 
     def ended(self, max_iter: int, tol: float) -> bool:
         return self.n_iter >= max_iter or (tol > 0 and self.optimality[-1][1] <= tol)

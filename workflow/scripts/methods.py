@@ -1,0 +1,85 @@
+"""The page of methods, tables and provenance, with the run's own settings and numbers."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from pages import write_page
+from spectra_files import read_curves, read_medium, read_table
+from step import step
+
+MEDIUM = {"air": "in air", "vacuum": "in vacuum", "unknown": "in air or vacuum: not known"}
+METHODS = {"nmf": "Smooth NMF components", "pca": "PCA eigenspectra"}
+
+
+def distance_tables(distances, assignments, labels):
+    """A table a method: classes down, components across, the assigned pairs framed."""
+    tables = []
+    for method, title in METHODS.items():
+        of = distances[distances["method"] == method]
+        cells = {(row["class"], row["component"]): row for row in of}
+        assigned = {
+            (row["class"], row["component"]) for row in assignments if row["method"] == method
+        }
+        components = list(dict.fromkeys(of["component"]))
+        rows = [
+            {
+                "label": labels[name],
+                "cells": [
+                    {
+                        "distance": cells[name, k]["distance"],
+                        "sign": cells[name, k]["sign"],
+                        "framed": (name, k) in assigned,
+                    }
+                    for k in components
+                ],
+            }
+            for name in dict.fromkeys(of["class"])
+        ]
+        tables.append({"title": title, "components": components, "rows": rows})
+    return tables
+
+
+def as_text(value):
+    return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def main(snakemake, log):
+    inputs, options = snakemake.input, snakemake.params
+    selection = read_table(inputs.selection)
+    manifest = json.loads(Path(inputs.manifest).read_text())
+    settings = {each["step"]: each["settings"] for each in manifest["steps"]}
+    labels = {name: rule["label"] for name, rule in options.classes.items()}
+    members = list(selection["class"])
+    write_page(
+        snakemake.output.page,
+        "methods.html",
+        key=snakemake.wildcards.library,
+        library=options.library,
+        citation=options.citation,
+        notes=selection.meta.get("notes", []),
+        left_out=selection.meta.get("left_out", {}),
+        summary=json.loads(Path(inputs.summary).read_text()),
+        manifest=manifest,
+        fit=settings["smooth_nmf"],
+        normalisation=settings["select"]["normalisation"],
+        medium=MEDIUM[read_medium(inputs.spectra)],
+        wavelength=read_curves(inputs.components)[0][[0, -1]],
+        classes=[
+            {"label": labels[name], "n": members.count(name)} for name in dict.fromkeys(members)
+        ],
+        distances=distance_tables(
+            read_table(inputs.distances), read_table(inputs.assignments), labels
+        ),
+        selection={
+            "names": selection.colnames,
+            "rows": [[as_text(value) for value in row] for row in selection],
+        },
+    )
+    log.info("written: %s", snakemake.output.page)
+
+
+if __name__ == "__main__":
+    with step(snakemake, __file__) as log:
+        main(snakemake, log)

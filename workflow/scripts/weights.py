@@ -1,0 +1,54 @@
+"""How much each component contributes to the spectra of each class."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+
+from figures import COLOURS, STYLE, heading, save
+from spectra_files import class_of_components, read_curves, read_table, read_weights
+from spectralunmix import comparison
+from step import step
+
+
+def draw(share, names, members, classes, labels, class_of, library):
+    """A panel a component, in the order of classes; a point a spectrum, over its class."""
+    order = sorted(names, key=lambda name: [*classes, None].index(class_of.get(name)))
+    size = (max(4, 1.75 * len(order)), 2.9)
+    fig, axes = plt.subplots(
+        1, len(order), figsize=size, sharey=True, layout="constrained", squeeze=False
+    )
+    for ax, name in zip(axes[0], order, strict=True):
+        for i, of in enumerate(classes):
+            values = share[members == of, names.index(name)]
+            if not len(values):
+                continue
+            # side by side by rank, so that no point hides another and the picture is repeatable
+            beside = i + 0.3 * (2 * (np.arange(len(values)) * 0.618 % 1) - 1)
+            ax.plot(beside, values, "o", ms=2.5, mew=0, color=COLOURS[i % 7], alpha=0.7)
+            ax.plot([i - 0.38, i + 0.38], 2 * [np.median(values)], color="black", lw=1.2)
+        ax.set_xticks(range(len(classes)), [labels[c] for c in classes], rotation=40, ha="right")
+        ax.set(ylim=(-0.03, 1.03), xlim=(-0.6, len(classes) - 0.4))
+        own = labels.get(class_of.get(name), "no class")
+        heading(ax, chr(ord("A") + order.index(name)), f"{names.index(name) + 1}: {own}")
+    axes[0, 0].set_ylabel("Share of the component in a spectrum")
+    fig.suptitle(f"{library}: weights by class (bar: median)", x=0.01, ha="left", weight="bold")
+    return fig
+
+
+def main(snakemake, log):
+    inputs = snakemake.input
+    _, names, components = read_curves(inputs.components)
+    share = comparison.shares(read_weights(inputs.weights, names), components)
+    members = np.array(read_table(inputs.selection)["class"])
+    class_of = class_of_components(inputs.assignments)
+    labels = {name: rule["label"] for name, rule in snakemake.params.classes.items()}
+    classes = list(dict.fromkeys(members))
+    with mpl.rc_context(STYLE):
+        fig = draw(share, names, members, classes, labels, class_of, snakemake.params.library)
+        save(fig, snakemake.output.pdf, snakemake.output.png, snakemake.output.svg)
+    log.info("drawn: %s", snakemake.output.pdf)
+
+
+if __name__ == "__main__":
+    with step(snakemake, __file__) as log:
+        main(snakemake, log)
