@@ -4,12 +4,14 @@ LIBRARY ?= coelho2014
 LIBRARIES ?= pickles1998 miles
 LIBRARY_PATH ?=
 REFERENCE ?=
+PROFILE ?=
 CORES ?= 1
 
 VENV := .venv
 READY := $(VENV)/ready
 # Its cache lies here: a home that cannot be written to does no harm.
-SNAKEMAKE := XDG_CACHE_HOME=.snakemake/cache $(VENV)/bin/snakemake --cores $(CORES)
+SNAKEMAKE := XDG_CACHE_HOME=.snakemake/cache $(VENV)/bin/snakemake --cores $(CORES) \
+  $(if $(PROFILE),--profile '$(PROFILE)')
 CONFIG = library='$(LIBRARY)' $(if $(LIBRARY_PATH),library_path='$(LIBRARY_PATH)')
 comma := ,
 space := $() $()
@@ -21,13 +23,14 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo paper figure report validate verify reference compare test faults lint benchmark clean help
+.PHONY: demo paper figure report scan validate verify reference compare test faults lint benchmark clean help
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
 	@echo "make paper   the paper's, on Coelho (2014); LIBRARY_PATH=<file or folder> for your own copy"
 	@echo "make figure LIBRARY=miles     that of any library in config/libraries"
 	@echo "make report LIBRARY=miles     one page with figure, pictures, methods and an interactive view"
+	@echo "make scan LIBRARY=miles       over numbers of components, smoothness and starts"
 	@echo "make validate LIBRARY=miles   what a library holds, and whether its entry fits it"
 	@echo "make verify LIBRARY=miles     that results are what their manifest says; REFERENCE=<other run>"
 	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries side by side"
@@ -51,6 +54,10 @@ report: $(READY)
 	$(SNAKEMAKE) report --report results/$(LIBRARY)/report.html \
 	  --report-stylesheet workflow/report/report.css --config $(CONFIG)
 
+# Many fits, in jobs: PROFILE=profiles/slurm runs them on a cluster.
+scan: $(READY)
+	$(SNAKEMAKE) results/$(LIBRARY)/scan.ecsv --config $(CONFIG)
+
 # Against its manifest, and with REFERENCE=<folder> against another run.
 verify: $(READY)
 	$(VENV)/bin/python workflow/scripts/verify.py results/$(LIBRARY) $(if $(REFERENCE),--reference '$(REFERENCE)')
@@ -64,7 +71,7 @@ reference: figure verify
 
 compare: LIBRARY := $(firstword $(LIBRARIES))
 compare: $(READY)
-	$(SNAKEMAKE) compare --config $(CONFIG) compare='[$(subst $(space),$(comma),$(LIBRARIES))]'
+	$(SNAKEMAKE) results/comparison/manifest.json --config $(CONFIG) compare='[$(subst $(space),$(comma),$(LIBRARIES))]'
 
 test: lint
 	$(VENV)/bin/pytest -m "not slow" --numprocesses 2 --dist worksteal

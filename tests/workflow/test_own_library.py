@@ -16,6 +16,9 @@ def page_entry():
     return re.search(r"```yaml\n(.*?)```", page, flags=re.S)[1]
 
 
+COMPARISON = "results/comparison/manifest.json"
+
+
 @pytest.fixture
 def own(project):
     """The page's example, its folder of spectra where the test can write, as library `mystars`."""
@@ -93,9 +96,10 @@ def test_mistakes_come_in_one_message_before_any_fit(own):
 def test_two_libraries_side_by_side(own):
     """The demo's components and another's, from the optical range that both have."""
     own.edit("config/libraries/mystars.yaml", "dwarf: {label", "cool_dwarf: {label")
-    run = own.run("library=mystars", "compare=[pickles1998,mystars]", target="compare")
+    run = own.run("library=mystars", "compare=[pickles1998,mystars]", target=COMPARISON)
     assert run.returncode == 0, run.stderr
     results = own.results("comparison")
+    assert own.verify("comparison", reference=False).returncode == 0
     distances = Table.read(results / "distances.ecsv", format="ascii.ecsv")
     assert len(distances) == 8  # four components each, both ways
     for a in distances[distances["library"] == "mystars"]:
@@ -114,6 +118,6 @@ def test_two_libraries_side_by_side(own):
 
 
 def test_one_library_cannot_be_compared(own):
-    run = own.run("library=mystars", "compare=[mystars]", target="compare")
+    run = own.run("library=mystars", "compare=[mystars]", target=COMPARISON)
     assert run.returncode != 0
     assert "compare: two libraries or more are needed, not mystars" in run.stderr

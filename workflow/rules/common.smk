@@ -151,8 +151,8 @@ def check_ranks(config, name, library):
         "all": None,
         "list": len(selection["files"]),
     }.get(selection["mode"], selection["per_class"] * len(selection["classes"]))
-    for step in ("pca", "smooth_nmf"):
-        rank = config[step]["n_components"]
+    ranks = {step: config[step]["n_components"] for step in ("pca", "smooth_nmf")}
+    for step, rank in (ranks | {"scan": max(config["scan"]["n_components"])}).items():
         if n_spectra is not None and rank > n_spectra:
             raise WorkflowError(
                 f"{step}.n_components: {rank} is more than the {n_spectra} spectra of {name}"
@@ -162,6 +162,10 @@ def check_ranks(config, name, library):
 def of_library(key):
     """That part of the entry of the library that a job is for."""
     return lambda wildcards: LIBRARIES[wildcards.library][key]
+
+
+def citations(wildcards):
+    return [LIBRARIES[wildcards.library]["citation"]]
 
 
 def class_labels(names):
@@ -184,6 +188,12 @@ def compared(file):
         return [f"results/{name}/{file}" for name in names]
 
     return files
+
+
+def starts_of_job(wildcards):
+    """How many starts the job of the scan fits that begins with the first."""
+    scan = config["scan"]
+    return min(scan["starts_per_job"], scan["n_starts"] - int(wildcards.first))
 
 
 def library_path(wildcards):
@@ -264,6 +274,10 @@ checked(config, "config", "config/config.yaml or --config")
 LIBRARIES = {name: library_entry(name) for name in [config["library"], *config["compare"]]}
 for name, library in LIBRARIES.items():
     check_ranks(config, name, library)
+SCANNED = {
+    "n_components": config["scan"]["n_components"],
+    "first": range(0, config["scan"]["n_starts"], config["scan"]["starts_per_job"]),
+}
 
 
 # The settings are those of these libraries: another's results are not made with them.

@@ -84,7 +84,7 @@ rule manifest:
     params:
         code=code("manifest.py"),
         library=of_library("name"),
-        citation=of_library("citation"),
+        citations=citations,
         doi=of_library("doi"),
     script:
         "../scripts/manifest.py"
@@ -116,3 +116,24 @@ rule compare:
         metric=config["assign"]["metric"],
     script:
         "../scripts/compare.py"
+
+
+rule compare_manifest:
+    input:
+        compare=rules.compare.output.record,
+    output:
+        manifest="results/comparison/manifest.json",
+        record="results/comparison/records/manifest.json",
+    log:
+        "results/comparison/logs/manifest.log",
+    benchmark:
+        "results/comparison/benchmarks/manifest.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        code=code("manifest.py"),
+        library="comparison",
+        citations=[LIBRARIES[name]["citation"] for name in config["compare"]],
+        doi=None,
+    script:
+        "../scripts/manifest.py"

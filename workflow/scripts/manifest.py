@@ -14,7 +14,7 @@ def main(snakemake, log):
     records = [json.loads(Path(path).read_text()) for path in snakemake.input]
     manifest = {
         "library": options.library,
-        "cite": [METHOD, options.citation],
+        "cite": [METHOD, *options.citations],
         "doi": options.doi,
         "steps": records,
     }

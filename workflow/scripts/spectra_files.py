@@ -110,6 +110,20 @@ def read_table(path: str) -> Table:
     return Table.read(path, format="ascii.ecsv")
 
 
+def write_components(path: str, components: np.ndarray) -> None:
+    """Components of many fits, (n_fits, k, n_wave), as one FITS image."""
+    with replacing(path) as part:
+        fits.PrimaryHDU(components).writeto(part, overwrite=True)
+
+
+def read_components(path: str) -> np.ndarray:
+    """(n_fits, k, n_wave)."""
+    with fits.open(path, memmap=False) as hdus:
+        components = hdus[0].data.astype(float)
+    check_finite(path, components)
+    return components
+
+
 def component_names(n: int) -> list[str]:
     return [f"component_{i}" for i in range(1, n + 1)]
 

@@ -7,15 +7,18 @@ from scipy.optimize import linear_sum_assignment
 def root_mean_square(spectra, others):
     """(n, m): root mean square difference of spectra (n, n_wave) and others (m, n_wave).
 
-    Each is divided by its largest absolute flux first.
+    Each is divided by its largest absolute flux first.  An empty one is a flux of zero.
     """
-    a, b = (x / np.abs(x).max(axis=1, keepdims=True) for x in (spectra, others))
+    a, b = (_divided(x, np.abs(x).max(axis=1)) for x in (spectra, others))
     return np.sqrt(np.square(a[:, None] - b[None]).mean(axis=2))
 
 
 def spectral_angle(spectra, others):
-    """(n, m): angle in radians between spectra (n, n_wave) and others (m, n_wave)."""
-    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (spectra, others))
+    """(n, m): angle in radians between spectra (n, n_wave) and others (m, n_wave).
+
+    An empty one is at right angles to all.
+    """
+    a, b = (_divided(x, np.linalg.norm(x, axis=1)) for x in (spectra, others))
     # 2 atan2 keeps small angles exact, where arccos of a cosine near 1 does not.
     return 2 * np.arctan2(
         np.linalg.norm(a[:, None] - b[None], axis=2), np.linalg.norm(a[:, None] + b[None], axis=2)
@@ -30,6 +33,11 @@ def shares(weights, components):
     contribution = weights * np.linalg.norm(components, axis=1)
     total = contribution.sum(axis=1, keepdims=True)
     return contribution / np.where(total > 0, total, 1)
+
+
+def _divided(spectra, by):
+    """Spectra (n, n_wave) over by (n,); a spectrum that is zero throughout stays so."""
+    return spectra / np.where(by > 0, by, 1)[:, None]
 
 
 METRICS = {"rms": root_mean_square, "angle": spectral_angle}

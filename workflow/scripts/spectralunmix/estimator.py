@@ -1,6 +1,7 @@
 """SmoothNMF: the factorisation with scikit-learn's conventions."""
 
 import contextlib
+import copy
 import logging
 import mmap
 import time
@@ -51,7 +52,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     n_components : k, at most the number of spectra
     smoothness : lambda >= 0; 0 is plain NMF
     init : starting components: "nndsvd", "spa" (the most extreme spectra), "random", or
-        an array (k, n_wave) to start from
+        an array to start from, (k, n_wave), or (n, k, n_wave) for n starts
     n_restarts : starts of init="random", fitted side by side; the lowest objective is kept
     max_iter : iterations, each of two passes over X, or over X compressed where it is large
     tol : the fit stops where its optimality is at most this; 0 runs to `max_iter`
@@ -266,9 +267,9 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             raise ValueError("X has no value above zero: there is nothing to factorise")
         if not isinstance(self.init, str):
             H = _array(self.init)
-            if H.shape != (k, n_wave) or not (np.isfinite(H) & (H >= 0)).all():
+            if H.shape[-2:] != (k, n_wave) or H.ndim > 3 or not (np.isfinite(H) & (H >= 0)).all():
                 raise ValueError(f"init: non-negative components ({k}, {n_wave}) are needed")
-            return H[None]
+            return H.reshape(-1, k, n_wave)
         if self.init == "random":
             rng = check_random_state(self.random_state)
             return starts.random(spectra, k, self.n_restarts, rng)
@@ -305,10 +306,13 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
 
-def scan_smoothness(model: SmoothNMF, X, smoothness, *, inverse_variance=None) -> list[SmoothNMF]:
+def scan_smoothness(
+    model: SmoothNMF, X, smoothness, *, inverse_variance=None, every_start: bool = False
+) -> list:
     """The model fitted to X (n_spectra, n_wave) at each smoothness, side by side: a list of models.
 
     All fits share their passes over X, and each is the one that `fit` finds at its smoothness.
+    every_start : not the best of the starts alone, but a list of them all at each smoothness
     """
     models = [clone(model).set_params(smoothness=float(value)) for value in smoothness]
     for each in models:
@@ -321,10 +325,15 @@ def scan_smoothness(model: SmoothNMF, X, smoothness, *, inverse_variance=None) -
         repeated = np.repeat([each.smoothness for each in models], len(H))
         fits = first._run(spectra, np.concatenate([H] * len(models)), repeated)
     names = {key: value for key, value in vars(first).items() if key.endswith("_in_")}
+    found = []
     for i, each in enumerate(models):
         vars(each).update(names)
-        each._keep(spectra, fits[i * len(H) : (i + 1) * len(H)], each._converter(X))
-    return models
+        of_starts = fits[i * len(H) : (i + 1) * len(H)]
+        found.append([])
+        for group in [[fit] for fit in of_starts] if every_start else [of_starts]:
+            found[-1].append(copy.copy(each))
+            found[-1][-1]._keep(spectra, group, each._converter(X))
+    return found if every_start else [one for (one,) in found]
 
 
 class _Progress:
