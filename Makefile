@@ -23,7 +23,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo paper figure report scan validate verify reference compare test faults lint benchmark clean help
+.PHONY: demo paper figure report scan slurm validate verify reference compare test faults lint benchmark clean help
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -80,6 +80,11 @@ test: lint
 KILLS ?= 10
 faults: $(READY)
 	KILLS=$(KILLS) $(VENV)/bin/pytest tests/faults
+
+# On a Slurm of one node that the tests install, configure and start.
+slurm: $(READY)
+	$(VENV)/bin/pip install --quiet --no-deps --requirement envs/slurm.txt
+	$(VENV)/bin/pytest tests/slurm
 
 lint: $(READY)
 	$(VENV)/bin/ruff check

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tiny import Tiny
+
 ROOT = Path(__file__).parent.parent
 torch.set_num_threads(1)
 
@@ -59,3 +61,8 @@ class Project:
 @pytest.fixture
 def project(tmp_path):
     return Project(tmp_path)
+
+
+@pytest.fixture
+def tiny(project):
+    return Tiny(project)

@@ -1,6 +1,11 @@
 # From a library's address to the matrix of spectra and the class prototypes.
 
 
+# On a cluster where you type the command: its nodes often reach no other network.
+localrules:
+    download,
+
+
 rule download:
     input:
         local=local_copies,

@@ -8,7 +8,6 @@ import sys
 import time
 
 import numpy as np
-import pytest
 import yaml
 
 ENTRY = {
@@ -120,8 +119,3 @@ class Tiny:
         return [p for p in self.results.rglob(".part-*")] + [
             p for p in self.results.rglob("*.part-*")
         ]
-
-
-@pytest.fixture
-def tiny(project):
-    return Tiny(project)

@@ -1,0 +1,59 @@
+"""The scan on a Slurm of one node that is installed, configured and started for it.
+
+`make slurm`, as root on Debian; skipped where that cannot be done.
+"""
+
+import importlib.util
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+SCAN = "results/tiny/scan.ecsv"
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    if not importlib.util.find_spec("snakemake_executor_plugin_slurm"):
+        pytest.skip("envs/slurm.txt is not installed")
+    started = subprocess.run(
+        [Path(__file__).with_name("one_node.sh")], capture_output=True, text=True, timeout=300
+    )
+    if started.returncode == 77:
+        pytest.skip(f"no Slurm: {started.stdout.strip()}")
+    assert started.returncode == 0, started.stdout + started.stderr
+
+
+def on_slurm(tiny, *arguments):
+    return tiny.run(*arguments, "--profile", "profiles/slurm")
+
+
+def results(tiny):
+    found = [*tiny.results.glob("*.*"), *tiny.results.glob("scan/*")]
+    return {path.relative_to(tiny.results): path.read_bytes() for path in found}
+
+
+def test_a_scan_on_slurm_equals_a_local_one(cluster, tiny):
+    code, printed = on_slurm(tiny, SCAN)
+    assert code == 0, printed
+    assert printed.count("has been submitted with SLURM jobid") >= 6
+    there = results(tiny)
+    (tiny.folder / "results").rename(tiny.folder / "on_slurm")
+    code, printed = tiny.run(SCAN)
+    assert code == 0, printed
+    assert "SLURM" not in printed
+    assert results(tiny) == there
+    assert {Path("scan.ecsv"), Path("scan.png"), Path("scan/rank_2_from_0.fits")} <= set(there)
+
+
+def test_a_job_that_fails_says_why(cluster, tiny):
+    tiny.write("t4000.txt", [float("nan")] * 60)
+    code, printed = on_slurm(tiny)
+    assert code != 0
+    assert "t4000.txt" in printed
+    assert not (tiny.results / "spectra.fits").exists()
+    tiny.write("t4000.txt", range(60))
+    code, printed = on_slurm(tiny)
+    assert code == 0, printed
+    assert tiny.verify()[0] == 0
