@@ -23,7 +23,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo paper figure report scan slurm validate verify reference compare test faults lint benchmark clean help
+.PHONY: demo paper figure report scan slurm addresses validate verify reference compare test faults lint benchmark clean help
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -57,6 +57,10 @@ report: $(READY)
 # Many fits, in jobs: PROFILE=profiles/slurm runs them on a cluster.
 scan: $(READY)
 	$(SNAKEMAKE) results/$(LIBRARY)/scan.ecsv --config $(CONFIG)
+
+# Do the libraries' addresses still serve the same bytes?
+addresses: $(READY)
+	$(VENV)/bin/python workflow/scripts/addresses.py config/libraries/*.yaml
 
 # Against its manifest, and with REFERENCE=<folder> against another run.
 verify: $(READY)

