@@ -10,7 +10,7 @@ CORES ?= 1
 VENV := .venv
 READY := $(VENV)/ready
 # Its cache lies here: a home that cannot be written to does no harm.
-SNAKEMAKE := XDG_CACHE_HOME=.snakemake/cache $(VENV)/bin/snakemake --cores $(CORES) \
+SNAKEMAKE := XDG_CACHE_HOME="$(CURDIR)/.snakemake/cache" $(VENV)/bin/snakemake --cores $(CORES) \
   $(if $(PROFILE),--profile '$(PROFILE)')
 CONFIG = library='$(LIBRARY)' $(if $(LIBRARY_PATH),library_path='$(LIBRARY_PATH)')
 comma := ,
@@ -23,7 +23,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 
-.PHONY: demo paper figure report scan slurm addresses validate verify reference compare test faults lint benchmark clean help
+.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test faults lint benchmark clean help
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -85,6 +85,11 @@ KILLS ?= 10
 faults: $(READY)
 	KILLS=$(KILLS) $(VENV)/bin/pytest tests/faults
 
+# The report's pages in Chromium or Chrome, which has to be there.
+browser: $(READY)
+	$(VENV)/bin/pip install --quiet --requirement envs/browser.txt
+	$(VENV)/bin/pytest tests/workflow/test_report.py
+
 # On a Slurm of one node that the tests install, configure and start.
 slurm: $(READY)
 	$(VENV)/bin/pip install --quiet --no-deps --requirement envs/slurm.txt
@@ -103,7 +108,7 @@ benchmark: demo
 	  $(firstword $(wildcard results/coelho2014/spectra.fits) results/pickles1998/spectra.fits)
 
 clean:
-	rm -rf $(VENV) results .snakemake
+	rm -rf $(VENV) .snakemake $(filter-out results/README.md,$(wildcard results/*))
 
 # torch first, as its CPU build: the package index's own build for Linux brings gigabytes of CUDA.
 $(READY): envs/requirements.txt

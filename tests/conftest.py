@@ -1,11 +1,13 @@
 """Fixtures: the paper's own spectra where a copy is at hand, a copy of the project to run in."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,3 +68,28 @@ def project(tmp_path):
 @pytest.fixture
 def tiny(project):
     return Tiny(project)
+
+
+def page_entry():
+    page = (ROOT / "config/libraries/README.md").read_text()
+    return re.search(r"```yaml\n(.*?)```", page, flags=re.S)[1]
+
+
+@pytest.fixture
+def own(project):
+    """The page's example, its folder of spectra where the test can write, as library `mystars`."""
+    folder = project.folder / "spectra"
+    folder.mkdir()
+    entry = page_entry().replace("/home/me/spectra", str(folder))
+    (project.folder / "config/libraries/mystars.yaml").write_text(entry)
+    rng = np.random.default_rng(0)
+    rows = ["name,logg"]
+    wave = np.linspace(380, 900, 400)  # nm
+    for i in range(40):
+        teff, log_g = rng.integers(3500, 9000), 4.4 if i % 2 else 2.0
+        lines = 1 - 0.3 * np.exp(-(((wave - (500 if i % 2 else 650)) / 20) ** 2))
+        flux = lines * 1e9 / wave**5 / np.expm1(1.43877e7 / (wave * teff))
+        np.savetxt(folder / f"HD{i + 1}_{teff}K.txt", np.transpose([wave, flux]))
+        rows.append(f"HD{i + 1},{log_g}")
+    (folder / "stars.csv").write_text("\n".join(rows))
+    return project

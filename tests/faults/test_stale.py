@@ -31,6 +31,8 @@ EDITS = [
     ("workflow/scripts/plot.py", "\n# edited", {"plot"}),
     ("workflow/scripts/figures.py", "\n# edited", {"plot"}),
     ("workflow/scripts/validate.py", "\n# edited", set()),
+    ("workflow/scripts/templates/base.html", "\n", set()),
+    ("config/config.yaml", ("n_starts: 8", "n_starts: 9"), set()),
     ("config/config.yaml", ("smoothness: 10", "smoothness: 20"), {"smooth_nmf"}),
     ("config/config.yaml", ("metric: rms", "metric: angle"), {"assign"}),
     ("config/config.yaml", ("width: 7.1", "width: 7.2"), {"plot"}),
@@ -45,8 +47,21 @@ EDITS = [
 ]
 
 
+# The same for the report, whose steps are made after these.
+REPORTED = {"convergence", "reconstructions", "smoothness", "weights", "methods", "interactive"}
+EDITS_OF_REPORT = [
+    ("workflow/scripts/templates/base.html", "\n", {"methods", "interactive"}),
+    ("workflow/scripts/templates/methods.html", "\n", {"methods"}),
+    ("workflow/scripts/published.py", "\n# edited", {"convergence"}),
+    ("config/config.yaml", ("n_iter: 20", "n_iter: 30"), {"convergence"}),
+    ("config/config.yaml", ("100, 1000]", "100, 500]"), {"smoothness"}),
+    ("workflow/scripts/weights.py", "\n# edited", {"weights"}),
+    ("workflow/report/weights.rst", "\nedited", set()),
+]
+
+
 def made(printed):
-    return set(re.findall(r"^(?:local)?rule (\w+):", printed, flags=re.M)) - {"all"}
+    return set(re.findall(r"^(?:local)?rule (\w+):", printed, flags=re.M)) - {"all", "report"}
 
 
 def edited(path, edit):
@@ -56,6 +71,23 @@ def edited(path, edit):
     else:
         assert edit[0] in text
         path.write_text(text.replace(*edit, 1))
+
+
+def test_each_edit_of_the_report_reruns_what_depends_on_it(tiny):
+    text = (tiny.folder / "config/config.yaml").read_text()
+    (tiny.folder / "config/config.yaml").write_text(text.replace("n_iter: 2000", "n_iter: 20"))
+    code, printed = tiny.run("report")
+    assert code == 0, printed
+    assert made(printed) == {"download", *STEPS, *REPORTED}
+    assert tiny.verify()[0] == 0
+    for file, edit, again in EDITS_OF_REPORT:
+        path = tiny.folder / file
+        before = path.read_bytes()
+        edited(path, edit)
+        code, printed = tiny.run("report", "--dry-run")
+        assert code == 0, printed
+        assert made(printed) == again, (file, edit)
+        path.write_bytes(before)
 
 
 def test_each_edit_reruns_what_depends_on_it(tiny):

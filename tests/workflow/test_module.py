@@ -1,15 +1,13 @@
 """Another workflow loads this one from a served address, with nothing installed."""
 
-import contextlib
-import functools
-import http.server
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
+
+from served import served
 
 ROOT = Path(__file__).parents[2]
 CONSUMER = """
@@ -31,19 +29,6 @@ rule all:
     input:
         "results/pickles1998/figure.png",
 """
-
-
-@contextlib.contextmanager
-def served(folder):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            """Keep the tests' output clean."""
-
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @pytest.fixture

@@ -1,0 +1,223 @@
+"""The report of the demo: its numbers, and what a reader sees of it in a real browser."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    from conftest import Project
+
+    project = Project(tmp_path_factory.mktemp("report"))
+    run = project.run("library=pickles1998", target="report")
+    assert run.returncode == 0, run.stderr
+    folder = project.results("pickles1998")
+    command = [sys.executable, "-m", "snakemake", "report", "--cores", "1"]
+    command += ["--report", str(folder / "report.html"), "--config", "library=pickles1998"]
+    command += ["--report-stylesheet", "workflow/report/report.css"]
+    made = subprocess.run(command, cwd=project.folder, capture_output=True, text=True)
+    assert made.returncode == 0, made.stderr
+    assert project.verify("pickles1998").returncode == 0
+    return folder
+
+
+def test_pictures_and_their_numbers(results):
+    for name in ("convergence", "reconstructions", "smoothness", "weights"):
+        assert (results / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in (results / f"{name}.svg").read_bytes()
+    table = Table.read(results / "smoothness.ecsv", format="ascii.ecsv")
+    assert list(table["smoothness"]) == [0, 10, 100, 1000]
+    assert all(table["converged"])
+    assert (np.diff(table["sum_of_squared_residuals"]) > 0).all()
+    assert (np.diff(table["roughness"]) < 0).all()
+    # the run's own fit, at smoothness 10
+    summary = json.loads((results / "summary.json").read_text())
+    assert np.isclose(table["objective"][1], summary["nmf"]["objective"], rtol=1e-7)
+    log = (results / "logs/convergence.log").read_text()
+    published = float(re.search(r"iterations: objective ([\d.]+)", log)[1])
+    assert summary["nmf"]["objective"] < published < 1.1 * summary["nmf"]["objective"]
+
+
+def test_the_page_of_methods_has_the_run_s_numbers(results):
+    page = (results / "methods.html").read_text()
+    summary = json.loads((results / "summary.json").read_text())
+    manifest = json.loads((results / "manifest.json").read_text())
+    for number in (
+        "{:.8g}".format(summary["nmf"]["objective"]),
+        "{:.4f}".format(summary["pca"]["total_distance"]),
+    ):
+        assert number in page
+    for words in ("Pickles 1998, PASP 110, 863", "arXiv:2603.11111", "20 Cool dwarfs"):
+        assert words in page
+    for row in summary["nmf"]["assignment"]:
+        assert re.search(r'framed">{:.4f}'.format(row["distance"]), page)
+    for step in manifest["steps"]:
+        for digest in step["outputs"].values():
+            assert digest in page
+
+
+@pytest.fixture(scope="module")
+def browser(results):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("there is no Chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Page:
+    """A file opened without a network, with what it complained of and asked for."""
+
+    def __init__(self, browser, path, **options):
+        self.context = browser.new_context(offline=True, **options)
+        self.page = self.context.new_page()
+        self.errors, self.asked = [], []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self.heard)
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(f"file://{path}")
+
+    def heard(self, message):
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def __enter__(self):
+        return self.page
+
+    def __exit__(self, *_):
+        self.context.close()
+        assert self.errors == []
+        assert [url for url in self.asked if not url.startswith(("file:", "data:"))] == []
+
+
+def curves(page, plot):
+    """Name and values of each curve that is drawn."""
+    return page.evaluate(
+        "(id) => document.getElementById(id).data.map((c) => [c.name, Array.from(c.y)])", plot
+    )
+
+
+def test_the_interactive_view(browser, results):
+    with fits.open(results / "spectra.fits") as hdus:
+        flux, wavelength = hdus[0].data.astype(float), hdus[1].data["WAVELENGTH"].astype(float)
+    components = Table.read(results / "nmf_components.ecsv", format="ascii.ecsv")
+    weights = Table.read(results / "nmf_weights.ecsv", format="ascii.ecsv")
+    H = np.array([components[name] for name in components.colnames[1:]])
+    W = np.transpose([weights[name] for name in components.colnames[1:]])
+    with Page(
+        browser, results / "interactive.html", viewport={"width": 1200, "height": 900}
+    ) as page:
+        page.wait_for_selector("#weights .point")
+        # curves are those of the files
+        for name, curve in curves(page, "curves"):
+            row = H[int(name.split(":")[0]) - 1]
+            np.testing.assert_allclose(curve, row / row.max(), atol=1e-5)
+        page.get_by_label("Next spectrum").click()
+        drawn = dict(curves(page, "one"))
+        np.testing.assert_allclose(drawn["spectrum"], flux[1], atol=1e-6)
+        np.testing.assert_allclose(drawn["reconstruction"], (W @ H)[1], atol=1e-5)
+        np.testing.assert_allclose(drawn["residual"], (flux - W @ H)[1], atol=1e-5)
+        # hovering shows wavelength and flux
+        box = page.locator("#one .nsewdrag").first.bounding_box()
+        page.locator("#one").scroll_into_view_if_needed()
+        box = page.locator("#one .nsewdrag").first.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_selector("#one .hovertext")
+        shown = " ".join(page.locator("#one .hoverlayer text").all_text_contents())
+        assert len(re.findall(r"\d+\.\d+", shown)) >= 2
+        # dragging zooms, in both pictures
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] / 2, steps=5)
+        page.mouse.up()
+        page.wait_for_function("+document.getElementById('from').value > 2000")
+        first, last = (float(page.locator(id).input_value()) for id in ("#from", "#to"))
+        assert wavelength[0] < first < last < wavelength[-1]
+        shown = page.evaluate("document.getElementById('curves').layout.xaxis.range")
+        np.testing.assert_allclose(np.power(10, shown), [first, last], rtol=1e-3)
+        page.locator("#whole").click()
+        assert float(page.locator("#from").input_value()) == wavelength[0]
+        # a click on a weight chooses its spectrum
+        page.locator("#weights").scroll_into_view_if_needed()
+        page.locator("#weights .point").nth(40).click(force=True)
+        assert page.locator("#spectrum").input_value() == "40"
+        np.testing.assert_allclose(dict(curves(page, "one"))["spectrum"], flux[40], atol=1e-6)
+        page.locator("#parameter").select_option("spectral_class")
+        selection = Table.read(results / "selection.ecsv", format="ascii.ecsv")
+        x = page.evaluate("document.getElementById('weights').data[0].x")
+        np.testing.assert_allclose(x, selection["spectral_class"])
+
+
+def test_the_interactive_view_by_keyboard_on_a_phone(browser, results):
+    with Page(browser, results / "interactive.html", viewport=PHONE, has_touch=True) as page:
+        page.wait_for_selector("#weights .point")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= PHONE["width"]
+        reached = set()
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate("document.activeElement.id || document.activeElement.name"))
+        controls = {
+            "from",
+            "to",
+            "whole",
+            "cursor",
+            "kind",
+            "spectrum",
+            "previous",
+            "next",
+            "parts",
+        }
+        assert controls | {"parameter"} <= reached
+        page.locator("#cursor").focus()
+        before = page.locator("#one-values").inner_text()
+        for _ in range(300):
+            page.keyboard.press("ArrowLeft")
+        assert page.locator("#one-values").inner_text() != before
+        page.locator("#from").fill("3000")
+        page.keyboard.press("Enter")
+        shown = page.evaluate("document.getElementById('one').layout.xaxis.range[0]")
+        assert np.isclose(10**shown, 3000)
+        page.locator("#next").focus()
+        page.keyboard.press("Enter")
+        assert page.locator("#spectrum").input_value() == "1"
+
+
+@pytest.mark.parametrize("viewport", [{"width": 1200, "height": 900}, PHONE])
+def test_the_report(browser, results, viewport):
+    with Page(browser, results / "report.html", viewport=viewport) as page:
+        for category, entries in (("1 Figure", 1), ("2 Pictures", 4)):
+            page.get_by_text(category).click()
+            eyes = page.locator("nav table tbody tr")
+            assert eyes.count() == entries
+            for i in range(entries):
+                eyes.nth(i).locator("a").first.click()
+                picture = page.locator("nav + div img")
+                picture.wait_for()
+                size = picture.evaluate("(i) => i.decode().then(() => [i.naturalWidth, i.width])")
+                assert size[0] > 300
+                assert size[1] > 0.8 * min(viewport["width"], 400)
+            eyes.nth(0).locator("a").nth(1).click()
+            page.get_by_text("Description").wait_for()
+            page.get_by_text("Results", exact=True).click()
+        page.get_by_text("3 Methods").click()
+        page.locator("nav table a").first.click()
+        frame = page.frame_locator("iframe")
+        frame.get_by_text("Provenance", exact=True).wait_for()
+        said = " ".join(frame.locator("body").inner_text().split())
+        assert re.search(r"It converged after \d+ iterations at an objective of 487.7", said)
