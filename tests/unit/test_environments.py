@@ -7,6 +7,8 @@ from pathlib import Path
 
 import yaml
 
+import spectralunmix
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -30,6 +32,15 @@ def test_the_lock_holds_every_dependency():
     wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     names = {re.match(r"[\w-]+", requirement)[0].lower() for requirement in wanted}
     assert names <= set(pinned())
+
+
+def test_the_version_stands_in_one_place():
+    """And the changelog begins with it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "version" not in project
+    assert "\nversion:" not in (ROOT / "CITATION.cff").read_text()
+    latest = re.search(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)[1]
+    assert latest == spectralunmix.__version__
 
 
 def leaves(schema, prefix=""):
@@ -103,5 +114,5 @@ def test_the_modules_listed_for_the_workflow_are_all_there_are():
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     modules = {str(path.relative_to(scripts)) for path in scripts.rglob("*.py")}
     steps = {name for name in modules if f'"../scripts/{name}"' in rules}
-    assert set(listed) == modules - steps - {"verify.py"}
+    assert set(listed) == modules - steps - {"verify.py", "addresses.py"}
     assert len(listed) == len(set(listed))

@@ -48,8 +48,9 @@ def test_links_lead_somewhere(page):
         target = (ROOT / page).parent / path
         assert target.exists(), link
         if anchor:
-            headings = re.findall(r"^#+ (.*)$", (ROOT / page).read_text(), flags=re.M)
-            assert anchor in [heading.lower().replace(" ", "-") for heading in headings]
+            page_text = (target if path else ROOT / page).read_text()
+            headings = re.findall(r"^#+ (.*)$", page_text, flags=re.M)
+            assert anchor in [re.sub(r"[^\w-]", "", h.lower().replace(" ", "-")) for h in headings]
     for target in re.findall(r"`make ([a-z]+)", text):
         assert re.search(
             rf"^(?:[a-z ]+ )?{target}(?: [a-z ]+)?:", (ROOT / "Makefile").read_text(), re.M
@@ -94,6 +95,10 @@ def test_every_command(own, request):
             command = f"'{sys.executable}' -m pip install --no-deps --target installed ."
         done = user.types(command)
         assert done.returncode == 0, (command, done.stdout, done.stderr)
+        if command == "make demo":
+            said = [line.rstrip() for line in done.stdout.splitlines()]
+            shown = re.search(r"```text\n(.*?)```", (ROOT / "README.md").read_text(), re.S)[1]
+            assert set(shown.splitlines()) <= set(said)
     for name in ("pickles1998", "miles", "mystars", "comparison"):
         assert (own.results(name) / "figure.png").exists()
     assert (own.results("pickles1998") / "report.html").exists()

@@ -19,13 +19,17 @@ EVERY = 10  # iterations of the published scheme between two looks at it
 
 
 def start(spectra, n_components, init, random_state):
-    """Components (k, n_wave) as the run's fit began with, and the best weights for them."""
+    """Components (k, n_wave) as the run's fit began with, and the best weights for them.
+
+    Each component with maximum 1: a step of Adam is as large in any factor.
+    """
     if init == "random":
         H = starts.random(spectra, n_components, 1, np.random.RandomState(random_state))[0]
     else:
         H = getattr(starts, init)(spectra.unweighted(), n_components)
     fit = solver.fit(spectra, H[None], [0.0], max_iter=0, tol=0)[0]
-    return fit.now.W.T, fit.now.H
+    maximum = fit.now.H.max(axis=1, keepdims=True)
+    return (fit.now.W * maximum).T, fit.now.H / maximum
 
 
 def state(spectra, W, H, smoothness):

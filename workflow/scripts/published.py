@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-LEARNING_RATE = 0.01
+LEARNING_RATE = 0.02  # the package's default
 
 
 def adam_clamped(
@@ -16,17 +16,18 @@ def adam_clamped(
     smoothness: float = 0.0,
     inverse_variance: np.ndarray | None = None,
     watch: Callable[[int, np.ndarray, np.ndarray], None] = lambda i, W, H: None,
+    learning_rate: float = LEARNING_RATE,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Adam on both factors, clamped at zero after each step; W (n, k) and H (k, n_wave).
 
-    It follows the gradient of our objective, not of the package's own means, which Adam, blind
-    to scale, would not tell apart at smoothness 0.
+    It follows the gradient of our objective.  The package takes means in place of sums, which at
+    smoothness 0 is the same to Adam: it is blind to the objective's scale.
     watch : called after every iteration with its number, W and H
     """
     X, v = torch.as_tensor(X), inverse_variance
     v = 1.0 if v is None else torch.as_tensor(v)
     W, H = (torch.tensor(factor, requires_grad=True) for factor in (W, H))
-    adam = torch.optim.Adam([W, H], lr=LEARNING_RATE)
+    adam = torch.optim.Adam([W, H], lr=learning_rate)
     for i in range(1, n_iter + 1):
         adam.zero_grad()
         loss = (v * (X - W @ H).square()).sum()
