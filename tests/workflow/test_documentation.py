@@ -26,8 +26,9 @@ def commands():
     found = []
     for page in PAGES:
         text = (ROOT / page).read_text()
-        blocks = re.findall(r"^```\n(.*?)^```", text, flags=re.S | re.M)
-        lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+        blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.S | re.M)
+        typed = [line for kind, block in blocks if not kind for line in block.splitlines()]
+        lines = [line.split("  #")[0].strip() for line in typed]
         lines += re.findall(r"`(make [a-z]+ [^`]+)`", text)
         found += [line for line in lines if line and line not in ELSEWHERE]
     return list(dict.fromkeys(found))
