@@ -36,6 +36,9 @@ help:
 	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries side by side"
 	@echo "make test    the tests"
 	@echo "make faults  the whole table of faults"
+	@echo "make browser the report's pages in Chromium"
+	@echo "make slurm   the scan on a Slurm of one node, as root on Debian"
+	@echo "make addresses   do the libraries' addresses serve the same bytes?"
 	@echo "make benchmark   time to optimality, beside other packages"
 
 demo: override LIBRARY := pickles1998

@@ -19,15 +19,20 @@ X = RNG.random((20, 3)) @ RNG.random((3, 40)) + 0.05 * RNG.random((20, 40))
 V = RNG.random((20, 40))
 
 
+@pytest.fixture
+def rng():
+    return np.random.default_rng(1)
+
+
 def objective(W, H, smoothness, v):
     roughness = np.square(np.diff(H)).sum(axis=1)
     return (v * np.square(X - W @ H)).sum() + smoothness * np.square(W).sum(axis=0) @ roughness
 
 
 @pytest.mark.parametrize("v", [None, V])
-def test_a_step_of_the_published_scheme(v):
+def test_a_step_of_the_published_scheme(v, rng):
     """Adam's first step is the learning rate against the gradient's sign, then the clamp."""
-    W, H = 0.005 + 0.02 * RNG.random((20, 3)), RNG.random((3, 40))
+    W, H = 0.005 + 0.02 * rng.random((20, 3)), rng.random((3, 40))
     weights = np.ones_like(X) if v is None else v
     after = adam_clamped(X, W, H, 1, 2.0, v)
     for factor, new in zip((W, H), after, strict=True):
@@ -44,8 +49,8 @@ def test_a_step_of_the_published_scheme(v):
 
 
 @pytest.mark.parametrize("v", [None, V])
-def test_the_state_that_is_drawn(v):
-    W, H = RNG.random((20, 3)), RNG.random((3, 40))
+def test_the_state_that_is_drawn(v, rng):
+    W, H = rng.random((20, 3)), rng.random((3, 40))
     spectra = Spectra(torch.from_numpy(X), None if v is None else torch.from_numpy(v))
     F, optimality = convergence.state(spectra, W, H, 2.0)
     assert np.isclose(F, objective(W, H, 2.0, np.ones_like(X) if v is None else v))
@@ -87,14 +92,14 @@ def test_the_typical_spectrum_has_the_median_residual():
     np.testing.assert_allclose(residual, [0.5, 0.1, 0.3, 0.2, 0.4, 0.9, 0.8])
 
 
-def test_components_are_drawn_in_the_reference_s_order():
-    reference = RNG.random((4, 30))
+def test_components_are_drawn_in_the_reference_s_order(rng):
+    reference = rng.random((4, 30))
     order = [2, 0, 3, 1]
     np.testing.assert_array_equal(smoothness.in_order_of(reference, reference[order]), reference)
 
 
-def test_shares():
-    weights, components = RNG.random((5, 3)), RNG.random((3, 10))
+def test_shares(rng):
+    weights, components = rng.random((5, 3)), rng.random((3, 10))
     weights[1] = 0
     share = comparison.shares(weights, components)
     parts = np.linalg.norm(weights[:, :, None] * components, axis=2)
@@ -118,8 +123,8 @@ def test_a_start_of_the_scan_is_the_same_in_any_job():
     assert not np.allclose(together[0], together[1])
 
 
-def test_stability_is_measured_from_the_best_start():
-    components = [RNG.random((2, 30)) for _ in range(4)]
+def test_stability_is_measured_from_the_best_start(rng):
+    components = [rng.random((2, 30)) for _ in range(4)]
     components[2] = components[1][::-1]
     table = Table({"n_components": [2, 2, 2, 2], "smoothness": [0.0, 0, 0, 1]})
     table["objective"] = [3.0, 1.0, 2.0, 9.0]

@@ -64,9 +64,10 @@ def parameters(selection):
         column = selection[name]
         unit = f" ({column.unit})" if column.unit else ""
         if column.dtype.kind in "fiu":
-            values = [None if not np.isfinite(v) else float(v) for v in np.ma.filled(column, 0)]
-            if not any(value is not None for value in values):
+            known = np.ma.filled(column.astype(float), np.nan)
+            if not np.isfinite(known).any():
                 continue
+            values = [float(v) if np.isfinite(v) else None for v in known]
         else:
             values = [str(value) for value in column]
         found[f"{name}{unit}"] = values

@@ -46,9 +46,15 @@ def against_manifest(folder: Path) -> list[str]:
     steps = read_manifest(folder)["steps"]
     if not (folder / "records/manifest.json").exists():
         wrong.append(f"{folder}/records/manifest.json: missing")
-    # the manifest's own, and those of steps beside the figure's, such as validate
-    beside = [json.loads(path.read_text()) for path in sorted(folder.glob("records/*.json"))]
-    for step in [*steps, *(record for record in beside if record not in steps)]:
+    for path in sorted(folder.glob("records/*.json")):
+        # the manifest's own, and those of steps beside the figure's, such as validate
+        try:
+            record = json.loads(path.read_text())
+            if record not in steps:
+                steps.append({key: record[key] for key in ("step", "inputs", "outputs", "sources")})
+        except (ValueError, KeyError, TypeError):
+            wrong.append(f"{path}: not a record")
+    for step in steps:
         for kind in ("inputs", "outputs"):
             for name, digest in step[kind].items():
                 if recorded.setdefault(name, digest) != digest:
