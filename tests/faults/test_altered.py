@@ -45,6 +45,10 @@ def test_results_edited_by_hand_are_named_and_made_again(tiny):
     assert tiny.verify()[0] == 0
     for name, content in before.items():
         assert (tiny.results / name).read_bytes() == content, name
+    wrong(tiny.results / "figure.png", lambda c: b"junk again")
+    assert tiny.run()[0] == 0
+    assert (tiny.results / "figure.png.altered").read_bytes() == b"junk"
+    assert (tiny.results / "figure.png.altered.altered").read_bytes() == b"junk again"
 
 
 def test_nan_that_reaches_a_step(tiny):

@@ -260,8 +260,11 @@ def set_altered_aside():
         for name, recorded in outputs.items():
             path = Path(name)
             if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != recorded:
-                os.replace(path, f"{path}.altered")
-                print(f"{path} was altered: moved to {path}.altered, made again", file=sys.stderr)
+                aside = Path(f"{path}.altered")
+                while aside.exists():  # of an earlier time
+                    aside = Path(f"{aside}.altered")
+                os.replace(path, aside)
+                print(f"{path} was altered: moved to {aside}, made again", file=sys.stderr)
 
 
 if workflow.is_main_process and not workflow.dryrun:
