@@ -138,9 +138,13 @@ def test_the_interactive_view(browser, results):
         page.locator("#one").scroll_into_view_if_needed()
         box = page.locator("#one .nsewdrag").first.bounding_box()
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-        page.wait_for_selector("#one .hovertext")
+        page.wait_for_selector("#one .hoverlayer text")
         shown = " ".join(page.locator("#one .hoverlayer text").all_text_contents())
-        assert len(re.findall(r"\d+\.\d+", shown)) >= 2
+        values = re.search(r"([\d.]+) .*spectrum : ([\d.]+) .*reconstruction : ([\d.]+)", shown)
+        at = np.abs(wavelength - float(values[1])).argmin()
+        assert np.isclose(wavelength[at], float(values[1]), atol=0.1)
+        assert np.isclose(flux[1, at], float(values[2]), rtol=2e-3)
+        assert np.isclose((W @ H)[1, at], float(values[3]), rtol=2e-3)
         # dragging zooms, in both pictures
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] / 2, steps=5)
