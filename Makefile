@@ -83,7 +83,7 @@ compare: $(READY)
 test: lint
 	$(VENV)/bin/pytest -m "not slow" --numprocesses 2 --dist worksteal
 
-# The whole table of faults, and KILLS runs that are killed three times each.
+# The whole table of faults, and KILLS runs that are killed once each.
 KILLS ?= 10
 faults: $(READY)
 	KILLS=$(KILLS) $(VENV)/bin/pytest tests/faults

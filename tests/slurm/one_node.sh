@@ -11,8 +11,10 @@ squeue >/dev/null 2>&1 && exit 0
 
 host=$(hostname -s)
 mkdir -p /etc/slurm /var/spool/slurmctld /var/spool/slurmd /var/log/slurm /run/munge
-[ -e /etc/slurm/slurm.conf ] && grep -qv '^ClusterName=one' /etc/slurm/slurm.conf \
-    && ! grep -q '^ClusterName=one' /etc/slurm/slurm.conf && { echo "another Slurm is set up here"; exit 77; }
+if [ -e /etc/slurm/slurm.conf ] && ! grep -q '^ClusterName=one' /etc/slurm/slurm.conf; then
+    echo "another Slurm is set up here"
+    exit 77
+fi
 cat > /etc/slurm/slurm.conf <<CONF
 ClusterName=one
 SlurmctldHost=$host

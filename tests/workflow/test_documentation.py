@@ -77,7 +77,7 @@ class User:
         )
 
 
-def test_every_command(own, request):
+def test_every_command(own):
     user = User(own.folder)
     paper = "COELHO2014" in os.environ
     for command in commands():

@@ -144,15 +144,14 @@ def check_addresses(file, key, entry):
             raise WorkflowError(f"{file}: {key}: {address}: no values over {', '.join(missing)}")
 
 
-def check_ranks(config, name, library):
+def check_ranks(ranks, name, library):
     """More components than spectra cannot be found."""
     selection = library["selection"]
     n_spectra = {
         "all": None,
         "list": len(selection["files"]),
     }.get(selection["mode"], selection["per_class"] * len(selection["classes"]))
-    ranks = {step: config[step]["n_components"] for step in ("pca", "smooth_nmf")}
-    for step, rank in (ranks | {"scan": max(config["scan"]["n_components"])}).items():
+    for step, rank in ranks.items():
         if n_spectra is not None and rank > n_spectra:
             raise WorkflowError(
                 f"{step}.n_components: {rank} is more than the {n_spectra} spectra of {name}"
@@ -186,6 +185,18 @@ def compared(file):
             named = ", ".join(names) or "none"
             raise WorkflowError(f"compare: two libraries or more are needed, not {named}")
         return [f"results/{name}/{file}" for name in names]
+
+    return files
+
+
+def scanned(file):
+    """That result of every job of the scan."""
+
+    def files(wildcards):
+        scan, name = config["scan"], wildcards.library
+        check_ranks({"scan": max(scan["n_components"])}, name, LIBRARIES[name])
+        first = range(0, scan["n_starts"], scan["starts_per_job"])
+        return expand(file, library=name, n_components=scan["n_components"], first=first)
 
     return files
 
@@ -276,11 +287,7 @@ for file in map(Path, workflow.configfiles):
 checked(config, "config", "config/config.yaml or --config")
 LIBRARIES = {name: library_entry(name) for name in [config["library"], *config["compare"]]}
 for name, library in LIBRARIES.items():
-    check_ranks(config, name, library)
-SCANNED = {
-    "n_components": config["scan"]["n_components"],
-    "first": range(0, config["scan"]["n_starts"], config["scan"]["starts_per_job"]),
-}
+    check_ranks({s: config[s]["n_components"] for s in ("pca", "smooth_nmf")}, name, library)
 
 
 # The settings are those of these libraries: another's results are not made with them.

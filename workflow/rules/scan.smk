@@ -33,8 +33,8 @@ rule scan_fits:
 
 rule scan:
     input:
-        tables=expand(rules.scan_fits.output.table, **SCANNED, allow_missing=True),
-        components=expand(rules.scan_fits.output.components, **SCANNED, allow_missing=True),
+        tables=scanned(rules.scan_fits.output.table),
+        components=scanned(rules.scan_fits.output.components),
     output:
         table="results/{library}/scan.ecsv",
         pdf="results/{library}/scan.pdf",

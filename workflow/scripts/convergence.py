@@ -23,11 +23,9 @@ def start(spectra, n_components, init, random_state):
 
     Each component with maximum 1: a step of Adam is as large in any factor.
     """
-    if init == "random":
-        H = starts.random(spectra, n_components, 1, np.random.RandomState(random_state))[0]
-    else:
-        H = getattr(starts, init)(spectra.unweighted(), n_components)
-    fit = solver.fit(spectra, H[None], [0.0], max_iter=0, tol=0)[0]
+    rng = np.random.RandomState(random_state)
+    H = starts.named(spectra, init, n_components, rng=rng)
+    fit = solver.fit(spectra, H, [0.0], max_iter=0, tol=0)[0]
     maximum = fit.now.H.max(axis=1, keepdims=True)
     return (fit.now.W * maximum).T, fit.now.H / maximum
 

@@ -102,7 +102,6 @@ def main(snakemake, log):
         ),
         "components_flux": encoded(components),
         "spectra": {
-            "file": [str(name) for name in selection["file"]],
             "label": [f"{row['file']} ({labels[row['class']]})" for row in selection],
             "flux": encoded(flux),
             "weights": [rounded(row, 8) for row in weights],

@@ -19,12 +19,10 @@ from step import step
 def starting_components(flux, inverse_variance, n_components, seeds):
     """(n, k, n_wave): random, each of its own seed, so that a start is the same in any job."""
     v = None if inverse_variance is None else torch.from_numpy(inverse_variance)
-    spectra = Spectra(torch.from_numpy(flux), v).unweighted()
+    spectra = Spectra(torch.from_numpy(flux), v)
+    generators = map(np.random.RandomState, seeds)
     return np.concatenate(
-        [
-            starts.random(spectra, n_components, 1, np.random.RandomState(seed % 2**32))
-            for seed in seeds
-        ]
+        [starts.named(spectra, "random", n_components, rng=rng) for rng in generators]
     )
 
 

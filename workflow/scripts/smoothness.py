@@ -74,11 +74,12 @@ def main(snakemake, log):
     wavelength, flux = read_spectra(inputs.spectra)
     inverse_variance = read_inverse_variance(inputs.spectra)
     _, _, reference = read_curves(inputs.components)
+    values = sorted(options.values)
     fit = {key: getattr(options, key) for key in ("init", "max_iter", "tol", "random_state")}
     models = scan_smoothness(
         SmoothNMF(options.n_components, **fit),
         flux,
-        options.values,
+        values,
         inverse_variance=inverse_variance,
     )
     curves = np.array([in_order_of(reference, model.components_) for model in models])
@@ -96,7 +97,7 @@ def main(snakemake, log):
     class_of = class_of_components(inputs.assignments)
     labels = {name: rule["label"] for name, rule in options.classes.items()}
     with mpl.rc_context(STYLE):
-        fig = draw(wavelength, curves, options.values, class_of, labels, options.library)
+        fig = draw(wavelength, curves, values, class_of, labels, options.library)
         save(fig, output.pdf, output.png, output.svg)
     log.info("%d fits, %d converged", len(rows), sum(row["converged"] for row in rows))
 

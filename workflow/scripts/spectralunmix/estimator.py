@@ -262,18 +262,15 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _starts(self, spectra: Spectra):
         """(n_restarts, k, n_wave)."""
         k, n_wave = self.n_components, spectra.shape[1]
-        spectra = spectra.unweighted()
-        if not any(bool((X > 0).any()) for _, X, _ in spectra.pieces()):
+        if not any(bool((X > 0).any()) for _, X, _ in spectra.unweighted().pieces()):
             raise ValueError("X has no value above zero: there is nothing to factorise")
         if not isinstance(self.init, str):
             H = _array(self.init)
             if H.shape[-2:] != (k, n_wave) or H.ndim > 3 or not (np.isfinite(H) & (H >= 0)).all():
                 raise ValueError(f"init: non-negative components ({k}, {n_wave}) are needed")
             return H.reshape(-1, k, n_wave)
-        if self.init == "random":
-            rng = check_random_state(self.random_state)
-            return starts.random(spectra, k, self.n_restarts, rng)
-        return getattr(starts, self.init)(spectra, k)[None]
+        rng = check_random_state(self.random_state)
+        return starts.named(spectra, self.init, k, self.n_restarts, rng)
 
     @contextlib.contextmanager
     def _memory_explained(self, X, inverse_variance):

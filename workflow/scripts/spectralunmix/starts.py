@@ -3,6 +3,14 @@
 import numpy as np
 
 
+def named(spectra, init: str, k: int, n: int = 1, rng=None):
+    """(n, k, n_wave): n "random" starts, or the one of "nndsvd" or "spa"."""
+    spectra = spectra.unweighted()
+    if init == "random":
+        return random(spectra, k, n, rng)
+    return {"nndsvd": nndsvd, "spa": spa}[init](spectra, k)[None]
+
+
 def nndsvd(spectra, k: int):
     """(k, n_wave): the non-negative double SVD of Boutsidis & Gallopoulos (2008).
 
