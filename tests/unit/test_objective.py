@@ -33,10 +33,16 @@ def plain(X, v, W, H, smoothness):
 @pytest.mark.parametrize("smoothness", SMOOTHNESS)
 def test_objective_is_the_sum_as_written(problem, smoothness):
     X, v, W, H = problem
-    spectra, Wt = spectra_of(X, v), W.T[None]
-    product, gram = spectra.with_weights(Wt)[0], spectra.gram_of_weights(Wt)[0]
-    value = objective.value(spectra.sum_of_squares, product, gram, W.T, H, smoothness)
-    assert value == pytest.approx(plain(X, v, W, H, smoothness), rel=1e-12)
+    spectra = spectra_of(X, v)
+    products = spectra.with_components(H[None])[0], spectra.with_weights(W.T[None])[0]
+    grams = spectra.gram_of_components(H[None])[0], spectra.gram_of_weights(W.T[None])[0]
+    gradients = (
+        objective.gradient_weights(products[0], grams[0], W.T, H, smoothness),
+        objective.gradient_components(products[1], grams[1], W.T, H, smoothness),
+    )
+    for of in zip(gradients, (W.T, H), products, strict=True):
+        value = objective.value(spectra.sum_of_squares, *of)
+        assert value == pytest.approx(plain(X, v, W, H, smoothness), rel=1e-12)
     assert spectra.misfit(W.T, H) == pytest.approx(plain(X, v, W, H, 0), rel=1e-12)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
+from spectralunmix import updates
 from spectralunmix.updates import nonnegative_quadratic, smooth_nonnegative_quadratic
 
 K, M = 3, 25
@@ -63,12 +64,25 @@ def test_two_components_alike_are_solved_for():
 
 @pytest.mark.parametrize("smoothness", [1e-3, 1.0, 1e4])
 @pytest.mark.parametrize("per_column", [False, True])
-def test_sweeps_end_at_the_optimum(per_column, smoothness):
+def test_newton_steps_end_at_the_optimum(per_column, smoothness):
     A, B = matrices(per_column)
     Z = np.random.default_rng(3).random(B.shape)
-    for _ in range(5000):
-        Z = smooth_nonnegative_quadratic(A, B, Z, smoothness)
+    Z = smooth_nonnegative_quadratic(A, B, Z, smoothness, tol=1e-12, steps=100)
     np.testing.assert_allclose(Z, exact(A, B, smoothness), atol=1e-8)
+
+
+def test_one_channel_has_no_neighbour():
+    A, B = matrices(per_column=False)
+    Z = smooth_nonnegative_quadratic(A, B[:, :1], np.zeros((K, 1)), 7.0, tol=1e-12, steps=100)
+    np.testing.assert_allclose(Z, nonnegative_quadratic(A, B[:, :1], np.zeros((K, 1))), atol=1e-10)
+
+
+def test_columns_in_blocks_are_the_same_columns(monkeypatch):
+    for per_column in (False, True):
+        A, B = matrices(per_column)
+        whole = nonnegative_quadratic(A, B, np.zeros_like(B))
+        monkeypatch.setattr(updates, "BLOCK", 7 * K**2)
+        np.testing.assert_allclose(nonnegative_quadratic(A, B, np.zeros_like(B)), whole, atol=1e-12)
 
 
 def test_an_empty_component_stays_as_it_is():
@@ -77,7 +91,7 @@ def test_an_empty_component_stays_as_it_is():
     start = np.random.default_rng(3).random(B.shape)
     for Z in (
         nonnegative_quadratic(A, B, start),
-        smooth_nonnegative_quadratic(A, B, start, 2.0),
+        smooth_nonnegative_quadratic(A, B, start, 2.0, 1e-12),
     ):
         assert np.isfinite(Z).all()
         assert np.array_equal(Z[1], start[1])

@@ -36,12 +36,12 @@ def state(spectra, W, H, smoothness):
     WtX, XHt = spectra.with_weights(W)[0], spectra.with_components(H)[0]
     A, B = spectra.gram_of_weights(W)[0], spectra.gram_of_components(H)[0]
     W, H = W[0], H[0]
-    F = objective.value(spectra.sum_of_squares, WtX, A, W, H, smoothness)
+    in_weights = objective.gradient_weights(XHt, B, W, H, smoothness)
+    in_components = objective.gradient_components(WtX, A, W, H, smoothness)
+    F = objective.value(spectra.sum_of_squares, in_components, H, WtX)
     return F, max(
-        objective.relative_projected(objective.gradient_weights(XHt, B, W, H, smoothness), W, XHt),
-        objective.relative_projected(
-            objective.gradient_components(WtX, A, W, H, smoothness), H, WtX
-        ),
+        objective.relative_projected(in_weights, W, XHt),
+        objective.relative_projected(in_components, H, WtX),
     )
 
 
@@ -91,7 +91,7 @@ def draw(fit, published, library):
         last = max(fit["n_iter"], published[0, -1])
         ax.set(xscale="symlog", yscale="log", xlabel="Iterations", xlim=(0, 1.2 * last))
         ax.set_xticks([0, 1, 10, 100, 1000], ["0", "1", "10", "100", "1000"])
-    left.legend(loc="lower left")
+    fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     fig.suptitle(f"{library}: $\\lambda$ = {fit['smoothness']:g}", x=0.01, ha="left", weight="bold")
     return fig
 

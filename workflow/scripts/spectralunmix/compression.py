@@ -13,14 +13,16 @@ import numpy as np
 
 
 class Compressed:
-    """Q^T Q X, from Q (r, n_spectra) and Q X (r, n_wave), with the products of `Spectra`."""
+    """Q^T Q X, from Q (r, n_spectra) and Q X (r, n_wave), with the products of `Spectra`.
+
+    sum_of_squares : of the whole X, so that F is that of the whole but for terms in (X - Q^T Q X)
+    """
 
     weighted, eps = False, np.finfo(np.float64).eps
 
-    def __init__(self, Q, QX):
-        self.Q, self.QX = Q, QX
+    def __init__(self, Q, QX, sum_of_squares):
+        self.Q, self.QX, self.sum_of_squares = Q, QX, sum_of_squares
         self.shape = Q.shape[1], QX.shape[1]
-        self.sum_of_squares = np.square(QX).sum()
 
     def with_weights(self, W):
         """W^T X, (fits, k, n_wave), for W (fits, k, n_spectra)."""
@@ -36,9 +38,13 @@ class Compressed:
     def gram_of_components(self, H):
         return H @ H.swapaxes(1, 2)
 
+    def mean_weights(self):
+        return 1.0, 1.0
+
     def extended(self, new, new_X):
         """With the orthonormal rows `new` (any, n_spectra) and their product with X besides."""
-        return Compressed(np.concatenate([self.Q, new]), np.concatenate([self.QX, new_X]))
+        Q, QX = np.concatenate([self.Q, new]), np.concatenate([self.QX, new_X])
+        return Compressed(Q, QX, self.sum_of_squares)
 
     def outside(self, *rows):
         """An orthonormal basis of what rows, each (any, n_spectra), have outside Q's span."""
@@ -54,7 +60,7 @@ def sketch(spectra, rank, seed=0):
     Q = orthonormal(spectra.with_components(normal)[0])
     along = orthonormal(spectra.with_weights(Q[None])[0])
     Q = orthonormal(spectra.with_components(along[None])[0])
-    return Compressed(Q, spectra.with_weights(Q[None])[0])
+    return Compressed(Q, spectra.with_weights(Q[None])[0], spectra.sum_of_squares)
 
 
 def orthonormal(rows):

@@ -17,6 +17,8 @@ the weighted product of X with a factor, and the factor's Gram matrices A, (k, k
 
 import numpy as np
 
+ROUNDING = 16 * np.finfo(float).eps  # of F, or a part of it, relative to the sum of squares
+
 
 def apply_gram(A, Z):
     """A Z, (k, m), for one Gram matrix or one a column."""
@@ -30,25 +32,32 @@ def roughness(H):
 
 def second_difference(H):
     """H D^T D, of the shape of H: the gradient of half the roughness, free ends."""
-    steps = np.diff(H)
-    return np.pad(steps, ((0, 0), (1, 0))) - np.pad(steps, ((0, 0), (0, 1)))
-
-
-def value(sum_of_squares, WtX, A, W, H, smoothness):
-    """F, from sum_ij v_ij X_ij^2, W^T (v X) and A, the Gram matrices of W."""
-    fit = sum_of_squares + np.vdot(apply_gram(A, H) - 2 * WtX, H)
-    return fit + smoothness * (np.square(W).sum(axis=1) @ roughness(H)) if smoothness else fit
+    steps, second = np.diff(H), np.zeros_like(H)
+    second[:, 1:] += steps
+    second[:, :-1] -= steps
+    return second
 
 
 def gradient_weights(XHt, A, W, H, smoothness):
     """Half of dF/dW, (k, n_spectra), from H (v X)^T and A, the Gram matrices of H."""
-    return apply_gram(A, W) - XHt + smoothness * roughness(H)[:, None] * W
+    gradient = apply_gram(A, W) - XHt
+    return gradient + smoothness * roughness(H)[:, None] * W if smoothness else gradient
 
 
 def gradient_components(WtX, A, W, H, smoothness):
     """Half of dF/dH, (k, n_wave), from W^T (v X) and A, the Gram matrices of W."""
+    gradient = apply_gram(A, H) - WtX
     coupling = smoothness * np.square(W).sum(axis=1)
-    return apply_gram(A, H) - WtX + coupling[:, None] * second_difference(H)
+    return gradient + coupling[:, None] * second_difference(H) if smoothness else gradient
+
+
+def value(sum_of_squares, gradient, factor, product):
+    """F, from sum_ij v_ij X_ij^2 and, of either factor, half its gradient and its data term.
+
+    F is quadratic in a factor Z with the other held: <Z, Q Z> - 2 <Z, P> + sum of squares,
+    P the weighted product of X with the other factor, and half the gradient Q Z - P.
+    """
+    return sum_of_squares + np.vdot(factor, gradient - product)
 
 
 def relative_projected(gradient, factor, product):

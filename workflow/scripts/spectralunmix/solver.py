@@ -1,11 +1,11 @@
-"""Alternating minimisation with extrapolation, for the smooth NMF objective.
+"""Alternating minimisation that anticipates the other factor, for the smooth NMF objective.
 
-The scheme of Xu & Yin (2013, SIAM J. Imaging Sci. 6, 1758): the weights are updated
-(`updates`) against an extrapolation of the components, then the components against the
-new weights.  Where the objective would rise, the step is taken back and the extrapolation
-starts afresh.  The product of X with the extrapolated components follows from those with
-their last two iterates, so an iteration makes two passes over X and ends with the true
-objective of its (W, H).
+An iteration takes the weights (`updates`) that are best for the components as these will
+respond to them (`response`), then the components best for those weights.  The weights are
+extrapolated besides, a little, or, where that converges slowly, by Nesterov's (1983) rule, as
+Xu & Yin (2013, SIAM J. Imaging Sci. 6, 1758) do.  Where the objective would rise, the step is
+taken back, and the next one extrapolates, then anticipates, less.  An iteration makes two passes
+over X and ends with the true objective and optimality of its (W, H).
 
 Where X is large the iterations run on a compressed X (`compression`), and passes over
 the whole X are made to extend it and to certify the result.
@@ -17,17 +17,22 @@ from collections.abc import Callable
 import numpy as np
 
 from .objective import (
+    ROUNDING,
     gradient_components,
     gradient_weights,
     relative_projected,
     roughness,
     value,
 )
+from .response import MOST, anticipated
 from .updates import nonnegative_quadratic, smooth_nonnegative_quadratic
 
-CERTIFY_EVERY = 5  # iterations between two looks at the optimality
 WORTHWHILE = 8  # X is compressed where that makes a pass so many times cheaper
-GAIN = 0.1  # in optimality, between two extensions of the compressed X; none is half of it
+GAIN = 0.01  # in optimality, between two extensions of the compressed X; none is half of it
+LEAST_DAMPING = 1e-4  # of the response, which leaves the scale of a component undetermined
+LEAST_MOMENTUM = 0.2  # what suits the rate at which most fits converge
+SLOW = 0.7  # of the last fall of the objective: a fall of more calls for more momentum
+LOOSE = 0.5  # optimality of smooth components over that of the weights: no use in more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,16 +40,17 @@ class Iterate:
     """Factors with the products that F and its gradient need.
 
     H : (k, n_wave); W : the weights transposed, (k, n_spectra), rows of unit length
-    WtX, A, XHt : W^T (v X), the Gram matrices of W, and H (v X)^T
+    XHt, A : H (v X)^T, and the Gram matrices of H
     F : the objective
+    optimality : the larger of both factors' `relative_projected`
     """
 
     H: np.ndarray
     W: np.ndarray
-    WtX: np.ndarray
-    A: np.ndarray
     XHt: np.ndarray
+    A: np.ndarray
     F: float
+    optimality: float
 
 
 class Fit:
@@ -53,41 +59,73 @@ class Fit:
     now : the best Iterate; smoothness : lambda
     objective : (iteration, F) of each accepted iterate, the start included; F never rises (of
         each extension alone, while X is compressed)
-    optimality : (iteration, the larger of both factors' `relative_projected`) pairs
+    optimality : (iteration, optimality) pairs of the same
     n_iter : iterations made, those taken back included
+    damping : of the components' response to the next weights
     """
 
-    def __init__(self, start: Iterate, smoothness: float):
-        self.now, self.smoothness = start, smoothness
-        self.objective, self.optimality, self.n_iter = [(0, start.F)], [], 0
-        self._last, self._streak = (start.H, start.XHt), 0
+    def __init__(self, start: Iterate, smoothness: float, damping: float = 1.0, n_iter: int = 0):
+        self.now, self.smoothness, self.damping, self.n_iter = start, smoothness, damping, n_iter
+        self.objective, self.optimality = [], []
+        self._aim = self._last = None  # weights before extrapolation, of this step and the last
+        self._streak, self._fall = 0, np.inf  # slow steps in a row; by how much F last fell
+        self._wait, self._waited = 1, 0  # steps until the damping is halved; those made of them
+        self._note()
 
-    def ahead(self):
-        """H and H (v X)^T extrapolated from the last two iterates, by Nesterov's (1983) rule."""
-        momentum = self._streak / (self._streak + 3)
-        now = (self.now.H, self.now.XHt)
-        return [new + momentum * (new - old) for new, old in zip(now, self._last, strict=True)]
+    @property
+    def _momentum(self) -> float:
+        return 0.0 if self._last is None else max(LEAST_MOMENTUM, self._streak / (self._streak + 3))
 
-    def step(self, new: Iterate, length, rounding: float) -> None:
-        """Take `new`, whose weights were scaled by 1 / length (k, 1), unless F rises."""
-        self.n_iter += 1
+    def proposal(self, a, b):
+        """The next weights, (k, n_spectra), with rows of unit length, and the length they had.
+
+        a, b : mean weights of pixels, as `response.anticipated` takes them
+        """
         now = self.now
-        if now.F + rounding < new.F:
-            self._last, self._streak = (now.H, now.XHt), self._streak // 2
+        best = weights_for(now.XHt, now.A, now.H, self.smoothness, now.W)
+        if self.damping < 1 and len(best) <= MOST:
+            more = anticipated(now.W, best, now.H, self.smoothness, self.damping, a, b)
+            best = weights_for(now.XHt + more, now.A, now.H, self.smoothness, best)
+        self._aim, length = _unit_length(best)
+        if not self._momentum:
+            return self._aim, length
+        ahead = self._aim + self._momentum * (self._aim - self._last)
+        W, scale = _unit_length(np.maximum(ahead, 0))
+        return W, length * scale
+
+    def step(self, new: Iterate, rounding: float) -> None:
+        """Take `new`, for the weights proposed, unless F rises."""
+        self.n_iter += 1
+        fall = self.now.F - new.F
+        if fall < -rounding:
+            if not self._momentum:
+                self.damping = min(1, 8 * self.damping)
+                self._wait, self._waited = 4 * self._wait, 0
+            self._last, self._streak = None, 0
             return
-        self._last, self._streak = (now.H * length, now.XHt * length), self._streak + 1
-        self.now = dataclasses.replace(new, F=min(new.F, now.F))
-        self.objective.append((self.n_iter, self.now.F))
+        self._streak = self._streak + 1 if fall > SLOW * self._fall else self._streak // 2
+        self._last, self._fall = self._aim, max(fall, 0)
+        if fall <= rounding:  # nothing tells any more whether extrapolation helps
+            self._last, self._streak = None, 0
+        self._waited += 1
+        if self._waited >= self._wait:
+            self.damping, self._waited = max(self.damping / 2, LEAST_DAMPING), 0
+        self.now = dataclasses.replace(new, F=min(new.F, self.now.F))
+        self._note()
 
     def jump(self, new: Iterate, n_iter: int) -> None:
-        """Take `new`, found otherwise in n_iter iterations, if F is lower there."""
-        self.n_iter += n_iter
+        """Take `new`, found otherwise by iteration n_iter, if F is lower there."""
+        self.n_iter = n_iter
         if new.F < self.now.F:
-            self.now, self._last, self._streak = new, (new.H, new.XHt), 0
-            self.objective.append((self.n_iter, new.F))
+            self.now = new
+            self._note()
 
     def ended(self, max_iter: int, tol: float) -> bool:
-        return self.n_iter >= max_iter or (tol > 0 and self.optimality[-1][1] <= tol)
+        return self.n_iter >= max_iter or (tol > 0 and self.now.optimality <= tol)
+
+    def _note(self) -> None:
+        self.objective.append((self.n_iter, self.now.F))
+        self.optimality.append((self.n_iter, self.now.optimality))
 
 
 def silent(fits: list[Fit]) -> None:
@@ -107,9 +145,10 @@ def fit(
     spectra : `Spectra`; H : (fits, k, n_wave); smoothness : (fits,)
     max_iter : iterations of a fit
     tol : a fit ends at this optimality; 0 never ends early
-    progress : called with all fits whenever their optimality is known anew
+    progress : called with fits after each of their iterations, on X or on X compressed
     """
-    fits = _begin(spectra, H, smoothness)
+    of_each = zip(_starts(spectra, H, smoothness), smoothness, strict=True)
+    fits = [Fit(*start) for start in of_each]
     if not spectra.weighted and _dear(spectra.shape, H.shape[1]):
         _iterate_compressed(spectra, spectra.sketch(H.shape[1]), fits, max_iter, tol, progress)
     _iterate(spectra, fits, max_iter, tol, progress)
@@ -124,11 +163,11 @@ def weights_for(XHt, A, H, smoothness: float, start):
     return nonnegative_quadratic(A, XHt, start)
 
 
-def _components_for(WtX, A, smoothness: float, start):
+def _components_for(WtX, A, smoothness: float, start, tol: float):
     """H >= 0, (k, n_wave), for weights of unit length, from W^T (v X) and their Gram matrices."""
     if not smoothness:
         return nonnegative_quadratic(A, WtX, start)
-    return smooth_nonnegative_quadratic(A, WtX, start, smoothness)
+    return smooth_nonnegative_quadratic(A, WtX, start, smoothness, tol)
 
 
 def _dear(shape, k: int) -> bool:
@@ -137,70 +176,57 @@ def _dear(shape, k: int) -> bool:
     return n_spectra * n_wave > WORTHWHILE * 5 * k * (n_spectra + n_wave)
 
 
-def _begin(spectra, H, smoothness) -> list[Fit]:
-    starts = zip(_starts(spectra, H, smoothness), smoothness, strict=True)
-    fits = [Fit(*start) for start in starts]
-    _certify(spectra, fits)
-    return fits
-
-
 def _starts(spectra, H, smoothness) -> list[Iterate]:
     """Components H (fits, k, n_wave) with the best weights for them."""
     XHt, A = spectra.with_components(H), spectra.gram_of_components(H)
     best = [
         weights_for(*of, np.zeros_like(XHt[0])) for of in zip(XHt, A, H, smoothness, strict=True)
     ]
-    W, length = _unit_length(best)
-    WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
-    return _iterates(spectra, H * length, W, WtX, A, XHt * length, smoothness)
+    W, length = map(np.stack, zip(*map(_unit_length, best), strict=True))
+    products = spectra.with_weights(W), spectra.gram_of_weights(W)
+    return _iterates(spectra, H * length, W, *products, smoothness)
 
 
 def _iterate(spectra, fits: list[Fit], max_iter, tol, progress=silent) -> None:
     """Iterate, with two passes over X, until every fit has ended."""
     # F is a difference of sums as large as that of X^2: below this it is not told apart
-    rounding = 2 * spectra.eps * spectra.sum_of_squares
+    rounding = (2 * spectra.eps + ROUNDING) * spectra.sum_of_squares
+    mean_weights = spectra.mean_weights()
     while running := [fit for fit in fits if not fit.ended(max_iter, tol)]:
         smoothness = [fit.smoothness for fit in running]
-        H_ahead, XHt_ahead = map(np.stack, zip(*(fit.ahead() for fit in running), strict=True))
-        A, W = spectra.gram_of_components(H_ahead), [fit.now.W for fit in running]
-        best = [weights_for(*of) for of in zip(XHt_ahead, A, H_ahead, smoothness, W, strict=True)]
-        W, length = _unit_length(best)
+        proposals = [fit.proposal(*mean_weights) for fit in running]
+        W, length = map(np.stack, zip(*proposals, strict=True))
         WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
-        # from the extrapolated components one sweep over them is enough
-        start = np.maximum(H_ahead * length, 0)
-        H = np.stack([_components_for(*of) for of in zip(WtX, A, smoothness, start, strict=True)])
-        XHt = spectra.with_components(H)
-        new = _iterates(spectra, H, W, WtX, A, XHt, smoothness)
-        for one, iterate, scale in zip(running, new, length, strict=True):
-            one.step(iterate, scale, rounding)
-        due = [one for one in running if one.n_iter % CERTIFY_EVERY == 0 or one.n_iter == max_iter]
-        if due:
-            _certify(spectra, due)
-            progress(fits)
+        starts = [fit.now.H * scale for fit, scale in zip(running, length, strict=True)]
+        aims = [LOOSE * fit.now.optimality for fit in running]
+        of_each = zip(WtX, A, smoothness, starts, aims, strict=True)
+        H = np.stack([_components_for(*of) for of in of_each])
+        for fit, new in zip(running, _iterates(spectra, H, W, WtX, A, smoothness), strict=True):
+            fit.step(new, rounding)
+        progress(fits)
 
 
 def _iterate_compressed(spectra, compressed, fits: list[Fit], max_iter, tol, progress) -> None:
     """Iterate on X compressed, and extend that by the true products, while it gains enough."""
     running = [(one, compressed) for one in fits if not one.ended(max_iter, tol)]
     while running:
-        found, reached = [], []
-        for one, view in running:
-            aim, left = max(GAIN * one.optimality[-1][1], tol / 2), max_iter - one.n_iter
-            inner = _begin(view, one.now.H[None], [one.smoothness])
-            _iterate(view, inner, left, aim)
-            found.append(inner[0].now.H)
-            reached.append(inner[0].n_iter)
         smoothness = [one.smoothness for one, _ in running]
-        before = [one.optimality[-1][1] for one, _ in running]
-        true = _starts(spectra, np.stack(found), smoothness)
-        for (one, _), iterate, n_iter in zip(running, true, reached, strict=True):
-            one.jump(iterate, n_iter)
-        _certify(spectra, [one for one, _ in running])
+        before = [one.now.optimality for one, _ in running]
+        inner = []
+        for one, view in running:
+            (start,) = _starts(view, one.now.H[None], [one.smoothness])
+            inner.append(Fit(start, one.smoothness, one.damping, one.n_iter))
+            aim = max(GAIN * one.now.optimality, tol / 2)
+            _iterate(view, inner[-1:], max_iter, aim, progress)
+            one.damping = inner[-1].damping
+        true = _starts(spectra, np.stack([each.now.H for each in inner]), smoothness)
+        for (one, _), iterate, each in zip(running, true, inner, strict=True):
+            one.jump(iterate, each.n_iter)
         progress(fits)
         running = [
             (one, view)
             for (one, view), optimality in zip(running, before, strict=True)
-            if one.optimality[-1][1] < optimality / 2 and not one.ended(max_iter, tol)
+            if one.now.optimality < optimality / 2 and not one.ended(max_iter, tol)
         ]
         if running:
             new = np.stack([view.outside(one.now.W, one.now.XHt) for one, view in running])
@@ -211,31 +237,23 @@ def _iterate_compressed(spectra, compressed, fits: list[Fit], max_iter, tol, pro
             ]
 
 
-def _certify(spectra, fits: list[Fit]) -> None:
-    """Note the optimality of each fit where it now is."""
-    grams = spectra.gram_of_components(np.stack([fit.now.H for fit in fits]))
-    for fit, A in zip(fits, grams, strict=True):
-        at, smoothness = fit.now, fit.smoothness
-        in_weights = gradient_weights(at.XHt, A, at.W, at.H, smoothness)
-        in_components = gradient_components(at.WtX, at.A, at.W, at.H, smoothness)
+def _iterates(spectra, H, W, WtX, A, smoothness) -> list[Iterate]:
+    """An Iterate a fit: H (fits, k, n_wave), W, their products and Gram matrices likewise."""
+    XHt, A_H = spectra.with_components(H), spectra.gram_of_components(H)
+    made = []
+    for h, w, wtx, a_w, xht, a_h, lam in zip(H, W, WtX, A, XHt, A_H, smoothness, strict=True):
+        in_weights = gradient_weights(xht, a_h, w, h, lam)
+        in_components = gradient_components(wtx, a_w, w, h, lam)
         optimality = max(
-            relative_projected(in_weights, at.W, at.XHt),
-            relative_projected(in_components, at.H, at.WtX),
+            relative_projected(in_weights, w, xht), relative_projected(in_components, h, wtx)
         )
-        fit.optimality.append((fit.n_iter, float(optimality)))
+        F = value(spectra.sum_of_squares, in_components, h, wtx)
+        made.append(Iterate(h, w, xht, a_h, F, float(optimality)))
+    return made
 
 
-def _iterates(spectra, H, W, WtX, A, XHt, smoothness) -> list[Iterate]:
-    """An Iterate a fit, of arrays with the fits in front."""
-    return [
-        Iterate(h, w, wtx, a, xht, value(spectra.sum_of_squares, wtx, a, w, h, lam))
-        for h, w, wtx, a, xht, lam in zip(H, W, WtX, A, XHt, smoothness, strict=True)
-    ]
-
-
-def _unit_length(W: list):
-    """W, stacked (fits, k, n_spectra), with rows of unit length, and what they were divided by."""
-    W = np.stack(W)
-    length = np.linalg.norm(W, axis=2, keepdims=True)
+def _unit_length(W):
+    """W, (k, n_spectra), with rows of unit length, and what they were divided by, (k, 1)."""
+    length = np.linalg.norm(W, axis=1, keepdims=True)
     length[length == 0] = 1
     return W / length, length

@@ -84,6 +84,14 @@ class Spectra:
             return H @ H.swapaxes(1, 2)
         return _matrices(self._joined(_pairs(H), lambda v, vX: v))
 
+    def mean_weights(self):
+        """Of the pixels of each spectrum, (n_spectra,), and of each channel over that of all."""
+        if not self.weighted:
+            return 1.0, 1.0
+        of_channels = self._summed(np.ones((1, 1, self.shape[0])), lambda v, vX: v)[0, 0]
+        of_spectra = self._joined(np.ones((1, 1, self.shape[1])), lambda v, vX: v)[0, 0]
+        return of_spectra / self.shape[1], of_channels / of_channels.mean()
+
     def misfit(self, W, H):
         """sum_ij v_ij (X - W H)_ij^2 for W (k, n_spectra) and H (k, n_wave)."""
         W, H, total = self._tensor(W), self._tensor(H), 0.0

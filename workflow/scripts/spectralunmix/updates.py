@@ -2,25 +2,35 @@
 
 Both blocks of the objective are non-negative quadratic problems in Gram space,
 
-    minimise over Z >= 0   1/2 <Z, A Z> - <B, Z> + 1/2 sum_k c_k ||D z_k||^2,
+    minimise over Z >= 0   1/2 <Z, A Z> - <B, Z> + 1/2 c sum_k ||D z_k||^2,
 
 the second sum for components with smoothness alone.  No step touches X.
 
 Without smoothness the columns of Z are independent, k unknowns each, and all are
 solved for exactly, side by side, by principal pivoting: a few rounds from a good
-guess of what is zero.  With it, one component at a time is a tridiagonal problem,
-and solved for as such.
+guess of what is zero.  With it neighbouring channels are coupled, and all unknowns are solved
+for together, by Newton's method on those that are free to move: their matrix has k diagonals
+on either side of its own.
 """
 
 import numpy as np
-from scipy.linalg.lapack import dptsv
+from scipy.linalg.lapack import dpbsv
+from scipy.ndimage import maximum_filter1d
+
+from .objective import ROUNDING, apply_gram, relative_projected, second_difference
 
 MAX_ROUNDS = 1000  # of exchanges between free and held; a few is the rule
 PATIENCE = 3  # rounds in which a column may get no better before it exchanges one entry a round
 RIDGE = 1e-14  # on a unit diagonal: two components alike stay solvable
-ROUNDING = 1e-13  # of the largest entry of B: smaller negative values count as zero
+RIDGE_BANDED = 1e-12  # as RIDGE, for a Cholesky factorisation
+NEGLIGIBLE = 1e-13  # of the largest entry of B: smaller negative values count as zero
 SHARED = 100  # columns, at the least, for which one inverse a pattern of zeros pays
-CLIPPED = 0.1  # share of a smooth step that setting negative channels to zero may undo
+BLOCK = 2**20  # entries of the inverses held at once, k^2 a column
+MOST_PATTERNED = 62  # components of which a pattern of zeros is kept in one integer
+HELD = 1e30  # on the diagonal of an entry that must not move
+STEPS = 4  # of Newton, for the components: more is for the next iteration, with better weights
+NEAR = 0.25  # of the smoothing length sqrt(c): how far around free channels others are freed
+HALVINGS = 20  # of a step, at the most
 
 
 def nonnegative_quadratic(A, B, start):
@@ -28,37 +38,65 @@ def nonnegative_quadratic(A, B, start):
 
     A : (k, k), or (k, k, m) with one matrix a column; B : (k, m)
     start : (k, m), of which the zeros are the first guess, and which stays where A is zero
-
-    Block principal pivoting (Judice & Pires 1994; Kim & Park 2011, SIAM J. Sci.
-    Comput. 33, 3261): solve with the held entries at zero, hold those that came out
-    negative, free those whose gradient is negative, until there are none.  Columns in
-    which that does not help for long exchange one entry a round, which ends.
-    With a unit diagonal, so that no component's scale counts.
     """
-    R = A[None] if A.ndim == 2 else np.moveaxis(A, 2, 0)  # (1 or m, k, k)
-    variance = np.einsum("mkk->mk", R)
-    scale = 1 / np.sqrt(np.where(variance > 0, variance, 1.0))
-    R = R * scale[:, :, None] * scale[:, None] + RIDGE * np.eye(len(B))
+    Z = np.empty_like(B)
+    for part in column_blocks(*B.shape):
+        Z[:, part] = _pivoting(A if A.ndim == 2 else A[:, :, part], B[:, part], start[:, part])
+    return Z
+
+
+def column_blocks(k: int, m: int):
+    """Slices of m columns, so many at once that k^2 entries of each are no load on the memory."""
+    size = max(1, BLOCK // k**2)
+    return (slice(first, first + size) for first in range(0, m, size))
+
+
+def _pivoting(A, B, start):
+    """As above, by block principal pivoting.
+
+    Judice & Pires (1994); Kim & Park (2011, SIAM J. Sci. Comput. 33, 3261): solve with the held
+    entries at zero, hold those that came out negative, free those whose gradient is negative,
+    until there are none.  Columns in which that does not help for long exchange one entry a
+    round, which ends.
+    """
+    R, scale = _unit_diagonal(A[None] if A.ndim == 2 else np.moveaxis(A, 2, 0))
     b, free = B * scale.T, start > 0
-    floor = -ROUNDING * np.abs(b).max()
-    Z, columns = np.empty_like(b), np.arange(b.shape[1])
+    floor = -NEGLIGIBLE * max(b.max(), -b.min())
+    solved = _complementary(R, free, b)
+    Z, wrong = solved * free, solved < floor
+    columns = np.flatnonzero(wrong.any(axis=0))
+    R, free, b, wrong = _of(columns, R), free[:, columns], b[:, columns], wrong[:, columns]
     fewest, patience = np.full(len(columns), len(b) + 1), np.full(len(columns), PATIENCE)
     for _ in range(MAX_ROUNDS):
-        solved = _complementary(R, free, b)
-        Z[:, columns] = np.where(free, solved, 0.0)
-        wrong = solved < floor
-        pending = np.flatnonzero(wrong.any(axis=0))
-        if len(pending) == 0:
+        if len(columns) == 0:
             break
-        R = R if len(R) == 1 else R[pending]
-        columns, fewest, patience = columns[pending], fewest[pending], patience[pending]
-        free, b, wrong = free[:, pending], b[:, pending], wrong[:, pending]
         count = wrong.sum(axis=0)
         patience = np.where(count < fewest, PATIENCE, patience - 1)
         fewest = np.minimum(fewest, count)
         last = wrong & (wrong[::-1].cumsum(axis=0)[::-1] == 1)
         free = free ^ np.where(patience > 0, wrong, last)
-    return np.where(variance.T > 0, np.maximum(Z, 0) * scale.T, start)
+        solved = _complementary(R, free, b)
+        Z[:, columns] = solved * free
+        wrong = solved < floor
+        left = np.flatnonzero(wrong.any(axis=0))
+        columns, fewest, patience = columns[left], fewest[left], patience[left]
+        R, free, b, wrong = _of(left, R), free[:, left], b[:, left], wrong[:, left]
+    return np.where(scale.T > 0, np.maximum(Z, 0) * scale.T, start)
+
+
+def _unit_diagonal(A):
+    """A (any, k, k) scaled to a unit diagonal, and by what, (any, k): no component's scale counts.
+
+    A component with zero on the diagonal is scaled by 0, and set apart from the others.
+    """
+    variance = np.einsum("mkk->mk", A)
+    scale = np.where(variance > 0, variance, np.inf) ** -0.5
+    ridge = np.where(scale > 0, RIDGE, 1.0)[:, None] * np.eye(A.shape[1])
+    return A * scale[:, :, None] * scale[:, None] + ridge, scale
+
+
+def _of(columns, R):
+    return R if len(R) == 1 else R[columns]
 
 
 def _complementary(R, free, b):
@@ -68,16 +106,23 @@ def _complementary(R, free, b):
     Many columns with one matrix: it is inverted once for each pattern of free entries.
     """
     k, m = b.shape
-    if len(R) > 1 or m < SHARED or k > 62:
+    if len(R) > 1 or m < SHARED or k > MOST_PATTERNED:
         return _pivoted(R, free.T, b.T[:, :, None])[:, :, 0].T
-    bit = np.arange(k)
+    patterns, which = patterns_of(free)
+    inverse = _pivoted(R, patterns, np.eye(k)).reshape(len(patterns), k * k)
+    of_each = inverse.T.take(which, axis=1).reshape(k, k, m)
+    return np.einsum("klm,lm->km", of_each, b)
+
+
+def patterns_of(free):
+    """The patterns, (patterns, k), that free, (k, m), may have, and the one of each column."""
+    bit = np.arange(len(free))
     which = (1 << bit) @ free
-    if k <= 6:
-        patterns = np.arange(1 << k)  # all, which is quicker than to find those that occur
+    if len(free) <= 6:
+        patterns = np.arange(1 << len(free))  # all, which is quicker than to find those that occur
     else:
         patterns, which = np.unique(which, return_inverse=True)
-    inverse = _pivoted(R, (patterns[:, None] >> bit & 1).astype(bool), np.eye(k))
-    return np.einsum("mkl,lm->km", inverse[which], b)
+    return (patterns[:, None] >> bit & 1).astype(bool), which
 
 
 def _pivoted(R, free, b):
@@ -88,46 +133,79 @@ def _pivoted(R, free, b):
     return np.where(held, R @ z - b, z)
 
 
-def smooth_nonnegative_quadratic(A, B, start, coupling: float):
-    """Z >= 0, (k, n_wave), that lowers the quadratic with one c throughout from `start`.
+def inverses(A, patterns):
+    """A^-1 on what is free in each of the patterns, zero elsewhere: (patterns, k, k); A (k, k)."""
+    R, scale = _unit_diagonal(A[None])
+    return _pivoted(R, patterns, np.eye(len(A))) * patterns[:, :, None] * (scale.T * scale)
+
+
+def smooth_nonnegative_quadratic(A, B, start, coupling: float, tol: float, steps: int = STEPS):
+    """Z >= 0, (k, n_wave), that minimises the quadratic with c, from `start`.
 
     A : (k, k), or (k, k, n_wave) with one matrix a channel; B, start : (k, n_wave)
-    coupling : c
-    One sweep: each component in turn.
+    coupling : c > 0
+    tol : it ends where the projected gradient, relative to B, is at most this, after one step at
+        the least and `steps` at the most
+
+    Projected Newton (Bertsekas 1982, SIAM J. Control Optim. 20, 221): solve for the entries that
+    their gradient does not hold at zero, clip, halve the step until the quadratic falls.  The
+    gradient frees no more than the next channel beside a free one, so that as long as it does
+    no harm the neighbourhood is freed as well.  A component without weights stays as it is.
     """
-    Z = start.copy()
-    for k, row in enumerate(A):
-        others = row @ Z if row.ndim == 1 else (row * Z).sum(axis=0)
-        rest = B[k] - others + row[k] * Z[k]
-        Z[k] = _tridiagonal_nonnegative(row[k], coupling, rest, Z[k])
+    variance = np.broadcast_to(np.einsum("kk...->k...", A).reshape(len(B), -1), B.shape)
+    matrix, empty = _banded(A, coupling, B.shape[1]), ~variance.any(axis=1, keepdims=True)
+    Z, gradient, width = start, _gradient(A, B, start, coupling), int(NEAR * coupling**0.5)
+    value = np.vdot(Z, gradient - B)  # twice the quadratic
+    for _ in range(steps):
+        free = maximum_filter1d((Z > 0) | (gradient < 0), 2 * width + 1, axis=1) & ~empty
+        step, rounding = _newton(matrix, free, gradient), ROUNDING * abs(value)
+        for length in 0.5 ** np.arange(1 if width else HALVINGS):
+            new = np.maximum(Z + length * step, 0)
+            new_gradient = _gradient(A, B, new, coupling)
+            fall = value - np.vdot(new, new_gradient - B)
+            if fall >= -rounding:
+                break
+        else:
+            if width == 0:
+                break
+            width = 0
+            continue
+        Z, gradient, value = new, new_gradient, value - fall
+        if fall <= rounding or relative_projected(gradient, Z, B) <= tol:
+            break
     return Z
 
 
-def _tridiagonal_nonnegative(data, c: float, b, start):
-    """A z >= 0 that lowers 1/2 z^T (diag(data) + c D^T D) z - b^T z from start (n_wave,).
+def _gradient(A, B, Z, coupling: float):
+    return apply_gram(A, Z) - B + coupling * second_difference(Z)
 
-    A round of the primal-dual active set of Hintermueller, Ito & Kunisch (2002, SIAM J.
-    Optim. 13, 865): free the channels held at zero whose gradient is negative, solve with
-    the others left out.  Rounds follow while what came out negative, and is set to
-    zero, weighs against the step; repeated until nothing changes they end at the minimum,
-    but the next outer iteration does so with better data.
+
+def _banded(A, coupling: float, n_wave: int):
+    """The matrix of the quadratic, (n_wave, k, k + 1): of each entry its own, then those below.
+
+    Below it are the later components of its channel and, k further on, its own component in
+    the next channel.
     """
-    if not data.any():
-        return start  # an empty component
-    diagonal = np.full(len(b), data + 2 * c)
-    diagonal[[0, -1]] -= c
-    steepest = data.max() + 4 * c
-    free = z = None
-    for _ in range(MAX_ROUNDS):
-        last = start if z is None else z
-        gradient = diagonal * last - b
-        gradient[1:] -= c * last[:-1]
-        gradient[:-1] -= c * last[1:]
-        free = (last > 0) | ((gradient < 0) if free is None else (~free & (gradient < 0)))
-        main = np.where(free & (diagonal > 0), diagonal, 1.0)
-        beside = np.where(free[1:] & free[:-1], -c, 0.0)
-        z = dptsv(main, beside, np.where(free, b, 0.0), 1, 1, 1)[2]
-        clipped, step = np.minimum(z, 0), z - start
-        if steepest * (clipped @ clipped) <= CLIPPED * (step @ (data * step)):
-            break
-    return np.maximum(z, 0)
+    k = len(A)
+    matrix = np.zeros((n_wave, k, k + 1))
+    for below in range(k):
+        matrix[:, : k - below, below] = A[range(below, k), range(k - below)].T
+    matrix[:, :, 0] += RIDGE_BANDED * matrix[:, :, 0].max() + coupling * neighbours(n_wave)[:, None]
+    matrix[:-1, :, k] = -coupling
+    return matrix
+
+
+def neighbours(n_wave: int):
+    """How many neighbours each channel has, (n_wave,): the diagonal of D^T D."""
+    return 2.0 - (np.arange(n_wave) == 0) - (np.arange(n_wave) == n_wave - 1)
+
+
+def _newton(matrix, free, gradient):
+    """The step, (k, n_wave), to where the gradient of the free entries is zero."""
+    matrix = matrix.copy()
+    matrix[:, :, 0] += np.where(free, 0.0, HELD).T
+    right = np.where(free, -gradient, 0.0).T.ravel()
+    _, step, failed = dpbsv(matrix.reshape(len(right), -1).T, right, lower=1, overwrite_ab=1)
+    if failed:
+        raise np.linalg.LinAlgError("the components' equations are singular")
+    return np.where(free, step.reshape(free.T.shape).T, 0.0)
