@@ -36,7 +36,8 @@ def numbers(model, start, sum_of_squares, prototypes, metric):
         "objective": float(model.objective_[-1]),
         "explained": 1 - model.reconstruction_err_**2 / sum_of_squares,
         "distance": float(distance[comparison.assign(distance)].mean()),
-        "optimality": float(model.optimality_[-1]),
+        # its further digits are rounding, which may depend on the fits beside it
+        "optimality": float(f"{model.optimality_[-1]:.1e}"),
         "n_empty": int((model.components_.max(axis=1) == 0).sum()),
         "converged": bool(model.converged_),
         "n_iter": model.n_iter_,
