@@ -32,7 +32,7 @@ GAIN = 0.01  # in optimality, between two extensions of the compressed X; none i
 LEAST_DAMPING = 1e-4  # of the response, which leaves the scale of a component undetermined
 LEAST_MOMENTUM = 0.2  # what suits the rate at which most fits converge
 SLOW = 0.7  # of the last fall of the objective: a fall of more calls for more momentum
-LOOSE = 0.5  # optimality of smooth components over that of the weights: no use in more
+LOOSE = 0.5  # optimality asked of smooth components, over that of the last iterate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,10 +103,11 @@ class Fit:
                 self._wait, self._waited = 4 * self._wait, 0
             self._last, self._streak = None, 0
             return
-        self._streak = self._streak + 1 if fall > SLOW * self._fall else self._streak // 2
-        self._last, self._fall = self._aim, max(fall, 0)
-        if fall <= rounding:  # nothing tells any more whether extrapolation helps
-            self._last, self._streak = None, 0
+        slow = fall > SLOW * self._fall
+        self._streak = self._streak + 1 if slow else self._streak // 2
+        self._fall = max(fall, 0)
+        # a fall within rounding does not tell whether extrapolation helps
+        self._last = self._aim if fall > rounding else None
         self._waited += 1
         if self._waited >= self._wait:
             self.damping, self._waited = max(self.damping / 2, LEAST_DAMPING), 0
