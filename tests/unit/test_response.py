@@ -1,75 +1,94 @@
 """The components' response to the weights, against dense linear algebra."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
 
-from spectralunmix import response, updates
+from spectralunmix import response
 from spectralunmix.response import anticipated
+from spectralunmix.spectra import Spectra
 
 K, N, M = 3, 9, 14
-DAMPING = 1e-9  # as good as none; with none the scale of a component is undetermined
+DAMPING = 0.1
 
 
-def factors(orthogonal):
-    """W (K, N), H (K, M) with zeros, of `orthogonal` weights where each spectrum has one part."""
-    rng = np.random.default_rng(2)
-    W, H = rng.random((K, N)), rng.random((K, M))
-    H[0, 4:7], H[2, :3] = 0, 0
-    W[0, 2], W[1, 5] = 0, 0
-    if orthogonal:
-        W *= np.arange(N) % K == np.arange(K)[:, None]
-    return W, H
+def problem(weighted, smoothness=0.0, seed=2):
+    """X with its weights, a fit to it, better weights and the matrix of their problem."""
+    rng = np.random.default_rng(seed)
+    W, H, best = rng.random((K, N)), rng.random((K, M)), rng.random((K, N))
+    H[0, 4:7], H[2, :3], W[0, 2], W[1, 5], best[0, 2:4], best[2, 7] = 0, 0, 0, 0, 0, 0
+    v = torch.from_numpy(rng.random((N, M)) * (rng.random((N, M)) > 0.3)) if weighted else None
+    spectra = Spectra(torch.from_numpy(rng.random((N, M))), v)
+    now = SimpleNamespace(W=W, H=H, B=spectra.gram_of_weights(W[None])[0])
+    A = spectra.gram_of_components(H[None])[0]
+    ridge = smoothness * np.diag(np.square(np.diff(H)).sum(axis=1))
+    fit = SimpleNamespace(now=now, smoothness=smoothness, damping=DAMPING)
+    return spectra, fit, best, A + (ridge[:, :, None] if weighted else ridge)
 
 
-def dense_response(W, H, dW, smoothness, a, b):
-    """-B^-1 (T^T H), by the matrix B of all free entries of H at once."""
+def dense(spectra, fit, best, A):
+    """G (best - W + e), with the Jacobians of the model W H in all that is free, at once."""
+    W, H, v = fit.now.W, fit.now.H, np.ones((N, M))
+    if spectra.weighted:
+        v = next(spectra.blocks())[2].numpy()
+    of_W = np.einsum("ia,kj->ijka", np.eye(N), H).reshape(N * M, K * N)
+    of_H = np.einsum("ki,jb->ijkb", W, np.eye(M)).reshape(N * M, K * M)
     D = np.diff(np.eye(M), axis=0)
-    B = np.kron((W * a) @ W.T, np.diag(b)) + smoothness * np.kron(np.eye(K), D.T @ D)
-    T, free = (dW * a) @ W.T, (H > 0).ravel()
-    dH = np.zeros(K * M)
-    dH[free] = -np.linalg.solve(B[np.ix_(free, free)], ((T.T @ H) * b).ravel()[free])
-    return dH.reshape(K, M)
+    free = (H > 0).ravel()
+    B = of_H.T * v.ravel() @ of_H + fit.smoothness * np.kron(np.eye(K), D.T @ D)
+    C = (of_W.T * v.ravel() @ of_H)[:, free]
+    G = (1 - fit.damping) * C @ np.linalg.solve(B[np.ix_(free, free)], C.T)
+    whole = np.zeros((K, N, K, N))
+    for i in range(N):
+        whole[:, i, :, i] = A if A.ndim == 2 else A[:, :, i]
+    whole, free = whole.reshape(K * N, K * N), (best > 0).ravel()
+    change = (best - W).ravel()
+    change[free] += np.linalg.solve((whole - G)[np.ix_(free, free)], (G @ change)[free])
+    return (G @ change).reshape(K, N)
+
+
+@pytest.mark.parametrize("smoothness", [0.0, 3.7])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_weights_are_best_for_the_components_as_they_respond(weighted, smoothness, monkeypatch):
+    monkeypatch.setattr(response, "LEFT", 1e-12)
+    monkeypatch.setattr(response, "MOST_STEPS", 200)
+    spectra, *of = problem(weighted, smoothness)
+    (more,) = anticipated(spectra, *([each] for each in of))
+    np.testing.assert_allclose(more, dense(spectra, *of), rtol=1e-8, atol=1e-8)
+
+
+def test_few_steps_leave_at_most_half_of_the_error():
+    """Of what the plain update leaves out altogether."""
+    spectra, *of = problem(weighted=True)
+    (more,) = anticipated(spectra, *([each] for each in of))
+    expected = dense(spectra, *of)
+    assert np.linalg.norm(more - expected) < 0.5 * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize(("smoothness", "orthogonal"), [(0.0, False), (0.0, True), (3.7, True)])
-def test_weights_are_best_for_the_components_as_they_respond(smoothness, orthogonal, weighted):
-    rng = np.random.default_rng(5)
-    a = rng.random(N) + 0.5 if weighted else np.ones(N)
-    b = rng.random(M) + 0.5 if weighted else np.ones(M)
-    b /= b.mean()
-    W, H = factors(orthogonal)
-    best = np.where(W > 0, rng.random((K, N)), 0)
-    more = anticipated(W, best, H, smoothness, DAMPING, a, b)
-    ridge = np.diag(smoothness * np.square(np.diff(H)).sum(axis=1))
-    dW = np.zeros_like(W)
-    for i in range(N):
-        free = W[:, i] > 0
-        A = (a[i] * (H * b) @ H.T + ridge * a[i] / a.mean())[np.ix_(free, free)]
-        dW[free, i] = best[free, i] + np.linalg.solve(A, more[free, i]) - W[free, i]
-    expected = -(H * b) @ dense_response(W, H, dW, smoothness, a, b).T @ W * a
-    np.testing.assert_allclose(more, expected, rtol=1e-5, atol=1e-5 * np.abs(more).max())
+def test_fits_side_by_side_are_as_alone(weighted):
+    spectra, *first = problem(weighted)
+    _, *second = problem(weighted, smoothness=2.0)
+    alone = [anticipated(spectra, *([each] for each in of))[0] for of in (first, second)]
+    both = anticipated(spectra, *map(list, zip(first, second, strict=True)))
+    np.testing.assert_allclose(both, alone, rtol=1e-12)
 
 
-def test_fully_damped_nothing_is_anticipated():
-    W, H = factors(orthogonal=False)
-    assert not anticipated(W, 2 * W, H, 2.0, 1.0).any()
+@pytest.mark.parametrize("smoothness", [0.0, 2.0])
+def test_an_empty_component_responds_with_nothing(smoothness):
+    spectra, fit, best, _ = problem(weighted=False)
+    fit.smoothness = smoothness
+    fit.now.W[1], fit.now.H[1], best[1] = 0, 0, 0
 
+    def more(components):
+        of_all = vars(fit.now)
+        W, H = of_all["W"][components], of_all["H"][components]
+        now = SimpleNamespace(W=W, H=H, B=W @ W.T)
+        part = SimpleNamespace(now=now, smoothness=smoothness, damping=DAMPING)
+        return anticipated(spectra, [part], [best[components]], [H @ H.T])[0]
 
-def test_an_empty_component_responds_with_nothing():
-    W, H = factors(orthogonal=False)
-    W[1], H[1] = 0, 0
-    best = W**2
-    for smoothness in (0.0, 2.0):
-        more = anticipated(W, best, H, smoothness, 0.1)
-        others = anticipated(W[[0, 2]], best[[0, 2]], H[[0, 2]], smoothness, 0.1)
-        np.testing.assert_allclose(more[[0, 2]], others, rtol=1e-9)
-        np.testing.assert_allclose(more[1], 0, atol=1e-12)
-
-
-def test_columns_in_blocks_add_up(monkeypatch):
-    W, H = factors(orthogonal=False)
-    whole = anticipated(W, W**2, H, 2.0, 0.1)
-    monkeypatch.setattr(updates, "BLOCK", 4 * K**2)
-    np.testing.assert_allclose(anticipated(W, W**2, H, 2.0, 0.1), whole, rtol=1e-10)
-    assert len(list(response.column_blocks(K, M))) > 1
+    whole = more([0, 1, 2])
+    np.testing.assert_allclose(whole[[0, 2]], more([0, 2]), rtol=1e-9)
+    assert not whole[1].any()

@@ -54,6 +54,12 @@ def test_blocks_have_the_products_of_the_whole(on_disk, weighted, small_blocks, 
         grams = [gram[..., None] * np.ones(n) for gram, n in zip(grams, (40, 60), strict=True)]
     np.testing.assert_allclose(grams[0], np.einsum("fki,fli,ij->fklj", W, W, ones))
     np.testing.assert_allclose(grams[1], np.einsum("fkj,flj,ij->fkli", H, H, ones))
+    if weighted:
+        dW, dH = RNG.random(W.shape), RNG.random(H.shape)
+        models = (ones * (dW.swapaxes(1, 2) @ H)), (ones * (W.swapaxes(1, 2) @ dH))
+        np.testing.assert_allclose(blocks.model_with_weights(W, dW, H), W @ models[0])
+        expected = H @ models[1].swapaxes(1, 2)
+        np.testing.assert_allclose(blocks.model_with_components(H, W, dH), expected)
     misfit = (ones * np.square(X - W[0].T @ H[0])).sum()
     assert blocks.misfit(W[0], H[0]) == pytest.approx(misfit, rel=1e-12)
     assert blocks.sum_of_squares == pytest.approx((ones * X**2).sum(), rel=1e-12)

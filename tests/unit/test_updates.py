@@ -5,7 +5,13 @@ import pytest
 import scipy.optimize
 
 from spectralunmix import updates
-from spectralunmix.updates import nonnegative_quadratic, smooth_nonnegative_quadratic
+from spectralunmix.updates import (
+    banded,
+    inverse_of_free,
+    nonnegative_quadratic,
+    smooth_inverse_of_free,
+    smooth_nonnegative_quadratic,
+)
 
 K, M = 3, 25
 
@@ -22,16 +28,19 @@ def matrices(per_column):
     return A, rng.standard_normal((K, M))
 
 
-def exact(A, B, coupling):
-    """By Lawson & Hanson's nnls on the Cholesky factor of the whole Hessian."""
+def hessian(A, coupling):
+    """Of the quadratic in all k M entries of Z."""
     D = np.diff(np.eye(M), axis=0)
-    hessian = np.kron(coupling * np.eye(K), D.T @ D)
+    whole = np.kron(coupling * np.eye(K), D.T @ D)
     for k in range(K):
         for l in range(K):
-            hessian[k * M : (k + 1) * M, l * M : (l + 1) * M] += np.diag(
-                np.broadcast_to(A[k, l], M)
-            )
-    root = np.linalg.cholesky(hessian).T
+            whole[k * M : (k + 1) * M, l * M : (l + 1) * M] += np.diag(np.broadcast_to(A[k, l], M))
+    return whole
+
+
+def exact(A, B, coupling):
+    """By Lawson & Hanson's nnls on the Cholesky factor of the whole Hessian."""
+    root = np.linalg.cholesky(hessian(A, coupling)).T
     return scipy.optimize.nnls(root, np.linalg.solve(root.T, B.ravel()))[0].reshape(K, M)
 
 
@@ -52,6 +61,23 @@ def test_pivoting_of_many_columns_and_of_many_components(k, m):
     misfits = [np.square(factor @ z - target).sum() for z in (Z, expected)]
     assert (Z >= 0).all()
     assert misfits[0] == pytest.approx(misfits[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("smoothness", [0.0, 5.0])
+@pytest.mark.parametrize("per_column", [False, True])
+@pytest.mark.parametrize("patterned", [False, True])
+def test_inverses_are_those_of_the_free_entries(patterned, per_column, smoothness, monkeypatch):
+    monkeypatch.setattr(updates, "BLOCK", 7 * K**2)
+    monkeypatch.setattr(updates, "MOST_PATTERNED", K if patterned else 0)
+    A, B = matrices(per_column)
+    free = np.random.default_rng(6).random(B.shape) > 0.3
+    expected, at = np.zeros(B.size), free.ravel()
+    expected[at] = np.linalg.solve(hessian(A, smoothness)[np.ix_(at, at)], B.ravel()[at])
+    if smoothness:
+        inverse = smooth_inverse_of_free(banded(A, smoothness, M), free)
+    else:
+        inverse = inverse_of_free(A, free)
+    np.testing.assert_allclose(inverse(B).ravel(), expected, atol=1e-9)
 
 
 def test_two_components_alike_are_solved_for():

@@ -38,9 +38,6 @@ class Compressed:
     def gram_of_components(self, H):
         return H @ H.swapaxes(1, 2)
 
-    def mean_weights(self):
-        return 1.0, 1.0
-
     def extended(self, new, new_X):
         """With the orthonormal rows `new` (any, n_spectra) and their product with X besides."""
         Q, QX = np.concatenate([self.Q, new]), np.concatenate([self.QX, new_X])

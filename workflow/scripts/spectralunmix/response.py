@@ -5,105 +5,99 @@ the components' own update, and the more they overlap the more iterations that t
 Here the weights are chosen for the components as these will then be.  To first order a change
 dW of the weights moves the components by
 
-    dH = - B^-1 (T^T H),    T = dW W^T,  (k, k),
+    dH = - B^-1 W (v (dW^T H)),
 
 B the matrix of the components' quadratic problem (`updates`) on the entries above zero, and
-so adds K(T) W, K(T) = - H dH^T, to H X^T in the equations of the weights.  With `best` the
-weights of the plain update, A = H H^T, and A_i its part on what spectrum i has above zero,
-these then change by
+so adds G dW = - H (v (W^T dH))^T to H (v X)^T in the equations of the weights.  With `best` the
+weights of the plain update and A the matrix of their problem on the entries that `best` has
+above zero, the weights change by dW = best - W + e, e zero elsewhere, where
 
-    dw_i = best_i + A_i^-1 K(T) w_i - w_i,
+    (A - G) e = G (best - W).
 
-of which the sum of the dw_i w_i^T must be T: k^2 linear equations, whatever the size of X.
 This is the Gauss-Newton step of variable projection (Golub & Pereyra 1973, SIAM J. Numer.
-Anal. 10, 413; Kaufman 1975, BIT 15, 49).
-
-Weights of pixels are taken for a_i b_j here, and smoothness is let act on each component by
-itself: a wrong guess costs iterations, and changes nothing of where they lead.
+Anal. 10, 413; Kaufman 1975, BIT 15, 49).  It is solved roughly, by a few conjugate gradients
+preconditioned with A (Dembo & Steihaug 1983, Math. Program. 26, 190), which need v but not X.
 """
 
-import functools
-
 import numpy as np
-from scipy.linalg.lapack import dptsv
 
-from .objective import roughness
-from .updates import column_blocks, inverses, neighbours, patterns_of
+from .objective import apply_gram
+from .updates import banded, inverse_of_free, smooth_inverse_of_free
 
-MOST = 40  # components for which the response pays: its equations cost k^6
-RIDGE = 1e-12  # of the largest response: two components alike, or an empty one, stay solvable
+LEFT = 0.5  # of the residual, where conjugate gradients end: the next iteration does the rest
+MOST_STEPS = 20
 
 
-def anticipated(W, best, H, smoothness: float, damping: float, a=1.0, b=1.0):
-    """What to add to H (v X)^T for the weights that anticipate the components, (k, n_spectra).
+def anticipated(spectra, fits, best, A) -> list:
+    """What to add to H (v X)^T for weights that anticipate the components, (k, n_spectra) a fit.
 
-    W, best : (k, n_spectra), the weights for which H, (k, n_wave), is best, and those best for H
-    damping : 1 for none of the response, 0 for all of it, where T may be undetermined
-    a, b : the mean weight of the pixels of each spectrum, and of each channel over the mean of all
+    spectra : X and its weights, or X compressed
+    fits : each with `now`, of W (k, n_spectra), H (k, n_wave) and B, the Gram matrices of W; with
+        `smoothness`; and with `damping`, 0 for all of the response, 1 for none
+    best, A : the weights, (k, n_spectra), best for H, and the matrix of their problem, of each fit
     """
-    k, share = len(W), 1 - damping
-    W_a, H_b = W * np.sqrt(a), H * np.sqrt(b)
-    A_W, A_H = W_a @ W_a.T, H_b @ H_b.T
+    now = [one.now for one in fits]
+    runs = [
+        _conjugate_gradients(of.W, *each, 1 - one.damping)
+        for one, of, *each in zip(fits, now, best, A, strict=True)
+    ]
+    inverses = [_inverse(of, one.smoothness) for one, of in zip(fits, now, strict=True)]
+    asked, found = {i: next(run) for i, run in enumerate(runs)}, {}
+    while asked:
+        W, H = (np.stack([getattr(now[i], name) for i in asked]) for name in "WH")
+        products = _model_with_weights(spectra, W, np.stack(list(asked.values())), H)
+        dH = np.stack([inverses[i](product) for i, product in zip(asked, products, strict=True)])
+        images = _model_with_components(spectra, H, W, dH)
+        for i, image in zip(list(asked), images, strict=True):
+            try:
+                asked[i] = runs[i].send(image)
+            except StopIteration as end:
+                found[i] = end.value
+                del asked[i]
+    return [found[i] for i in range(len(fits))]
+
+
+def _conjugate_gradients(W, best, A, share: float):
+    """Yields each change dW of which it needs G dW, and returns G of the weights' whole change."""
+    free = best > 0
+    precondition = inverse_of_free(A, free)
+    total = share * (yield best - W)
+    residual = np.where(free, total, 0.0)
+    direction = precondition(residual)
+    length = first = np.vdot(residual, direction)
+    for _ in range(MOST_STEPS):
+        if length <= LEFT**2 * first:
+            break
+        image = share * (yield direction)
+        curved = np.where(free, apply_gram(A, direction) - image, 0.0)
+        curvature = np.vdot(direction, curved)
+        if curvature <= 0:  # by rounding, where components are alike
+            break
+        total += length / curvature * image
+        residual -= length / curvature * curved
+        ahead = precondition(residual)
+        length, last = np.vdot(residual, ahead), length
+        direction = ahead + length / last * direction
+    return total
+
+
+def _inverse(now, smoothness: float):
+    """B^-1 on the entries of H above zero: a map of (k, n_wave)."""
+    free = (now.H > 0) & now.W.any(axis=1, keepdims=True)
     if smoothness:
-        A_H += np.diag(smoothness / np.mean(a) * roughness(H))
-    K = _as_map(_sums(H_b, A_W, H > 0))
-    if smoothness:
-        K = np.linalg.solve(np.eye(k * k) + K @ _stiffness(H, np.diag(A_W), smoothness, b), K)
-    L = _as_map(_sums(W_a, A_H, best > 0).T)
-    plain = ((best - W) * a) @ W.T
-    T = np.linalg.solve(np.eye(k * k) - share * L @ K, plain.ravel())
-    return share * (K @ T).reshape(k, k) @ W * a
+        return smooth_inverse_of_free(banded(now.B, smoothness, free.shape[1]), free)
+    return inverse_of_free(now.B, free)
 
 
-def _sums(Z, A, free):
-    """sum_m (z_m z_m^T) (x) A_m^-1 over the columns of Z, (k, m): (pairs, pairs).
-
-    A_m : the part of A, (k, k), on the entries that are free, (k, m), in column m
-    pairs : both are symmetric, of their k^2 entries the k (k + 1) / 2 pairs are enough
-    """
-    first, second, _ = _pairs(len(Z))
-    sums = 0.0
-    for part in column_blocks(*Z.shape):
-        patterns, which = patterns_of(free[:, part])
-        inverse = inverses(A, patterns)[:, first, second]
-        sums += (Z[first, part] * Z[second, part]) @ inverse.take(which, axis=0)
-    return sums
+def _model_with_weights(spectra, W, dW, H):
+    """W (v (dW^T H)), (fits, k, n_wave)."""
+    if spectra.weighted:
+        return spectra.model_with_weights(W, dW, H)
+    return (W @ dW.swapaxes(1, 2)) @ H
 
 
-def _as_map(sums):
-    """Such sums as the matrix, (k^2, k^2), of the map U -> sum_m z_m z_m^T U A_m^-1 of (k, k)."""
-    k = int((2 * len(sums)) ** 0.5)
-    *_, pair = _pairs(k)
-    return sums[pair[:, None, :, None], pair[None, :, None, :]].reshape(k * k, k * k)
-
-
-@functools.cache
-def _pairs(k: int):
-    """The entries of each pair, (pairs,) and (pairs,), and the pair of two entries, (k, k)."""
-    first, second = np.triu_indices(k)
-    pair = np.empty((k, k), int)
-    pair[first, second] = pair[second, first] = np.arange(len(first))
-    return first, second, pair
-
-
-def _stiffness(H, variance, smoothness: float, b):
-    """What smoothness adds to the inverse of K, (k^2, k^2), each component taken by itself.
-
-    For component c, with R the components H b on the channels where c is above zero, it is the
-    difference of the inverses of R B_c^-1 R^T with smoothness, B_c = a_c diag(b) + smoothness
-    D^T D on those channels, and without; a_c : variance, (k,), the squared lengths of W.
-    """
-    k, n_wave = H.shape
-    variance, free = np.where(variance > 0, variance, 1.0)[:, None], H > 0
-    diagonal = variance * b + smoothness * neighbours(n_wave)
-    beside = np.zeros((k, n_wave))  # the last channel of a component has no neighbour in the next
-    beside[:, :-1][free[:, 1:] & free[:, :-1]] = -smoothness
-    R = free * (H * b)[:, None]  # (k, c, n_wave)
-    solved = dptsv(np.where(free, diagonal, 1.0).ravel(), beside.ravel()[:-1], R.reshape(k, -1).T)
-    R, smooth = R.swapaxes(0, 1), solved[2].T.reshape(k, k, n_wave).swapaxes(0, 1)  # (c, k, n_wave)
-    responses = np.stack([R @ smooth.swapaxes(1, 2), R @ H.T / variance[:, :, None]])
-    responses += RIDGE * responses.max() * np.eye(k)
-    with_smoothness, without = np.linalg.inv(responses)
-    stiffness = np.zeros((k, k, k, k))
-    stiffness[:, range(k), :, range(k)] = with_smoothness - without
-    return stiffness.reshape(k * k, k * k)
+def _model_with_components(spectra, H, W, dH):
+    """H (v (W^T dH))^T, (fits, k, n_spectra)."""
+    if spectra.weighted:
+        return spectra.model_with_components(H, W, dH)
+    return (H @ dH.swapaxes(1, 2)) @ W

@@ -24,14 +24,14 @@ from .objective import (
     roughness,
     value,
 )
-from .response import MOST, anticipated
+from .response import anticipated
 from .updates import nonnegative_quadratic, smooth_nonnegative_quadratic
 
 WORTHWHILE = 8  # X is compressed where that makes a pass so many times cheaper
 GAIN = 0.01  # in optimality, between two extensions of the compressed X; none is half of it
-LEAST_DAMPING = 1e-4  # of the response, which leaves the scale of a component undetermined
+LEAST_DAMPING = 1e-3  # of the response, which leaves the scale of a component undetermined
 LEAST_MOMENTUM = 0.2  # what suits the rate at which most fits converge
-SLOW = 0.7  # of the last fall of the objective: a fall of more calls for more momentum
+SLOW = 0.5  # of the last fall of the objective: a fall of more calls for more momentum
 LOOSE = 0.5  # optimality asked of smooth components, over that of the last iterate
 
 
@@ -40,7 +40,7 @@ class Iterate:
     """Factors with the products that F and its gradient need.
 
     H : (k, n_wave); W : the weights transposed, (k, n_spectra), rows of unit length
-    XHt, A : H (v X)^T, and the Gram matrices of H
+    XHt, A, B : H (v X)^T, and the Gram matrices of H and of W
     F : the objective
     optimality : the larger of both factors' `relative_projected`
     """
@@ -49,6 +49,7 @@ class Iterate:
     W: np.ndarray
     XHt: np.ndarray
     A: np.ndarray
+    B: np.ndarray
     F: float
     optimality: float
 
@@ -76,16 +77,11 @@ class Fit:
     def _momentum(self) -> float:
         return 0.0 if self._last is None else max(LEAST_MOMENTUM, self._streak / (self._streak + 3))
 
-    def proposal(self, a, b):
+    def proposal(self, best):
         """The next weights, (k, n_spectra), with rows of unit length, and the length they had.
 
-        a, b : mean weights of pixels, as `response.anticipated` takes them
+        best : the weights that are best for the components as these respond, (k, n_spectra)
         """
-        now = self.now
-        best = weights_for(now.XHt, now.A, now.H, self.smoothness, now.W)
-        if self.damping < 1 and len(best) <= MOST:
-            more = anticipated(now.W, best, now.H, self.smoothness, self.damping, a, b)
-            best = weights_for(now.XHt + more, now.A, now.H, self.smoothness, best)
         self._aim, length = _unit_length(best)
         if not self._momentum:
             return self._aim, length
@@ -158,10 +154,25 @@ def fit(
 
 def weights_for(XHt, A, H, smoothness: float, start):
     """W >= 0, (k, n_spectra), best for components H, from H (v X)^T and their Gram matrices A."""
-    if smoothness:
-        ridge = np.diag(smoothness * roughness(H))
-        A = A + (ridge if A.ndim == 2 else ridge[:, :, None])
-    return nonnegative_quadratic(A, XHt, start)
+    return nonnegative_quadratic(_matrix_for_weights(A, H, smoothness), XHt, start)
+
+
+def _matrix_for_weights(A, H, smoothness: float):
+    """Of the weights' quadratic problem: the Gram matrices A of H, and what smoothness adds."""
+    ridge = np.diag(smoothness * roughness(H))
+    return A + (ridge if A.ndim == 2 else ridge[:, :, None])
+
+
+def _anticipating_weights(spectra, fits: list[Fit]) -> list:
+    """The weights of each fit, (k, n_spectra), best for its components as these will respond."""
+    now = [one.now for one in fits]
+    A = [_matrix_for_weights(of.A, of.H, one.smoothness) for one, of in zip(fits, now, strict=True)]
+    best = [nonnegative_quadratic(a, of.XHt, of.W) for a, of in zip(A, now, strict=True)]
+    able = [i for i, one in enumerate(fits) if one.damping < 1]
+    of_able = ([of_each[i] for i in able] for of_each in (fits, best, A))
+    for i, more in zip(able, anticipated(spectra, *of_able), strict=True):
+        best[i] = nonnegative_quadratic(A[i], now[i].XHt + more, best[i])
+    return best
 
 
 def _components_for(WtX, A, smoothness: float, start, tol: float):
@@ -192,10 +203,10 @@ def _iterate(spectra, fits: list[Fit], max_iter, tol, progress=silent) -> None:
     """Iterate, with two passes over X, until every fit has ended."""
     # F is a difference of sums as large as that of X^2: below this it is not told apart
     rounding = (2 * spectra.eps + ROUNDING) * spectra.sum_of_squares
-    mean_weights = spectra.mean_weights()
     while running := [fit for fit in fits if not fit.ended(max_iter, tol)]:
         smoothness = [fit.smoothness for fit in running]
-        proposals = [fit.proposal(*mean_weights) for fit in running]
+        best = _anticipating_weights(spectra, running)
+        proposals = [one.proposal(weights) for one, weights in zip(running, best, strict=True)]
         W, length = map(np.stack, zip(*proposals, strict=True))
         WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
         starts = [fit.now.H * scale for fit, scale in zip(running, length, strict=True)]
@@ -249,7 +260,7 @@ def _iterates(spectra, H, W, WtX, A, smoothness) -> list[Iterate]:
             relative_projected(in_weights, w, xht), relative_projected(in_components, h, wtx)
         )
         F = value(spectra.sum_of_squares, in_components, h, wtx)
-        made.append(Iterate(h, w, xht, a_h, F, float(optimality)))
+        made.append(Iterate(h, w, xht, a_h, a_w, F, float(optimality)))
     return made
 
 

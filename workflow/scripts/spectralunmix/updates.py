@@ -14,7 +14,7 @@ on either side of its own.
 """
 
 import numpy as np
-from scipy.linalg.lapack import dpbsv
+from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.ndimage import maximum_filter1d
 
 from .objective import ROUNDING, apply_gram, relative_projected, second_difference
@@ -128,15 +128,37 @@ def patterns_of(free):
 def _pivoted(R, free, b):
     """As above with rows for columns: R (1 or rows, k, k), free (rows, k), b (rows, k, any)."""
     held = ~free[:, :, None]
-    kept = np.where(held | held.swapaxes(1, 2), np.eye(free.shape[1]), R)
-    z = np.linalg.solve(kept, np.where(held, 0.0, b))
+    z = np.linalg.solve(_held_apart(R, free), np.where(held, 0.0, b))
     return np.where(held, R @ z - b, z)
 
 
-def inverses(A, patterns):
-    """A^-1 on what is free in each of the patterns, zero elsewhere: (patterns, k, k); A (k, k)."""
-    R, scale = _unit_diagonal(A[None])
-    return _pivoted(R, patterns, np.eye(len(A))) * patterns[:, :, None] * (scale.T * scale)
+def _held_apart(R, free):
+    """R with the rows and columns of what is not free, (rows, k), as those of the identity."""
+    held = ~free[:, :, None]
+    return np.where(held | held.swapaxes(1, 2), np.eye(free.shape[1]), R)
+
+
+def inverse_of_free(A, free):
+    """The inverse of A on the free entries of each column, zero on the others: a map of (k, m).
+
+    A : (k, k), or (k, k, m) with one matrix a column; free : (k, m)
+    """
+    k, m = free.shape
+    one_a_pattern = A.ndim == 2 and k <= MOST_PATTERNED
+    patterns, which = patterns_of(free) if one_a_pattern else (free.T, None)
+    R, scale = _unit_diagonal(A[None] if A.ndim == 2 else np.moveaxis(A, 2, 0))
+    scale = patterns * scale
+    inverse = np.linalg.inv(_held_apart(R, patterns)) * scale[:, :, None] * scale[:, None]
+    inverse = np.moveaxis(inverse, 0, 2).copy()
+
+    def apply(Z):
+        made = np.empty_like(Z)
+        for part in column_blocks(k, m):
+            of_each = inverse.take(which[part], axis=2) if one_a_pattern else inverse[:, :, part]
+            made[:, part] = apply_gram(of_each, Z[:, part])
+        return made
+
+    return apply
 
 
 def smooth_nonnegative_quadratic(A, B, start, coupling: float, tol: float, steps: int = STEPS):
@@ -153,12 +175,13 @@ def smooth_nonnegative_quadratic(A, B, start, coupling: float, tol: float, steps
     no harm the neighbourhood is freed as well.  A component without weights stays as it is.
     """
     variance = np.broadcast_to(np.einsum("kk...->k...", A).reshape(len(B), -1), B.shape)
-    matrix, empty = _banded(A, coupling, B.shape[1]), ~variance.any(axis=1, keepdims=True)
+    matrix, empty = banded(A, coupling, B.shape[1]), ~variance.any(axis=1, keepdims=True)
     Z, gradient, width = start, _gradient(A, B, start, coupling), int(NEAR * coupling**0.5)
     value = np.vdot(Z, gradient - B)  # twice the quadratic
     for _ in range(steps):
         free = maximum_filter1d((Z > 0) | (gradient < 0), 2 * width + 1, axis=1) & ~empty
-        step, rounding = _newton(matrix, free, gradient), ROUNDING * abs(value)
+        step = -smooth_inverse_of_free(matrix, free)(gradient)
+        rounding = ROUNDING * abs(value)
         for length in 0.5 ** np.arange(1 if width else HALVINGS):
             new = np.maximum(Z + length * step, 0)
             new_gradient = _gradient(A, B, new, coupling)
@@ -180,7 +203,7 @@ def _gradient(A, B, Z, coupling: float):
     return apply_gram(A, Z) - B + coupling * second_difference(Z)
 
 
-def _banded(A, coupling: float, n_wave: int):
+def banded(A, coupling: float, n_wave: int):
     """The matrix of the quadratic, (n_wave, k, k + 1): of each entry its own, then those below.
 
     Below it are the later components of its channel and, k further on, its own component in
@@ -200,12 +223,20 @@ def neighbours(n_wave: int):
     return 2.0 - (np.arange(n_wave) == 0) - (np.arange(n_wave) == n_wave - 1)
 
 
-def _newton(matrix, free, gradient):
-    """The step, (k, n_wave), to where the gradient of the free entries is zero."""
-    matrix = matrix.copy()
-    matrix[:, :, 0] += np.where(free, 0.0, HELD).T
-    right = np.where(free, -gradient, 0.0).T.ravel()
-    _, step, failed = dpbsv(matrix.reshape(len(right), -1).T, right, lower=1, overwrite_ab=1)
-    if failed:
-        raise np.linalg.LinAlgError("the components' equations are singular")
-    return np.where(free, step.reshape(free.T.shape).T, 0.0)
+def smooth_inverse_of_free(matrix, free):
+    """The inverse of a `banded` matrix on the free entries, zero on the others: a map of them.
+
+    free : (k, n_wave)
+    """
+    matrix, held = matrix.copy(), np.where(free, 0.0, HELD).T
+    matrix[:, :, 0] += held
+    factor = cholesky_banded(
+        matrix.reshape(held.size, -1).T, lower=True, overwrite_ab=True, check_finite=False
+    )
+
+    def apply(Z):
+        right = np.where(free, Z, 0.0).T.ravel()
+        solved = cho_solve_banded((factor, True), right, overwrite_b=True, check_finite=False)
+        return np.where(free, solved.reshape(held.shape).T, 0.0)
+
+    return apply
