@@ -109,8 +109,10 @@ def run(name, X, W, H, seconds):
         took = time.perf_counter() - began
         spent = spent + took if name in STATELESS else took
         reached.append((spent, objective(X, W, H)))
-        if name == OURS and len(reached) > 4 and reached[-1][1] > (1 - 1e-9) * reached[-4][1]:
-            break  # it has converged; the others have all the time
+        if name not in STATELESS and len(reached) > 12:
+            last, before = reached[-1][1], reached[-4][1]
+            if abs(before - last) < 1e-9 * last:
+                break  # it has converged, and may end by itself before the time is up
         n_iter = max(n_iter + 1, round(1.4 * n_iter))
     return reached
 

@@ -1,9 +1,9 @@
 """What the report and the scan draw and tabulate, against what it is by definition."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
-from astropy.table import Table
 
 import convergence
 import reconstructions
@@ -126,9 +126,9 @@ def test_a_start_of_the_scan_is_the_same_in_any_job():
 def test_stability_is_measured_from_the_best_start(rng):
     components = [rng.random((2, 30)) for _ in range(4)]
     components[2] = components[1][::-1]
-    table = Table({"n_components": [2, 2, 2, 2], "smoothness": [0.0, 0, 0, 1]})
-    table["objective"] = [3.0, 1.0, 2.0, 9.0]
-    found = scan.from_best(table, components, "rms")
+    fits = pd.DataFrame({"n_components": [2, 2, 2, 2], "smoothness": [0.0, 0, 0, 1]})
+    fits["objective"] = [3.0, 1.0, 2.0, 9.0]
+    found = scan.from_best(fits, components, "rms")
     assert found[1] == found[2] == found[3] == 0
     a, b = (each / each.max(axis=1, keepdims=True) for each in components[:2])
     pairs = [

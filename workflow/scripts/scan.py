@@ -2,7 +2,6 @@
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import numpy as np
 from astropy.table import Column, vstack
 from matplotlib.ticker import MaxNLocator
 
@@ -20,45 +19,37 @@ PANELS = [
 ]
 
 
-def from_best(table, components, metric):
-    """For each fit, how far its components lie from those of the start that ended lowest.
+def best_start(fits):
+    """For each fit, the row of the one of least objective among those that only start elsewhere."""
+    return fits.groupby(["n_components", "smoothness"])["objective"].transform("idxmin")
 
-    Of the same number of components and smoothness; one to one, the mean of the distances.
-    """
-    found = np.empty(len(table))
-    keys = np.array([table["n_components"], table["smoothness"]]).T
-    for key in np.unique(keys, axis=0):
-        rows = np.flatnonzero((keys == key).all(axis=1))
-        best = components[rows[np.argmin(table["objective"][rows])]]
-        for row in rows:
-            distance, _ = comparison.distances(components[row], best, metric)
-            found[row] = distance[comparison.assign(distance)].mean()
+
+def from_best(fits, components, metric):
+    """How far the components of each fit lie from those of the best start: the mean, one to one."""
+    found = []
+    for own, row in zip(components, best_start(fits), strict=True):
+        distance, _ = comparison.distances(own, components[row], metric)
+        found.append(distance[comparison.assign(distance)].mean())
     return found
 
 
-def draw(table, library, metric):
+def draw(fits, library, metric):
     """Over the number of components: a point a fit, a line through the best start of each."""
     fig, axes = plt.subplots(2, 2, figsize=(7.1, 5.6), layout="constrained")
-    values = {name: np.array(table[name]) for name in table.colnames}
-    values["unexplained"] = 1 - values["explained"]
-    levels = list(dict.fromkeys(values["smoothness"]))
+    levels = sorted(fits["smoothness"].unique())
     for ax, letter, (name, title, scale) in zip(axes.flat, "ABCD", PANELS, strict=True):
         for i, level in enumerate(levels):
-            of = values["smoothness"] == level
+            of = fits[fits["smoothness"] == level]
+            line = of.groupby("n_components")[name].median()
+            if name != "from_best":
+                line = of[of.index == best_start(of)].set_index("n_components")[name].sort_index()
             style = {"color": COLOURS[i % 7], "marker": MARKERS[i % 8]}
             beside = 0.14 * (i - (len(levels) - 1) / 2)
-            ranks = values["n_components"][of]
-            ax.plot(ranks + beside, values[name][of], ls="", ms=2.5, mew=0, alpha=0.6, **style)
-            line = []
-            for rank in np.unique(ranks):
-                rows = np.flatnonzero(of & (values["n_components"] == rank))
-                best = rows[np.argmin(values["objective"][rows])]
-                if name == "from_best":
-                    line.append((rank, np.median(values[name][rows])))
-                else:
-                    line.append((rank, values[name][best]))
-            x, y = np.transpose(line)
-            ax.plot(x + beside, y, lw=0.8, ms=4, mfc="none", label=f"{level:g}", **style)
+            points = {"ls": "", "ms": 2.5, "mew": 0, "alpha": 0.6}
+            ax.plot(of["n_components"] + beside, of[name], **points, **style)
+            ax.plot(
+                line.index + beside, line, lw=0.8, ms=4, mfc="none", label=f"{level:g}", **style
+            )
         ax.set(xlabel="Number of components", yscale=scale)
         if scale == "symlog":
             ax.set_yscale("symlog", linthresh=1e-4)
@@ -66,7 +57,7 @@ def draw(table, library, metric):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         heading(ax, letter, title)
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    n_starts = len(np.unique(values["start"]))
+    n_starts = fits["start"].nunique()
     fig.legend(
         handles,
         [f"$\\lambda$ = {label}" for label in labels],
@@ -84,12 +75,17 @@ def main(snakemake, log):
     parts = [read_table(path) for path in snakemake.input.tables]
     components = [each for path in snakemake.input.components for each in read_components(path)]
     table = vstack(parts)
-    table["from_best"] = Column(from_best(table, components, options.metric))
-    table.sort(["n_components", "smoothness", "start"])
+    fits = table.to_pandas()
+    fits["from_best"] = from_best(fits, components, options.metric)
+    fits["unexplained"] = 1 - fits["explained"]
+    table["from_best"] = Column(fits["from_best"].to_numpy())
+    order = ["n_components", "smoothness", "start"]
+    table.sort(order)
+    fits = fits.sort_values(order)
     table.meta = {"metric": options.metric}
     write_table(output.table, table)
     with mpl.rc_context(STYLE):
-        save(draw(table, options.library, options.metric), output.pdf, output.png, output.svg)
+        save(draw(fits, options.library, options.metric), output.pdf, output.png, output.svg)
     log.info("%d fits, %d converged", len(table), table["converged"].sum())
 
 

@@ -46,8 +46,8 @@ def anticipated(spectra, fits, best, A) -> list:
     while asked:
         W, H = (np.stack([getattr(now[i], name) for i in asked]) for name in "WH")
         products = _model_with_weights(spectra, W, np.stack(list(asked.values())), H)
-        dH = np.stack([inverses[i](product) for i, product in zip(asked, products, strict=True)])
-        images = _model_with_components(spectra, H, W, dH)
+        less = np.stack([inverses[i](product) for i, product in zip(asked, products, strict=True)])
+        images = _model_with_components(spectra, H, W, less)  # less is - dH
         for i, image in zip(list(asked), images, strict=True):
             try:
                 asked[i] = runs[i].send(image)

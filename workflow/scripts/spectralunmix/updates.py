@@ -176,25 +176,26 @@ def smooth_nonnegative_quadratic(A, B, start, coupling: float, tol: float, steps
     """
     variance = np.broadcast_to(np.einsum("kk...->k...", A).reshape(len(B), -1), B.shape)
     matrix, empty = banded(A, coupling, B.shape[1]), ~variance.any(axis=1, keepdims=True)
-    Z, gradient, width = start, _gradient(A, B, start, coupling), int(NEAR * coupling**0.5)
-    value = np.vdot(Z, gradient - B)  # twice the quadratic
+
+    def at(Z):
+        gradient = _gradient(A, B, Z, coupling)
+        return Z, gradient, np.vdot(Z, gradient - B)  # twice the quadratic
+
+    (Z, gradient, value), width = at(start), int(NEAR * coupling**0.5)
     for _ in range(steps):
         free = maximum_filter1d((Z > 0) | (gradient < 0), 2 * width + 1, axis=1) & ~empty
         step = -smooth_inverse_of_free(matrix, free)(gradient)
-        rounding = ROUNDING * abs(value)
-        for length in 0.5 ** np.arange(1 if width else HALVINGS):
-            new = np.maximum(Z + length * step, 0)
-            new_gradient = _gradient(A, B, new, coupling)
-            fall = value - np.vdot(new, new_gradient - B)
-            if fall >= -rounding:
-                break
-        else:
-            if width == 0:
-                break
+        lengths = 0.5 ** np.arange(1 if width else HALVINGS)
+        tried = (at(np.maximum(Z + length * step, 0)) for length in lengths)
+        highest = value + ROUNDING * abs(value)
+        found = next((new for new in tried if new[2] <= highest), None)
+        if found is None and width == 0:
+            break
+        if found is None:
             width = 0
             continue
-        Z, gradient, value = new, new_gradient, value - fall
-        if fall <= rounding or relative_projected(gradient, Z, B) <= tol:
+        last, (Z, gradient, value) = value, found
+        if value >= last - ROUNDING * abs(last) or relative_projected(gradient, Z, B) <= tol:
             break
     return Z
 
