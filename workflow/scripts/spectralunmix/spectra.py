@@ -139,13 +139,13 @@ class Spectra:
     def _summed(self, Z, factor):
         """The products of Z (fits, any, n_spectra) with v or v X, summed over the blocks."""
         flat = self._tensor(Z.reshape(-1, Z.shape[2]))
-        products = (flat[:, rows] @ factor(v, vX) for rows, _, v, vX in self.blocks())
+        products = (_times(flat[:, rows], factor(v, vX)) for rows, _, v, vX in self.blocks())
         return _array(sum(products)).reshape(*Z.shape[:2], -1)
 
     def _joined(self, Z, factor):
         """The products of Z (fits, any, n_wave) with the transpose of v or v X, block by block."""
-        flat = self._tensor(Z.reshape(-1, Z.shape[2]))
-        products = [factor(v, vX) @ flat.T for _, _, v, vX in self.blocks()]  # fast in this order
+        flat = self._tensor(Z.reshape(-1, Z.shape[2])).T.contiguous()  # the fastest layout
+        products = [factor(v, vX) @ flat for _, _, v, vX in self.blocks()]
         return _array(torch.cat(products).T.contiguous()).reshape(*Z.shape[:2], -1)
 
     def _tensor(self, Z):
@@ -159,6 +159,12 @@ class Spectra:
             return X, None, X
         X = torch.where(v > 0, X, 0)
         return (X, v, v * X) if self.weighted else (X, None, X)
+
+
+def _times(Z: Tensor, block: Tensor) -> Tensor:
+    if block.device.type == "cpu" and torch.get_num_threads() == 1:
+        return torch.from_numpy(Z.numpy() @ block.numpy())  # up to 2 times faster in this shape
+    return Z @ block
 
 
 def _sum(squares: Tensor, v: Tensor | None) -> float:
