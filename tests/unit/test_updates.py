@@ -97,6 +97,17 @@ def test_newton_steps_end_at_the_optimum(per_column, smoothness):
     np.testing.assert_allclose(Z, exact(A, B, smoothness), atol=1e-8)
 
 
+def test_two_components_alike_are_solved_for_at_large_smoothness():
+    """One direction, their difference, is undetermined beside coefficients of 1e4."""
+    weights, smoothness = np.full((2, 25), 0.2), 1e4
+    B = np.repeat(30 * np.random.default_rng(8).random((1, M)), 2, axis=0)
+    A, D = weights @ weights.T, np.diff(np.eye(M), axis=0)
+    Z = smooth_nonnegative_quadratic(A, B, np.ones((2, M)), smoothness, tol=1e-12, steps=100)
+    gradient = A @ Z - B + smoothness * Z @ D.T @ D
+    assert (Z >= 0).all()
+    np.testing.assert_allclose(np.where(Z > 0, gradient, np.minimum(gradient, 0)), 0, atol=1e-7)
+
+
 def test_one_channel_has_no_neighbour():
     A, B = matrices(per_column=False)
     Z = smooth_nonnegative_quadratic(A, B[:, :1], np.zeros((K, 1)), 7.0, tol=1e-12, steps=100)

@@ -214,7 +214,8 @@ def banded(A, coupling: float, n_wave: int):
     matrix = np.zeros((n_wave, k, k + 1))
     for below in range(k):
         matrix[:, : k - below, below] = A[range(below, k), range(k - below)].T
-    matrix[:, :, 0] += RIDGE_BANDED * matrix[:, :, 0].max() + coupling * neighbours(n_wave)[:, None]
+    matrix[:, :, 0] += coupling * neighbours(n_wave)[:, None]
+    matrix[:, :, 0] += RIDGE_BANDED * matrix[:, :, 0].max()
     matrix[:-1, :, k] = -coupling
     return matrix
 
