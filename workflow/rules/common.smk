@@ -22,9 +22,10 @@ libraries/quality.py libraries/selection.py libraries/sources.py libraries/surve
 libraries/readers/__init__.py libraries/readers/files.py libraries/readers/fits_image.py
 libraries/readers/fits_table.py libraries/readers/layouts.py libraries/readers/r_subset.py
 libraries/readers/spectrum.py libraries/readers/text.py libraries/readers/votable.py
-spectralunmix/__init__.py spectralunmix/comparison.py spectralunmix/compression.py
-spectralunmix/estimator.py spectralunmix/objective.py spectralunmix/response.py
-spectralunmix/solver.py spectralunmix/spectra.py spectralunmix/starts.py spectralunmix/updates.py
+spectralunmix/__init__.py spectralunmix/arrays.py spectralunmix/comparison.py
+spectralunmix/compression.py spectralunmix/estimator.py spectralunmix/objective.py
+spectralunmix/response.py spectralunmix/solver.py spectralunmix/spectra.py
+spectralunmix/starts.py spectralunmix/updates.py
 """.split()
 
 

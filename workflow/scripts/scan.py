@@ -2,7 +2,7 @@
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-from astropy.table import Column, vstack
+from astropy.table import vstack
 from matplotlib.ticker import MaxNLocator
 
 from figures import COLOURS, STYLE, heading, save
@@ -75,15 +75,11 @@ def main(snakemake, log):
     parts = [read_table(path) for path in snakemake.input.tables]
     components = [each for path in snakemake.input.components for each in read_components(path)]
     table = vstack(parts)
-    fits = table.to_pandas()
-    fits["from_best"] = from_best(fits, components, options.metric)
-    fits["unexplained"] = 1 - fits["explained"]
-    table["from_best"] = Column(fits["from_best"].to_numpy())
-    order = ["n_components", "smoothness", "start"]
-    table.sort(order)
-    fits = fits.sort_values(order)
+    table["from_best"] = from_best(table.to_pandas(), components, options.metric)
+    table.sort(["n_components", "smoothness", "start"])
     table.meta = {"metric": options.metric}
     write_table(output.table, table)
+    fits = table.to_pandas().assign(unexplained=lambda fits: 1 - fits["explained"])
     with mpl.rc_context(STYLE):
         save(draw(fits, options.library, options.metric), output.pdf, output.png, output.svg)
     log.info("%d fits, %d converged", len(table), table["converged"].sum())

@@ -4,7 +4,6 @@ import contextlib
 import copy
 import functools
 import logging
-import mmap
 import time
 import warnings
 from numbers import Integral, Real
@@ -19,6 +18,7 @@ from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from . import solver, starts
+from .arrays import as_given, checked_weights, device_named, float_array, on_disk
 from .spectra import Spectra
 
 log = logging.getLogger(__name__)
@@ -126,13 +126,13 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             self._check_shape(spectra.shape)
             H = self._starts(spectra)
             fits = self._run(spectra, H, np.full(len(H), float(self.smoothness)))
-            return self._keep(spectra, fits, self._converter(X))
+            return self._keep(spectra, fits, as_given(X, self.dtype))
 
     def transform(self, X, *, inverse_variance=None):
         """Weights (n_spectra, k) of the spectra X (n_spectra, n_wave), the components held."""
         check_is_fitted(self)
         spectra = self._spectra(X, inverse_variance, reset=False)
-        return self._converter(X)(self._weights(spectra).T)
+        return as_given(X, self.dtype)(self._weights(spectra).T)
 
     def inverse_transform(self, X):
         """Spectra (n_spectra, n_wave) of the weights X (n_spectra, k)."""
@@ -145,7 +145,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """Minus the mean of v (X - W H)^2 over X (n_spectra, n_wave): higher is better."""
         check_is_fitted(self)
         spectra = self._spectra(X, inverse_variance, reset=False)
-        misfit = spectra.misfit(self._weights(spectra), _array(self.components_))
+        misfit = spectra.misfit(self._weights(spectra), float_array(self.components_))
         return -misfit / (spectra.shape[0] * spectra.shape[1])
 
     @property
@@ -161,11 +161,11 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         progress = _Progress(spectra, self.verbose) if self.verbose else solver.silent
         return solver.fit(spectra, H, smoothness, self.max_iter, self.tol, progress)
 
-    def _keep(self, spectra: Spectra, fits: list[solver.Fit], as_given):
+    def _keep(self, spectra: Spectra, fits: list[solver.Fit], convert):
         """Take the fit of least objective as the result; return its weights."""
         best = min(fits, key=lambda fit: fit.now.F)
         W, H = _maximum_gauge(best.now.W, best.now.H)
-        self.components_ = as_given(H)
+        self.components_ = convert(H)
         self.objective_iterations_, self.objective_ = map(
             np.array, zip(*best.objective, strict=True)
         )
@@ -177,11 +177,11 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.restart_objectives_ = np.array([fit.now.F for fit in fits])
         self.reconstruction_err_ = spectra.misfit(W, H) ** 0.5
         self._report(W, H)
-        return as_given(W.T)
+        return convert(W.T)
 
     def _weights(self, spectra: Spectra):
         """(k, n_spectra), best for the components of the fit."""
-        H = _array(self.components_)
+        H = float_array(self.components_)
         with _one_blas_thread():
             XHt, A = spectra.with_components(H[None])[0], spectra.gram_of_components(H[None])[0]
             return solver.weights_for(XHt, A, H, float(self.smoothness), np.zeros_like(XHt))
@@ -189,8 +189,8 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _spectra(self, X, inverse_variance, reset: bool) -> Spectra:
         """X and v, checked, of the dtype and on the device asked for."""
         dtype = {"float64": torch.float64, "float32": torch.float32}[self.dtype]
-        device = X.device if isinstance(X, Tensor) else _device(self.device)
-        if _on_disk(X):
+        device = X.device if isinstance(X, Tensor) else device_named(self.device)
+        if on_disk(X):
             self._check_dimensions(X, reset)
         elif isinstance(X, Tensor):
             X = X.detach()
@@ -202,33 +202,11 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             X = validate_data(self, X, reset=reset, dtype=numpy_dtype, ensure_all_finite=finite)
             X = X if X.flags.writeable else X.copy()  # torch warns of the others
             X = torch.from_numpy(X).to(device, dtype)
-        spectra = Spectra(X, self._validated_weights(inverse_variance, X), device, dtype)
+        spectra = Spectra(X, checked_weights(inverse_variance, X), device, dtype)
         if not np.isfinite(spectra.sum_of_squares):
             where = "" if inverse_variance is None else " where inverse_variance is not 0"
             raise ValueError(f"X has NaN or infinite values{where}")
         return spectra
-
-    def _converter(self, X):
-        """What makes a numpy array the caller's kind of array, in the precision asked for."""
-        dtype = np.dtype(self.dtype)
-        if isinstance(X, Tensor):
-            return lambda Z: torch.from_numpy(np.ascontiguousarray(Z, dtype=dtype)).to(X.device)
-        return lambda Z: np.ascontiguousarray(Z, dtype=dtype)
-
-    def _validated_weights(self, v, X):
-        """v as X is kept: as a tensor, or as an array that is read in blocks of rows."""
-        if v is None:
-            return None
-        v = v if isinstance(v, (np.ndarray, Tensor)) else np.asarray(v)
-        if tuple(v.shape) != tuple(X.shape):
-            raise ValueError(f"inverse_variance is {tuple(v.shape)}, X is {tuple(X.shape)}")
-        for rows in np.array_split(np.arange(len(v)), 1 + v.shape[0] * v.shape[1] // 2**22):
-            block = v[rows[0] : rows[-1] + 1]
-            if not bool(((block >= 0) & (block < np.inf)).all()):
-                raise ValueError("inverse_variance has negative, NaN or infinite values")
-        if not isinstance(X, Tensor):
-            return v.cpu().numpy() if isinstance(v, Tensor) else v
-        return torch.as_tensor(v if isinstance(v, Tensor) else np.asarray(v, float)).to(X)
 
     def _check_dimensions(self, X, reset: bool) -> None:
         if X.ndim != 2:
@@ -268,7 +246,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         if not any(bool((X > 0).any()) for _, X, _ in spectra.unweighted().pieces()):
             raise ValueError("X has no value above zero: there is nothing to factorise")
         if not isinstance(self.init, str):
-            H = _array(self.init)
+            H = float_array(self.init)
             if H.shape[-2:] != (k, n_wave) or H.ndim > 3 or not (np.isfinite(H) & (H >= 0)).all():
                 raise ValueError(f"init: non-negative components ({k}, {n_wave}) are needed")
             return H.reshape(-1, k, n_wave)
@@ -332,7 +310,7 @@ def scan_smoothness(
         found.append([])
         for group in [[fit] for fit in of_starts] if every_start else [of_starts]:
             found[-1].append(copy.copy(each))
-            found[-1][-1]._keep(spectra, group, each._converter(X))
+            found[-1][-1]._keep(spectra, group, as_given(X, each.dtype))
     return found if every_start else [one for (one,) in found]
 
 
@@ -370,30 +348,6 @@ def _one_blas_thread():
 @functools.cache
 def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()  # looks through all libraries that are loaded, once
-
-
-def _on_disk(X) -> bool:
-    """Whether X is an array whose values lie in a mapped file."""
-    while isinstance(X, np.ndarray):
-        X = X.base
-    return isinstance(X, mmap.mmap)
-
-
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device={name!r}: there is no CUDA device; use 'cpu' or 'auto'")
-    return device
-
-
-def _array(Z):
-    return (
-        Z.detach().to("cpu", torch.float64).numpy()
-        if isinstance(Z, Tensor)
-        else np.asarray(Z, float)
-    )
 
 
 def _maximum_gauge(W, H):

@@ -40,12 +40,12 @@ def nonnegative_quadratic(A, B, start):
     start : (k, m), of which the zeros are the first guess, and which stays where A is zero
     """
     Z = np.empty_like(B)
-    for part in column_blocks(*B.shape):
+    for part in _column_blocks(*B.shape):
         Z[:, part] = _pivoting(A if A.ndim == 2 else A[:, :, part], B[:, part], start[:, part])
     return Z
 
 
-def column_blocks(k: int, m: int):
+def _column_blocks(k: int, m: int):
     """Slices of m columns, so many at once that k^2 entries of each are no load on the memory."""
     size = max(1, BLOCK // k**2)
     return (slice(first, first + size) for first in range(0, m, size))
@@ -108,13 +108,13 @@ def _complementary(R, free, b):
     k, m = b.shape
     if len(R) > 1 or m < SHARED or k > MOST_PATTERNED:
         return _pivoted(R, free.T, b.T[:, :, None])[:, :, 0].T
-    patterns, which = patterns_of(free)
+    patterns, which = _patterns_of(free)
     inverse = _pivoted(R, patterns, np.eye(k)).reshape(len(patterns), k * k)
     of_each = inverse.T.take(which, axis=1).reshape(k, k, m)
     return np.einsum("klm,lm->km", of_each, b)
 
 
-def patterns_of(free):
+def _patterns_of(free):
     """The patterns, (patterns, k), that free, (k, m), may have, and the one of each column."""
     bit = np.arange(len(free))
     which = (1 << bit) @ free
@@ -145,7 +145,7 @@ def inverse_of_free(A, free):
     """
     k, m = free.shape
     one_a_pattern = A.ndim == 2 and k <= MOST_PATTERNED
-    patterns, which = patterns_of(free) if one_a_pattern else (free.T, None)
+    patterns, which = _patterns_of(free) if one_a_pattern else (free.T, None)
     R, scale = _unit_diagonal(A[None] if A.ndim == 2 else np.moveaxis(A, 2, 0))
     scale = patterns * scale
     inverse = np.linalg.inv(_held_apart(R, patterns)) * scale[:, :, None] * scale[:, None]
@@ -153,7 +153,7 @@ def inverse_of_free(A, free):
 
     def apply(Z):
         made = np.empty_like(Z)
-        for part in column_blocks(k, m):
+        for part in _column_blocks(k, m):
             of_each = inverse.take(which[part], axis=2) if one_a_pattern else inverse[:, :, part]
             made[:, part] = apply_gram(of_each, Z[:, part])
         return made
@@ -214,13 +214,13 @@ def banded(A, coupling: float, n_wave: int):
     matrix = np.zeros((n_wave, k, k + 1))
     for below in range(k):
         matrix[:, : k - below, below] = A[range(below, k), range(k - below)].T
-    matrix[:, :, 0] += coupling * neighbours(n_wave)[:, None]
+    matrix[:, :, 0] += coupling * _neighbours(n_wave)[:, None]
     matrix[:, :, 0] += RIDGE_BANDED * matrix[:, :, 0].max()
     matrix[:-1, :, k] = -coupling
     return matrix
 
 
-def neighbours(n_wave: int):
+def _neighbours(n_wave: int):
     """How many neighbours each channel has, (n_wave,): the diagonal of D^T D."""
     return 2.0 - (np.arange(n_wave) == 0) - (np.arange(n_wave) == n_wave - 1)
 

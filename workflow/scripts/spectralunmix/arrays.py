@@ -1,0 +1,60 @@
+"""Callers' arrays, and back: numpy, torch, pandas, and arrays on disk."""
+
+import mmap
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def on_disk(X) -> bool:
+    """Whether X is an array whose values lie in a mapped file."""
+    while isinstance(X, np.ndarray):
+        X = X.base
+    return isinstance(X, mmap.mmap)
+
+
+def device_named(name: str) -> torch.device:
+    """The device, "auto" being a CUDA device where there is one.
+
+    ValueError : a CUDA device is asked for and absent
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device={name!r}: there is no CUDA device; use 'cpu' or 'auto'")
+    return device
+
+
+def float_array(Z):
+    """Z, of any kind, as a numpy array of float64."""
+    if isinstance(Z, Tensor):
+        return Z.detach().to("cpu", torch.float64).numpy()
+    return np.asarray(Z, float)
+
+
+def as_given(X, dtype: str):
+    """What makes a numpy array one of X's kind, on its device, in the precision asked for."""
+    if isinstance(X, Tensor):
+        return lambda Z: torch.from_numpy(np.ascontiguousarray(Z, dtype=dtype)).to(X.device)
+    return lambda Z: np.ascontiguousarray(Z, dtype=dtype)
+
+
+def checked_weights(v, X):
+    """v as X is kept: as a tensor, or as an array that is read in blocks of rows; None as None.
+
+    ValueError : v is not of the shape of X, or has negative, NaN or infinite values
+    """
+    if v is None:
+        return None
+    v = v if isinstance(v, (np.ndarray, Tensor)) else np.asarray(v)
+    if tuple(v.shape) != tuple(X.shape):
+        raise ValueError(f"inverse_variance is {tuple(v.shape)}, X is {tuple(X.shape)}")
+    for rows in np.array_split(np.arange(len(v)), 1 + v.shape[0] * v.shape[1] // 2**22):
+        block = v[rows[0] : rows[-1] + 1]
+        if not bool(((block >= 0) & (block < np.inf)).all()):
+            raise ValueError("inverse_variance has negative, NaN or infinite values")
+    if not isinstance(X, Tensor):
+        return v.cpu().numpy() if isinstance(v, Tensor) else v
+    return torch.as_tensor(v if isinstance(v, Tensor) else np.asarray(v, float)).to(X)
