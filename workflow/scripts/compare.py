@@ -8,14 +8,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from astropy.table import Table
 
-from figures import COLOURS, save, wavelength_axis
+from figures import COLOURS, DASHES, save, wavelength_axis
 from libraries import grids
 from libraries.readers import Spectrum
 from spectra_files import class_of_components, read_curves, read_medium, read_spectra, write_table
 from spectralunmix import SmoothNMF, comparison
 from step import step
-
-DASHES = ["-", (0, (4, 1)), (0, (1, 1)), (0, (4, 1, 1, 1))]
 
 
 def in_vacuum(wavelength, medium, name, log):

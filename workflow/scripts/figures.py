@@ -11,6 +11,7 @@ from spectra_files import replacing
 
 # Told apart with any colour vision (Wong 2011, Nature Methods 8, 441); hot to cool.
 COLOURS = ["#0072B2", "#009E73", "#E69F00", "#CC3311", "#CC79A7", "#56B4E9", "#000000"]
+DASHES = ["-", (0, (4, 1)), (0, (1, 1)), (0, (4, 1, 1, 1))]
 STYLE = {
     "font.size": 7,
     "axes.titlesize": 8,
@@ -22,6 +23,12 @@ STYLE = {
     "pdf.fonttype": 42,
 }
 TICKS = [2000, 5000, 10000, 20000, 50000]
+
+
+def curve_styles(names, dashes=DASHES) -> dict:
+    """A colour and dashes for each name: solid lines of all colours come first."""
+    n = len(COLOURS)
+    return {name: (COLOURS[i % n], dashes[i // n % len(dashes)]) for i, name in enumerate(names)}
 
 
 def wavelength_axis(ax, first: float, last: float) -> None:

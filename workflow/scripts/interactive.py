@@ -6,7 +6,7 @@ import json
 import numpy as np
 from plotly.offline import get_plotlyjs
 
-from figures import COLOURS
+from figures import curve_styles
 from pages import BOOKKEEPING, write_page
 from spectra_files import class_of_components, read_curves, read_spectra, read_table, read_weights
 from spectralunmix import comparison
@@ -15,6 +15,7 @@ from step import step
 LARGEST = 400  # spectra on a page, so that a phone can open it
 DASHES = ["solid", "dash", "dashdot", "dot"]
 GREYS = ["#000000", "#555555", "#777777", "#999999"]
+NO_CLASS = "#999999", "solid"
 
 
 def encoded(rows):
@@ -26,7 +27,7 @@ def rounded(values, digits=5):
     return [float(f"{value:.{digits}g}") for value in values]
 
 
-def curve(label, colour, flux, dash="solid"):
+def curve(label, flux, colour, dash):
     scaled = flux / (np.abs(flux).max() or 1)
     return {"label": label, "colour": colour, "dash": dash, "flux": rounded(scaled)}
 
@@ -34,21 +35,21 @@ def curve(label, colour, flux, dash="solid"):
 def curves(prototypes, eigenspectra, components, names, labels, class_of):
     """What the first picture can show, by kind."""
     classes, prototypes = prototypes
-    colour = dict(zip(classes, COLOURS, strict=False))
+    style = curve_styles(classes, DASHES)
     return {
         "Prototypes": [
-            curve(labels[name], colour[name], flux)
+            curve(labels[name], flux, *style[name])
             for name, flux in zip(classes, prototypes, strict=True)
         ],
         "Eigenspectra": [
-            curve(f"eigenspectrum {i + 1}", GREYS[i % 4], flux, DASHES[i % 4])
+            curve(f"eigenspectrum {i + 1}", flux, GREYS[i % 4], DASHES[i % 4])
             for i, flux in enumerate(eigenspectra)
         ],
         "Components": [
             curve(
                 f"{i + 1}: {labels.get(class_of.get(name), 'no class')}",
-                colour.get(class_of.get(name), "#999999"),
                 flux,
+                *style.get(class_of.get(name), NO_CLASS),
             )
             for i, (name, flux) in enumerate(zip(names, components, strict=True))
         ],

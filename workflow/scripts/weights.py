@@ -1,5 +1,7 @@
 """How much each component contributes to the spectra of each class."""
 
+import math
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,15 +11,21 @@ from spectra_files import class_of_components, read_curves, read_table, read_wei
 from spectralunmix import comparison
 from step import step
 
+COLUMNS = 5
+
 
 def draw(share, names, members, classes, labels, class_of, library):
     """A panel a component, in the order of classes; a point a spectrum, over its class."""
     order = sorted(names, key=lambda name: [*classes, None].index(class_of.get(name)))
-    size = (max(4, 1.75 * len(order)), 2.9)
+    columns = min(len(order), COLUMNS)
+    rows = math.ceil(len(order) / columns)
+    size = (max(4, 1.75 * columns), 2.9 * rows)
     fig, axes = plt.subplots(
-        1, len(order), figsize=size, sharey=True, layout="constrained", squeeze=False
+        rows, columns, figsize=size, sharey=True, layout="constrained", squeeze=False
     )
-    for ax, name in zip(axes[0], order, strict=True):
+    for ax in axes.flat[len(order) :]:
+        ax.remove()
+    for ax, name in zip(axes.flat, order, strict=False):
         for i, of in enumerate(classes):
             values = share[members == of, names.index(name)]
             if not len(values):
@@ -30,7 +38,8 @@ def draw(share, names, members, classes, labels, class_of, library):
         ax.set(ylim=(-0.03, 1.03), xlim=(-0.6, len(classes) - 0.4))
         own = labels.get(class_of.get(name), "no class")
         heading(ax, chr(ord("A") + order.index(name)), f"{names.index(name) + 1}: {own}")
-    axes[0, 0].set_ylabel("Share of the component in a spectrum")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Share of the component in a spectrum")
     fig.suptitle(f"{library}: weights by class (bar: median)", x=0.01, ha="left", weight="bold")
     return fig
 
