@@ -325,6 +325,14 @@ FAULTS = {
         entry(parameters={"file_name": "t(?P<teff>"}),
         "parameters.file_name: not a regular expression",
     ),
+    "a parameter of a name that is taken": (
+        entry(parameters={"file_name": r"t(?P<teff>\d+)\.txt", "derived": {"class": "teff"}}),
+        "tiny.yaml: parameters: class: .* choose another",
+    ),
+    "a class of a name that is taken": (
+        entry(classes={"wavelength": {"label": "W", "where": {"teff": {"min": 1}}}}),
+        "tiny.yaml: classes: wavelength: .* choose another",
+    ),
     "empty class": (
         entry(classes={"none": {"label": "N", "where": {"teff": {"min": 99999}}}}),
         "classes.none: empty",

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -130,10 +131,33 @@ def library_entry(name):
         re.compile(entry["parameters"].get("file_name", ""))
     except re.error as error:
         raise WorkflowError(f"{file}: parameters.file_name: not a regular expression: {error}")
+    check_names(file, entry)
     for i, source in enumerate(entry["sources"]):
         for file_entry in source["files"]:
             check_addresses(file, f"sources.{i}.files", file_entry)
     return entry
+
+
+# Columns of the workflow's own tables, beside those that parameters and classes name.
+OF_SELECTION = {"file", "class", "class_rank", "class_size", "divisor", "n_filled", "n_clipped"}
+OF_PROTOTYPES = {"wavelength"}
+
+
+def check_names(file, entry):
+    """Parameters and classes that would take the place of a column of the workflow's own."""
+    of = entry["parameters"]
+    parameters = {*of["header"], *of["derived"], *of["columns"]}
+    parameters |= {*of.get("index", {}).get("columns", {})}
+    parameters |= {*re.compile(of.get("file_name", "")).groupindex}
+    for key, taken in (
+        ("parameters", parameters & OF_SELECTION),
+        ("classes", entry["classes"].keys() & OF_PROTOTYPES),
+    ):
+        if taken:
+            raise WorkflowError(
+                f"{file}: {key}: {', '.join(sorted(taken))}: the workflow's tables have a column "
+                "of that name: choose another"
+            )
 
 
 def check_addresses(file, key, entry):
@@ -243,7 +267,7 @@ def closing_words(name):
     if not (results / "figure.pdf").exists():
         return ""
     table = (results / "assignments.ecsv").read_text().splitlines()
-    rows = [line.split() for line in table if not line.startswith("#")]
+    rows = [shlex.split(line) for line in table if not line.startswith("#")]
     width = [max(map(len, column)) for column in zip(*rows)]
     lines = ["  ".join(map(str.ljust, row, width)) for row in rows]
     return "\n".join(["", *lines, "", f"figure: {results}/figure.pdf and .png", ""])
