@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from textwrap import wrap
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -118,8 +119,9 @@ def distances_panel(axes, distances, assignments, classes, labels, metric, pad):
         total = pairs["distance"].sum()
         ax.set_xlabel(f"{method.upper()} component\nframed: total {total:.2f}")
         ax.set_yticks([])
-    captions = ["\n".join(labels[c].rsplit(" ", 1)) for c in classes]
-    axes[0].set_yticks(range(len(classes)), captions, size=min(7, 45 / len(classes)))
+    captions = [wrap(labels[c], 8, break_long_words=False, break_on_hyphens=False) for c in classes]
+    size = min(7, 90 / max(map(len, captions)) / len(classes))
+    axes[0].set_yticks(range(len(classes)), map("\n".join, captions), size=size)
     heading(axes[0], "D", METRICS[metric], pad=pad)
     axes[0].text(
         0, 1.03, "framed: the one-to-one assignment", transform=axes[0].transAxes, size=6.5
