@@ -8,6 +8,7 @@ import pytest
 import torch
 from astropy.table import Table
 
+import compare
 import convergence
 import figures
 import interactive
@@ -211,3 +212,14 @@ def test_weights_have_a_panel_a_component(rng):
     fig = weights.draw(rng.random((20, 7)), names, members, classes, labels, of, "a library")
     assert len(fig.axes) == 7
     assert fig.axes[0].get_title(loc="left").endswith("7: Hot")
+
+
+def test_two_entries_of_one_library_are_both_in_the_legend(rng):
+    wavelength = np.linspace(4000, 7000, 50)
+    library = {"title": "Stars", "medium": "air", "wavelength": wavelength, "classes": ["hot"]}
+    libraries = {name: {**library, "components": rng.random((1, 50))} for name in ("a", "b")}
+    matched = [("a", "b", 1, "hot", 1, "hot", 0.1), ("b", "a", 1, "hot", 1, "hot", 0.1)]
+    labels = {"hot": "Hot stars"}
+    fig = compare.draw(libraries, matched, np.full((2, 2), 0.9), labels, wavelength, "rms")
+    captions = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
+    assert captions == ["a: Stars", "b: Stars"]

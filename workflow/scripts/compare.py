@@ -90,12 +90,13 @@ def draw(libraries, matched, shares, labels, common, metric):
     left, right = fig.add_gridspec(1, 2, width_ratios=[1.6, 1])
     axes = left.subgridspec(len(classes), 1).subplots(sharex=True, squeeze=False)[:, 0]
     for ax, name in zip(axes, classes, strict=True):
-        for i, library in enumerate(libraries.values()):
+        for i, (key, library) in enumerate(libraries.items()):
             for row, label in zip(library["components"], library["classes"], strict=True):
                 if label == name:
                     inside = np.interp(common, library["wavelength"], row).max()
                     style = {"color": COLOURS[i % 7], "ls": DASHES[i % 4], "lw": 0.9}
-                    ax.plot(library["wavelength"], row / inside, label=library["title"], **style)
+                    caption = f"{key}: {library['title']}"
+                    ax.plot(library["wavelength"], row / inside, label=caption, **style)
         ax.set(ylim=(0, 1.15), ylabel=labels[name])
         wavelength_axis(ax, common[0], common[-1])
         ax.label_outer()
