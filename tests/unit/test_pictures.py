@@ -221,5 +221,5 @@ def test_two_entries_of_one_library_are_both_in_the_legend(rng):
     matched = [("a", "b", 1, "hot", 1, "hot", 0.1), ("b", "a", 1, "hot", 1, "hot", 0.1)]
     labels = {"hot": "Hot stars"}
     fig = compare.draw(libraries, matched, np.full((2, 2), 0.9), labels, wavelength, "rms")
-    captions = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
+    captions = [text.get_text() for text in fig.legends[0].get_texts()]
     assert captions == ["a: Stars", "b: Stars"]

@@ -103,11 +103,10 @@ def draw(libraries, matched, shares, labels, common, metric):
     handles = {}
     for ax in axes:
         handles |= {label: h for h, label in zip(*ax.get_legend_handles_labels(), strict=True)}
-    axes[0].legend(
+    fig.legend(
         handles.values(),
         handles.keys(),
-        loc="lower left",
-        bbox_to_anchor=(0, 1.0),
+        loc="outside lower center",
         ncols=3,
         frameon=False,
         fontsize=8,
