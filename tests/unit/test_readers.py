@@ -99,6 +99,72 @@ def test_extensions_uncertainty_and_mask(tmp_path):
         list(readers.read(tmp_path, source("fits_image", "*.fits", extension="SCI")))
 
 
+STARS = Table({"TARGETID": [39, 7], "TEFF": [5000.0, 9000.0], "FLUX": [[1, 2], [3, 4]]})
+
+
+def spectrograph(path, table=STARS, inverse_variance=(4.0, 9.0), mask=None):
+    """A night of a fibre spectrograph: images of a spectrum a row, and a table of the stars."""
+    hdus = [fits.PrimaryHDU(), fits.ImageHDU(np.array([FLUX, 2 * FLUX]), name="B_FLUX")]
+    hdus[1].header.update(CRVAL1=3.6, CD1_1=0.01, BUNIT="10**-17 erg/(s cm2 Angstrom)")
+    hdus.append(fits.ImageHDU(WAVE / 10, name="B_WAVELENGTH"))
+    hdus[2].header["BUNIT"] = "nm"
+    weights = np.array([np.full(21, value) for value in inverse_variance])
+    hdus.append(fits.ImageHDU(weights, name="B_IVAR"))
+    bad = np.zeros((2, 21), int) if mask is None else mask
+    hdus.append(fits.ImageHDU(bad, name="B_MASK"))
+    hdus.append(fits.BinTableHDU(table, name="FIBERMAP"))
+    fits.HDUList(hdus).writeto(path)
+
+
+ROWS = {"layout": "rows", "extension": "B_FLUX", "uncertainty_extension": "B_IVAR"}
+ROWS |= {"uncertainty_kind": "inverse_variance", "mask_extension": "B_MASK"}
+ROWS |= {"flux_unit": "relative", "axis": "extension", "wavelength_extension": "B_WAVELENGTH"}
+NAMED = {"table_extension": "FIBERMAP", "name": "TARGETID"}
+
+
+def test_an_image_with_a_spectrum_a_row(tmp_path):
+    """The layout of DESI's spectra, and with the axis in the header that of SDSS's plates."""
+    bad = np.zeros((2, 21), int)
+    bad[1, 3] = 16
+    spectrograph(tmp_path / "coadd.fits", mask=bad)
+    first, second = readers.read(tmp_path, source("fits_image", "*.fits", **ROWS, **NAMED))
+    assert (first.file, second.file) == ("39", "7")
+    assert (first.header["TEFF"], second.header["TEFF"]) == (5000, 9000)
+    np.testing.assert_allclose(second.wavelength, WAVE)
+    np.testing.assert_allclose(second.flux, 2 * FLUX)
+    assert second.inverse_variance.tolist() == [0.0 if i == 3 else 9.0 for i in range(21)]
+    assert first.inverse_variance.tolist() == [4.0] * 21
+    options = ROWS | {"axis": "log10"}
+    first, second = readers.read(tmp_path, source("fits_image", "*.fits", **options))
+    assert (first.file, second.file) == ("coadd.fits:1", "coadd.fits:2")
+    np.testing.assert_allclose(second.wavelength, 10 ** (3.6 + 0.01 * np.arange(21)))
+    np.testing.assert_allclose(second.flux, 2 * FLUX)
+
+
+def test_an_image_of_one_row(tmp_path):
+    rows = [np.atleast_2d(each) for each in (FLUX, 0.5 * FLUX)]
+    image(tmp_path / "a.fits", rows[0], [("ERR", rows[1])], CRVAL1=4000.0, CDELT1=50.0)
+    options = {"layout": "rows", "uncertainty_extension": "ERR"}
+    (found,) = readers.read(tmp_path, source("fits_image", "*.fits", **options))
+    np.testing.assert_allclose(found.inverse_variance, 4 / FLUX**2)
+
+
+@pytest.mark.parametrize(
+    ("options", "written", "message"),
+    [
+        ({"name": "STAR"}, {}, "a.fits: no column 'STAR' for options.name; there are TARGETID"),
+        ({}, {"table": STARS[:1]}, "a.fits: 2 rows in the image, 1 in table FIBERMAP"),
+        ({}, {"inverse_variance": [1.0]}, r"a.fits: B_IVAR is \(1, 21\), not \(2, 21\)"),
+        ({"table_extension": "B_FLUX"}, {}, "a.fits: no table in extension 'B_FLUX'"),
+        ({"wavelength_extension": "W"}, {}, "a.fits: no image in extension 'W'"),
+    ],
+)
+def test_an_image_of_rows_that_do_not_fit(tmp_path, options, written, message):
+    spectrograph(tmp_path / "a.fits", **written)
+    with pytest.raises(LibraryError, match=message):
+        list(readers.read(tmp_path, source("fits_image", "*.fits", **ROWS | NAMED | options)))
+
+
 def test_a_table_a_file_in_nanometres(tmp_path):
     """The X-shooter library's layout."""
     table = Table({"WAVE": WAVE / 10, "FLUX_DR": FLUX, "ERR": 0.5 * FLUX})

@@ -1,4 +1,4 @@
-"""FITS images: one file a spectrum, its axis in the header, in a row or in a file of its own."""
+"""FITS images: a spectrum each or one a row, wavelengths in the header or in an image too."""
 
 import numpy as np
 
@@ -8,28 +8,78 @@ from .spectrum import spectrum
 
 
 def read(path, source):
-    options = source["options"]
-    axis = options.get("axis", "linear")
-    if axis == "file":
+    options, shared = source["options"], None
+    if options.get("axis") == "file":
         key = "wavelength_file"
         name, content = files.one(path, source, options[key], f"options.{key}")
-        image = files.extension(name, files.fits_file(name, content), 0, files.IMAGE)
-        shared, shared_unit = np.ravel(image.data).astype(float), image.header.get("BUNIT")
+        shared = _line(name, files.fits_file(name, content), 0)
+    layout = {"file": _one_a_file, "rows": _one_a_row}[options.get("layout", "file")]
     for name, content in files.opened(path, source, source["members"]):
         hdus = files.fits_file(name, content)
         hdu = files.extension(name, hdus, options.get("extension", 0), files.IMAGE)
-        image, header = np.atleast_2d(np.squeeze(hdu.data)), hdu.header
-        flux, found = _row(name, image, options.get("row", 0)), None
-        if axis == "row":
-            wavelength = _row(name, image, options["wavelength_row"])
-        elif axis == "file":
-            wavelength, found = shared, shared_unit
-        else:
-            wavelength, found = _axis(name, header, len(flux), axis), header.get("CUNIT1")
-        errors = _uncertainty(name, hdus, image, options), _mask(name, hdus, options)
-        cards = dict(hdus[0].header) | dict(header)
-        found = found, header.get("BUNIT")
-        yield spectrum(name, wavelength, flux, cards, options, found, errors)
+        image, cards = np.atleast_2d(np.squeeze(hdu.data)), dict(hdus[0].header) | dict(hdu.header)
+        wavelength, found = shared or _wavelength(name, hdus, hdu.header, image, options)
+        found = found, hdu.header.get("BUNIT")
+        for file, flux, more, errors in layout(name, hdus, image, options):
+            yield spectrum(file, wavelength, flux, cards | more, options, found, errors)
+
+
+def _one_a_file(name, hdus, image, options):
+    """Name, flux, further cards, and errors of the spectrum in an image."""
+    if "uncertainty_row" in options:
+        uncertainty = _row(name, image, options["uncertainty_row"])
+    else:
+        uncertainty = _extension(name, hdus, options, "uncertainty_extension")
+    errors = uncertainty, _extension(name, hdus, options, "mask_extension")
+    yield name, _row(name, image, options.get("row", 0)), {}, errors
+
+
+def _one_a_row(name, hdus, image, options):
+    """The same of each row, with what a table says of it."""
+    errors = []
+    for key in ("uncertainty_extension", "mask_extension"):
+        of_all = _extension(name, hdus, options, key)
+        of_all = [None] * len(image) if of_all is None else np.atleast_2d(of_all)
+        if of_all[0] is not None and of_all.shape != image.shape:
+            raise LibraryError(f"{name}: {options[key]} is {of_all.shape}, not {image.shape}")
+        errors.append(of_all)
+    about = _about(name, hdus, len(image), options)
+    label = options.get("name")
+    for i, (flux, of_row, *of_flux) in enumerate(zip(image, about, *errors, strict=True), start=1):
+        file = f"{name}:{i}" if label is None else str(of_row[label]).strip()
+        yield file, flux, of_row, of_flux
+
+
+def _about(name, hdus, n_rows, options):
+    """By column, what the table says of each of the image's rows."""
+    if "table_extension" not in options:
+        return [{}] * n_rows
+    key, label = options["table_extension"], options.get("name")
+    table = files.extension(name, hdus, key, files.TABLE).data
+    columns = {c: table[c] for c in table.names if table[c].ndim == 1}
+    if label is not None and label not in columns:
+        raise LibraryError(
+            f"{name}: no column {label!r} for options.name; there are {', '.join(columns)}"
+        )
+    if len(table) != n_rows:
+        raise LibraryError(f"{name}: {n_rows} rows in the image, {len(table)} in table {key}")
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _wavelength(name, hdus, header, image, options):
+    """(n_wave,), and its unit as it is spelt."""
+    axis = options.get("axis", "linear")
+    if axis == "row":
+        return _row(name, image, options["wavelength_row"]), None
+    if axis == "extension":
+        return _line(name, hdus, options["wavelength_extension"])
+    return _axis(name, header, image.shape[1], axis), header.get("CUNIT1")
+
+
+def _line(name, hdus, key):
+    """An image of one line, and its unit as it is spelt."""
+    hdu = files.extension(name, hdus, key, files.IMAGE)
+    return np.ravel(hdu.data).astype(float), hdu.header.get("BUNIT")
 
 
 def _row(name, image, row):
@@ -51,16 +101,8 @@ def _axis(name, header, n_wave, kind):
         return base**axis
 
 
-def _uncertainty(name, hdus, image, options):
-    if "uncertainty_row" in options:
-        return _row(name, image, options["uncertainty_row"])
-    if "uncertainty_extension" in options:
-        hdu = files.extension(name, hdus, options["uncertainty_extension"], files.IMAGE)
-        return np.squeeze(hdu.data)
-    return None
-
-
-def _mask(name, hdus, options):
-    if "mask_extension" not in options:
+def _extension(name, hdus, options, key):
+    """The image that the option names; None where it names none."""
+    if key not in options:
         return None
-    return np.squeeze(files.extension(name, hdus, options["mask_extension"], files.IMAGE).data)
+    return np.squeeze(files.extension(name, hdus, options[key], files.IMAGE).data)
