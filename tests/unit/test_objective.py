@@ -15,6 +15,7 @@ def problem(request):
     """X (7, 11), v or None, W (7, 3), H (3, 11)."""
     rng = np.random.default_rng(1)
     X, v, W, H = (rng.random(shape) for shape in [(7, 11), (7, 11), (7, 3), (3, 11)])
+    v[2], v[4, ::3] = 0, 0
     return X, None if request.param == "unweighted" else v, W, H
 
 
@@ -23,11 +24,13 @@ def spectra_of(X, v):
 
 
 def plain(X, v, W, H, smoothness):
-    """Objective (1') as it is written."""
+    """The objective as it is written."""
+    v = np.ones_like(X) if v is None else v
+    mean = [np.mean(row[row > 0]) if row.any() else 0 for row in v]
     rough = sum(
-        (W[:, k] ** 2).sum() * ((H[k, 1:] - H[k, :-1]) ** 2).sum() for k in range(W.shape[1])
+        mean[i] * W[i, k] ** 2 * ((H[k, 1:] - H[k, :-1]) ** 2).sum() for i, k in np.ndindex(W.shape)
     )
-    return ((1 if v is None else v) * (X - W @ H) ** 2).sum() + smoothness * rough
+    return (v * (X - W @ H) ** 2).sum() + smoothness * rough
 
 
 @pytest.mark.parametrize("smoothness", SMOOTHNESS)
@@ -37,8 +40,10 @@ def test_objective_is_the_sum_as_written(problem, smoothness):
     products = spectra.with_components(H[None])[0], spectra.with_weights(W.T[None])[0]
     grams = spectra.gram_of_components(H[None])[0], spectra.gram_of_weights(W.T[None])[0]
     gradients = (
-        objective.gradient_weights(products[0], grams[0], W.T, H, smoothness),
-        objective.gradient_components(products[1], grams[1], W.T, H, smoothness),
+        objective.gradient_weights(products[0], grams[0], W.T, H, smoothness, spectra.mean_weight),
+        objective.gradient_components(
+            products[1], grams[1], W.T, H, smoothness, spectra.mean_weight
+        ),
     )
     for of in zip(gradients, (W.T, H), products, strict=True):
         value = objective.value(spectra.sum_of_squares, *of)
@@ -53,10 +58,12 @@ def test_gradient_is_that_of_finite_differences(problem, smoothness, factor):
     spectra = spectra_of(X, v)
     if factor == "W":
         product, gram = spectra.with_components(H[None]), spectra.gram_of_components(H[None])
-        gradient = objective.gradient_weights(product[0], gram[0], W.T, H, smoothness).T
+        of = product[0], gram[0], W.T, H, smoothness, spectra.mean_weight
+        gradient = objective.gradient_weights(*of).T
     else:
         product, gram = spectra.with_weights(W.T[None]), spectra.gram_of_weights(W.T[None])
-        gradient = objective.gradient_components(product[0], gram[0], W.T, H, smoothness)
+        of = product[0], gram[0], W.T, H, smoothness, spectra.mean_weight
+        gradient = objective.gradient_components(*of)
     moved, step = (W if factor == "W" else H), 1e-6
     for index in np.ndindex(moved.shape):
         before = moved[index]

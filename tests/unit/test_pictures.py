@@ -34,7 +34,8 @@ def rng():
 
 def objective(W, H, smoothness, v):
     roughness = np.square(np.diff(H)).sum(axis=1)
-    return (v * np.square(X - W @ H)).sum() + smoothness * np.square(W).sum(axis=0) @ roughness
+    contributed = np.square(W).T @ v.mean(axis=1)  # no weight is 0
+    return (v * np.square(X - W @ H)).sum() + smoothness * contributed @ roughness
 
 
 @pytest.mark.parametrize("v", [None, V])
@@ -64,8 +65,8 @@ def test_the_state_that_is_drawn(v, rng):
     assert np.isclose(F, objective(W, H, 2.0, np.ones_like(X) if v is None else v))
     model = SmoothNMF(3, smoothness=2.0, tol=1e-8)
     W = model.fit_transform(X, inverse_variance=v)
-    H = model.components_ * np.linalg.norm(W, axis=0)[:, None]
-    F, at_the_end = convergence.state(spectra, W / np.linalg.norm(W, axis=0), H, 2.0)
+    length = (np.square(W).T @ spectra.mean_weight) ** 0.5  # as in the fit
+    F, at_the_end = convergence.state(spectra, W / length, model.components_ * length[:, None], 2.0)
     assert np.isclose(F, model.objective_[-1])
     assert at_the_end < 2e-8 < 1e-2 < optimality
 

@@ -194,8 +194,14 @@ def inverse_variance(shape, seed=5):
     return 10 ** rng.uniform(-1, 2, shape) * (rng.random(shape) > 0.2)
 
 
+def mean_weight(v):
+    """Of each spectrum's pixels that are not masked, (n_spectra, 1)."""
+    return np.array([[row[row > 0].mean()] for row in v])
+
+
 def weighted_objective(X, v, W, H, smoothness):
-    return (v * np.square(X - W @ H)).sum() + objective(W @ H, W, H, smoothness)
+    contributed = mean_weight(v) ** 0.5 * W
+    return (v * np.square(X - W @ H)).sum() + objective(contributed @ H, contributed, H, smoothness)
 
 
 @pytest.mark.parametrize("smoothness", [0, 5.0])
@@ -219,7 +225,8 @@ def test_with_weights_is_where_scipys_bounded_minimiser_ends(smoothness):
     assert model.objective_[-1] <= found.fun * (1 + 1e-7)
     # the optimality conditions, from the gradient written out
     residual = v * (W @ H - X)
-    by_W = residual @ H.T + smoothness * W * np.square(np.diff(H, axis=1)).sum(axis=1)
+    roughness = np.square(np.diff(H, axis=1)).sum(axis=1)
+    by_W = residual @ H.T + smoothness * mean_weight(v) * W * roughness
     scale = np.abs((v * X) @ H.T).max()
     assert by_W.min() > -1e-7 * scale
     assert np.abs(W * by_W).max() < 1e-7 * scale * W.max()
@@ -241,10 +248,16 @@ def test_weights_of_zero_and_one_are_dropped_data():
 
 def test_a_constant_weight_scales_the_objective_alone():
     X = mixtures()
-    plain = SmoothNMF(3, smoothness=2).fit(X)
-    scaled = SmoothNMF(3, smoothness=14).fit(X, inverse_variance=np.full(X.shape, 7.0))
-    assert scaled.objective_[-1] == pytest.approx(7 * plain.objective_[-1], rel=1e-7)
-    np.testing.assert_allclose(scaled.components_, plain.components_, atol=1e-4)
+    model, v = SmoothNMF(3, smoothness=20, tol=1e-9), inverse_variance(X.shape)
+    for weights in (None, v):
+        of_ones = model.fit_transform(X, inverse_variance=weights)
+        F, H = model.objective_[-1], model.components_
+        scaled = 7e5 * (np.ones_like(X) if weights is None else weights)
+        W = model.fit_transform(X, inverse_variance=scaled)
+        assert model.objective_[-1] == pytest.approx(7e5 * F, rel=1e-9)
+        np.testing.assert_allclose(model.components_, H, atol=1e-6)
+        np.testing.assert_allclose(W, of_ones, atol=1e-6)
+        np.testing.assert_allclose(model.transform(X, inverse_variance=scaled), W, atol=1e-6)
 
 
 def test_a_component_runs_straight_across_a_masked_gap():

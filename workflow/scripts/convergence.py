@@ -36,8 +36,8 @@ def state(spectra, W, H, smoothness):
     WtX, XHt = spectra.with_weights(W)[0], spectra.with_components(H)[0]
     A, B = spectra.gram_of_weights(W)[0], spectra.gram_of_components(H)[0]
     W, H = W[0], H[0]
-    in_weights = objective.gradient_weights(XHt, B, W, H, smoothness)
-    in_components = objective.gradient_components(WtX, A, W, H, smoothness)
+    in_weights = objective.gradient_weights(XHt, B, W, H, smoothness, spectra.mean_weight)
+    in_components = objective.gradient_components(WtX, A, W, H, smoothness, spectra.mean_weight)
     F = objective.value(spectra.sum_of_squares, in_components, H, WtX)
     return F, max(
         objective.relative_projected(in_weights, W, XHt),

@@ -5,6 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from spectralunmix.spectra import Spectra
+
 LEARNING_RATE = 0.02  # the package's default
 
 
@@ -25,7 +27,9 @@ def adam_clamped(
     watch : called after every iteration with its number, W and H
     """
     X, v = torch.as_tensor(X), inverse_variance
-    v = 1.0 if v is None else torch.as_tensor(v)
+    v = None if v is None else torch.as_tensor(v)
+    mean_weight = torch.from_numpy(Spectra(X, v, dtype=X.dtype).mean_weight).to(X)
+    v = 1.0 if v is None else v
     W, H = (torch.tensor(factor, requires_grad=True) for factor in (W, H))
     adam = torch.optim.Adam([W, H], lr=learning_rate)
     for i in range(1, n_iter + 1):
@@ -33,7 +37,7 @@ def adam_clamped(
         loss = (v * (X - W @ H).square()).sum()
         if smoothness:
             roughness = H.diff(dim=1).square().sum(dim=1)
-            loss = loss + smoothness * W.square().sum(dim=0) @ roughness
+            loss = loss + smoothness * (mean_weight @ W.square()) @ roughness
         loss.backward()
         adam.step()
         with torch.no_grad():

@@ -23,6 +23,7 @@ class Compressed:
     def __init__(self, Q, QX, sum_of_squares):
         self.Q, self.QX, self.sum_of_squares = Q, QX, sum_of_squares
         self.shape = Q.shape[1], QX.shape[1]
+        self.mean_weight = np.ones(self.shape[0])
 
     def with_weights(self, W):
         """W^T X, (fits, k, n_wave), for W (fits, k, n_spectra)."""

@@ -33,17 +33,19 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     Minimises, over W (n_spectra, k) >= 0 and H (k, n_wave) >= 0,
 
-        sum_ij v_ij (X - W H)_ij^2 + smoothness * sum_k ||w_k||^2 ||D h_k||^2
+        sum_ij v_ij (X - W H)_ij^2 + smoothness * sum_ik v_i w_ik^2 ||D h_k||^2
 
-    with D the first difference along wavelength: Eq. 1 of De Souza et al. (2026)
+    with D the first difference along wavelength: without v Eq. 1 of De Souza et al. (2026)
     in the gauge ||w_k|| = 1, where it is well-posed.  The penalty acts as the
     low-pass filter (1 + smoothness D^T D)^-1 on each component, with a length of
     about sqrt(smoothness) channels.
 
-    v is the inverse variance given to `fit`, 1 without one.  Where it is 0 the value
-    of X does not count and may be NaN.  A channel masked in every spectrum has no data
-    term: with smoothness a component runs straight across it, between its neighbours;
-    without, it keeps what the start had there, and neither is a measurement.
+    v is the inverse variance given to `fit`, 1 without one, and v_i the mean of spectrum
+    i's that are not 0: v times a constant is F times that constant, and changes nothing
+    else.  Where v is 0 the value of X does not count and may be NaN.  A channel masked in
+    every spectrum has no data term: with smoothness a component runs straight across it,
+    between its neighbours; without, it keeps what the start had there, and neither is a
+    measurement.
     X may be negative where noise makes it so; it is used as it is.
 
     X, and v, may be larger than memory: a memory-mapped array (numpy.memmap, or the data
@@ -184,7 +186,8 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         H = float_array(self.components_)
         with _one_blas_thread():
             XHt, A = spectra.with_components(H[None])[0], spectra.gram_of_components(H[None])[0]
-            return solver.weights_for(XHt, A, H, float(self.smoothness), np.zeros_like(XHt))
+            of = XHt, A, H, float(self.smoothness), spectra.mean_weight
+            return solver.weights_for(*of, np.zeros_like(XHt))
 
     def _spectra(self, X, inverse_variance, reset: bool) -> Spectra:
         """X and v, checked, of the dtype and on the device asked for."""

@@ -1,13 +1,15 @@
 """The objective of smooth non-negative factorisation, its gradient and its optimality.
 
-    F(W, H) = sum_ij v_ij (X - W H)_ij^2 + smoothness * sum_k ||w_k||^2 ||D h_k||^2
+    F(W, H) = sum_ij v_ij (X - W H)_ij^2 + smoothness * sum_ik v_i w_ik^2 ||D h_k||^2
 
 X is (n_spectra, n_wave), W (n_spectra, k), H (k, n_wave), v_ij the weight of a
-pixel (1 throughout where none are given), and D takes first differences along
-wavelength.  Where the columns of W have unit length and v = 1 this is Eq. 1 of
-De Souza et al. (2026).  Their penalty, ||H D^T||^2, can be driven to zero by
-W -> c W, H -> H / c, which leaves the fit as it is; the factor ||w_k||^2 makes
-it the roughness of what a component contributes, which no rescaling changes.
+pixel (1 throughout where none are given), v_i the mean of spectrum i's that are not 0,
+and D takes first differences along wavelength.  Where v = 1 and the columns of W have
+unit length this is Eq. 1 of De Souza et al. (2026).  Their penalty, ||H D^T||^2, can be
+driven to zero by W -> c W, H -> H / c, which leaves the fit as it is; the factor w_ik^2
+makes it the roughness of what a component contributes to a spectrum, which no rescaling
+changes, and v_i gives that the weight of the spectrum's pixels, so that no scale of theirs
+makes a fit smoother or rougher.
 
 Weights are kept transposed, (k, n_spectra), so that both factors have one layout.
 F and its gradient are evaluated from products that the updates need anyway (`spectra`):
@@ -30,6 +32,11 @@ def roughness(H):
     return np.square(np.diff(H)).sum(axis=1)
 
 
+def squared_lengths(W, mean_weight):
+    """sum_i v_i w_ik^2 of each component's weights, (k,), for W (k, n_spectra)."""
+    return np.square(W) @ mean_weight
+
+
 def second_difference(H):
     """H D^T D, of the shape of H: the gradient of half the roughness, free ends."""
     steps, second = np.diff(H), np.zeros_like(H)
@@ -38,16 +45,21 @@ def second_difference(H):
     return second
 
 
-def gradient_weights(XHt, A, W, H, smoothness):
-    """Half of dF/dW, (k, n_spectra), from H (v X)^T and A, the Gram matrices of H."""
+def gradient_weights(XHt, A, W, H, smoothness, mean_weight):
+    """Half of dF/dW, (k, n_spectra), from H (v X)^T and A, the Gram matrices of H.
+
+    mean_weight : v_i, (n_spectra,)
+    """
     gradient = apply_gram(A, W) - XHt
-    return gradient + smoothness * roughness(H)[:, None] * W if smoothness else gradient
+    return (
+        gradient + smoothness * np.outer(roughness(H), mean_weight) * W if smoothness else gradient
+    )
 
 
-def gradient_components(WtX, A, W, H, smoothness):
+def gradient_components(WtX, A, W, H, smoothness, mean_weight):
     """Half of dF/dH, (k, n_wave), from W^T (v X) and A, the Gram matrices of W."""
     gradient = apply_gram(A, H) - WtX
-    coupling = smoothness * np.square(W).sum(axis=1)
+    coupling = smoothness * squared_lengths(W, mean_weight)
     return gradient + coupling[:, None] * second_difference(H) if smoothness else gradient
 
 

@@ -22,6 +22,7 @@ from .objective import (
     gradient_weights,
     relative_projected,
     roughness,
+    squared_lengths,
     value,
 )
 from .response import anticipated
@@ -39,7 +40,8 @@ LOOSE = 0.5  # optimality asked of smooth components, over that of the last iter
 class Iterate:
     """Factors with the products that F and its gradient need.
 
-    H : (k, n_wave); W : the weights transposed, (k, n_spectra), rows of unit length
+    H : (k, n_wave); W : the weights transposed, (k, n_spectra), rows of unit length, of which
+        each spectrum's square counts with its mean weight
     XHt, A, B : H (v X)^T, and the Gram matrices of H and of W
     F : the objective
     optimality : the larger of both factors' `relative_projected`
@@ -58,6 +60,7 @@ class Fit:
     """One fit: where it is, and how it came there.
 
     now : the best Iterate; smoothness : lambda
+    mean_weight : of each spectrum's pixels, (n_spectra,)
     objective : (iteration, F) of each accepted iterate, the start included; F never rises (of
         each extension alone, while X is compressed)
     optimality : (iteration, optimality) pairs of the same
@@ -65,8 +68,11 @@ class Fit:
     damping : of the components' response to the next weights
     """
 
-    def __init__(self, start: Iterate, smoothness: float, damping: float = 1.0, n_iter: int = 0):
-        self.now, self.smoothness, self.damping, self.n_iter = start, smoothness, damping, n_iter
+    def __init__(
+        self, start: Iterate, smoothness: float, mean_weight, damping: float = 1.0, n_iter: int = 0
+    ):
+        self.now, self.smoothness, self.mean_weight = start, smoothness, mean_weight
+        self.damping, self.n_iter = damping, n_iter
         self.objective, self.optimality = [], []
         self._aim = self._last = None  # weights before extrapolation, of this step and the last
         self._streak, self._fall = 0, np.inf  # slow steps in a row; by how much F last fell
@@ -82,11 +88,11 @@ class Fit:
 
         best : the weights that are best for the components as these respond, (k, n_spectra)
         """
-        self._aim, length = _unit_length(best)
+        self._aim, length = _unit_length(best, self.mean_weight)
         if not self._momentum:
             return self._aim, length
         ahead = self._aim + self._momentum * (self._aim - self._last)
-        W, scale = _unit_length(np.maximum(ahead, 0))
+        W, scale = _unit_length(np.maximum(ahead, 0), self.mean_weight)
         return W, length * scale
 
     def step(self, new: Iterate, rounding: float) -> None:
@@ -145,28 +151,31 @@ def fit(
     progress : called with fits after each of their iterations, on X or on X compressed
     """
     of_each = zip(_starts(spectra, H, smoothness), smoothness, strict=True)
-    fits = [Fit(*start) for start in of_each]
+    fits = [Fit(*start, spectra.mean_weight) for start in of_each]
     if not spectra.weighted and _dear(spectra.shape, H.shape[1]):
         _iterate_compressed(spectra, spectra.sketch(H.shape[1]), fits, max_iter, tol, progress)
     _iterate(spectra, fits, max_iter, tol, progress)
     return fits
 
 
-def weights_for(XHt, A, H, smoothness: float, start):
+def weights_for(XHt, A, H, smoothness: float, mean_weight, start):
     """W >= 0, (k, n_spectra), best for components H, from H (v X)^T and their Gram matrices A."""
-    return nonnegative_quadratic(_matrix_for_weights(A, H, smoothness), XHt, start)
+    return nonnegative_quadratic(_matrix_for_weights(A, H, smoothness, mean_weight), XHt, start)
 
 
-def _matrix_for_weights(A, H, smoothness: float):
+def _matrix_for_weights(A, H, smoothness: float, mean_weight):
     """Of the weights' quadratic problem: the Gram matrices A of H, and what smoothness adds."""
     ridge = np.diag(smoothness * roughness(H))
-    return A + (ridge if A.ndim == 2 else ridge[:, :, None])
+    return A + (ridge if A.ndim == 2 else ridge[:, :, None] * mean_weight)
 
 
 def _anticipating_weights(spectra, fits: list[Fit]) -> list:
     """The weights of each fit, (k, n_spectra), best for its components as these will respond."""
     now = [one.now for one in fits]
-    A = [_matrix_for_weights(of.A, of.H, one.smoothness) for one, of in zip(fits, now, strict=True)]
+    A = [
+        _matrix_for_weights(of.A, of.H, one.smoothness, spectra.mean_weight)
+        for one, of in zip(fits, now, strict=True)
+    ]
     best = [nonnegative_quadratic(a, of.XHt, of.W) for a, of in zip(A, now, strict=True)]
     able = [i for i, one in enumerate(fits) if one.damping < 1]
     of_able = ([of_each[i] for i in able] for of_each in (fits, best, A))
@@ -191,10 +200,10 @@ def _dear(shape, k: int) -> bool:
 def _starts(spectra, H, smoothness) -> list[Iterate]:
     """Components H (fits, k, n_wave) with the best weights for them."""
     XHt, A = spectra.with_components(H), spectra.gram_of_components(H)
-    best = [
-        weights_for(*of, np.zeros_like(XHt[0])) for of in zip(XHt, A, H, smoothness, strict=True)
-    ]
-    W, length = map(np.stack, zip(*map(_unit_length, best), strict=True))
+    start, mean_weight = np.zeros_like(XHt[0]), spectra.mean_weight
+    best = [weights_for(*of, mean_weight, start) for of in zip(XHt, A, H, smoothness, strict=True)]
+    scaled = [_unit_length(weights, mean_weight) for weights in best]
+    W, length = map(np.stack, zip(*scaled, strict=True))
     products = spectra.with_weights(W), spectra.gram_of_weights(W)
     return _iterates(spectra, H * length, W, *products, smoothness)
 
@@ -227,7 +236,7 @@ def _iterate_compressed(spectra, compressed, fits: list[Fit], max_iter, tol, pro
         inner = []
         for one, view in running:
             (start,) = _starts(view, one.now.H[None], [one.smoothness])
-            inner.append(Fit(start, one.smoothness, one.damping, one.n_iter))
+            inner.append(Fit(start, one.smoothness, view.mean_weight, one.damping, one.n_iter))
             aim = max(GAIN * one.now.optimality, tol / 2)
             _iterate(view, inner[-1:], max_iter, aim, progress)
             one.damping = inner[-1].damping
@@ -254,8 +263,8 @@ def _iterates(spectra, H, W, WtX, A, smoothness) -> list[Iterate]:
     XHt, A_H = spectra.with_components(H), spectra.gram_of_components(H)
     made = []
     for h, w, wtx, a_w, xht, a_h, lam in zip(H, W, WtX, A, XHt, A_H, smoothness, strict=True):
-        in_weights = gradient_weights(xht, a_h, w, h, lam)
-        in_components = gradient_components(wtx, a_w, w, h, lam)
+        in_weights = gradient_weights(xht, a_h, w, h, lam, spectra.mean_weight)
+        in_components = gradient_components(wtx, a_w, w, h, lam, spectra.mean_weight)
         optimality = max(
             relative_projected(in_weights, w, xht), relative_projected(in_components, h, wtx)
         )
@@ -264,8 +273,11 @@ def _iterates(spectra, H, W, WtX, A, smoothness) -> list[Iterate]:
     return made
 
 
-def _unit_length(W):
-    """W, (k, n_spectra), with rows of unit length, and what they were divided by, (k, 1)."""
-    length = np.linalg.norm(W, axis=1, keepdims=True)
+def _unit_length(W, mean_weight):
+    """W, (k, n_spectra), with rows of unit length, and what they were divided by, (k, 1).
+
+    So the components' problem has the same smoothness whatever the scale of the weights.
+    """
+    length = squared_lengths(W, mean_weight)[:, None] ** 0.5
     length[length == 0] = 1
     return W / length, length

@@ -22,6 +22,7 @@ class Spectra:
     X, v : tensors, or arrays on disk of any byte order (memory-mapped, a FITS image),
         which each pass reads in blocks of rows and converts to `dtype` on `device`
     sum_of_squares : sum_ij v_ij X_ij^2
+    mean_weight : (n_spectra,), the mean of each spectrum's weights above 0; 0 where there is none
     passes : over X, made so far
 
     A pixel of weight 0 counts for nothing, whatever its value, NaN included.
@@ -37,7 +38,9 @@ class Spectra:
         )
         self._in_memory = self._prepared(X, v) if isinstance(X, Tensor) else None
         self._sketches = {}
-        self.sum_of_squares = sum(_sum(X.square(), v) for _, X, v in self.pieces())
+        of_pieces = [(_sum(X.square(), v), _mean_weight(X, v)) for _, X, v in self.pieces()]
+        squares, means = zip(*of_pieces, strict=True)
+        self.sum_of_squares, self.mean_weight = sum(squares), np.concatenate(means)
 
     def unweighted(self):
         """The same X, zero where its weight is 0, with weight 1 throughout."""
@@ -169,6 +172,13 @@ def _times(Z: Tensor, block: Tensor) -> Tensor:
 
 def _sum(squares: Tensor, v: Tensor | None) -> float:
     return float((squares if v is None else squares.mul_(v)).sum())
+
+
+def _mean_weight(X: Tensor, v: Tensor | None):
+    if v is None:
+        return np.ones(len(X))
+    n = (v > 0).sum(dim=1)
+    return _array(v.sum(dim=1, dtype=torch.float64) / n.clamp(min=1))
 
 
 def _array(product: Tensor):
