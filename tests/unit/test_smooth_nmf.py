@@ -1,5 +1,10 @@
 """SmoothNMF against scikit-learn, scipy and the reference values of the paper's spectra."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 
+import spectralunmix
 from libraries import readers
 from spectralunmix import NotConvergedError, SmoothNMF, scan_smoothness
 
@@ -390,3 +396,20 @@ def test_progress_is_told_when_asked(caplog):
     told = [record.getMessage() for record in caplog.records]
     assert [line.split(":")[0] for line in told] == [f"iteration {n}" for n in range(10, 60, 10)]
     assert all("objective" in line and "passes over X a second" in line for line in told)
+
+
+def test_progress_is_seen_where_no_logs_are_set_up():
+    code = "import numpy as np; from spectralunmix import SmoothNMF; "
+    code += "X = np.random.default_rng(0).random((20, 30)); "
+    code += "SmoothNMF(3, verbose=5, tol=0, max_iter=10).fit(X)"
+    path = str(Path(spectralunmix.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == [
+        "iteration 5",
+        "iteration 10",
+    ]

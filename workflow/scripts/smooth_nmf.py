@@ -7,6 +7,8 @@ from spectra_files import read_inverse_variance, read_spectra, write_factors, wr
 from spectralunmix import NotConvergedError, SmoothNMF
 from step import step
 
+PROGRESS = 100  # iterations between two lines of the log, in a long fit
+
 
 def numbers(model, flux, inverse_variance):
     """What a reader would quote of the fit; sums are weighted where there are weights."""
@@ -41,7 +43,7 @@ def main(snakemake, log):
     inverse_variance = read_inverse_variance(snakemake.input.spectra)
     settings = {key: value for key, value in snakemake.params.items() if key != "code"}
     settings["strict"] &= settings["tol"] > 0  # with 0 max_iter iterations are what was asked for
-    model = SmoothNMF(**settings)
+    model = SmoothNMF(**settings, verbose=PROGRESS)
     try:
         weights = model.fit_transform(flux, inverse_variance=inverse_variance)
     except NotConvergedError as error:

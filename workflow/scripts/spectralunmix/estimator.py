@@ -3,8 +3,6 @@
 import contextlib
 import copy
 import functools
-import logging
-import time
 import warnings
 from numbers import Integral, Real
 
@@ -19,9 +17,8 @@ from torch import Tensor
 
 from . import solver, starts
 from .arrays import as_given, checked_weights, device_named, float_array, on_disk
+from .progress import Progress
 from .spectra import Spectra
-
-log = logging.getLogger(__name__)
 
 
 class NotConvergedError(RuntimeError):
@@ -62,9 +59,11 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     tol : the fit stops where its optimality is at most this; 0 runs to `max_iter`
     strict : raise NotConvergedError, instead of a ConvergenceWarning, at `max_iter`
     random_state : int, numpy RandomState or None; used by init="random" alone
-    device : "cpu", "cuda" (an error where there is none), or "auto"; tensors stay where they are
+    device : "cpu", "cuda" (an error where there is none), or "auto"; tensors stay where they are.
+        X and the passes over it are there; the factors' own problems are solved on the CPU
     dtype : "float64" or "float32"
-    verbose : log objective and optimality every that many outer iterations; 0 does not
+    verbose : log objective and optimality every that many outer iterations, to the terminal
+        where the caller has no other place for logs; 0 does not
 
     Attributes
     ----------
@@ -160,7 +159,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return tags
 
     def _run(self, spectra: Spectra, H, smoothness) -> list[solver.Fit]:
-        progress = _Progress(spectra, self.verbose) if self.verbose else solver.silent
+        progress = Progress(spectra, self.verbose) if self.verbose else solver.silent
         return solver.fit(spectra, H, smoothness, self.max_iter, self.tol, progress)
 
     def _keep(self, spectra: Spectra, fits: list[solver.Fit], convert):
@@ -315,28 +314,6 @@ def scan_smoothness(
             found[-1].append(copy.copy(each))
             found[-1][-1]._keep(spectra, group, as_given(X, each.dtype))
     return found if every_start else [one for (one,) in found]
-
-
-class _Progress:
-    """Logs the best of the fits, about every so many iterations."""
-
-    def __init__(self, spectra: Spectra, every: int):
-        self.spectra, self.every, self.logged = spectra, every, 0
-        self.began, self.passes = time.perf_counter(), spectra.passes
-
-    def __call__(self, fits: list[solver.Fit]) -> None:
-        n_iter = max(fit.n_iter for fit in fits)
-        if n_iter - self.logged < self.every:
-            return
-        self.logged = n_iter
-        best = min(fits, key=lambda fit: fit.now.F)
-        log.info(
-            "iteration %d: objective %.9g, optimality %.1e, %.3g passes over X a second",
-            n_iter,
-            best.now.F,
-            best.optimality[-1][1],
-            (self.spectra.passes - self.passes) / (time.perf_counter() - self.began),
-        )
 
 
 def _one_blas_thread():
