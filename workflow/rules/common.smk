@@ -201,6 +201,11 @@ def class_labels(names):
     return labels
 
 
+def labels(wildcards):
+    """Those of the library that a job is for."""
+    return class_labels([wildcards.library])
+
+
 def compared(file):
     """That result of each library that is compared."""
 

@@ -57,7 +57,7 @@ rule plot:
         "../../envs/environment.yaml"
     params:
         code=code("plot.py"),
-        classes=of_library("classes"),
+        labels=labels,
         width=config["plot"]["width"],
     script:
         "../scripts/plot.py"

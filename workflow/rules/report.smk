@@ -59,7 +59,7 @@ rule reconstructions:
     params:
         code=code("reconstructions.py"),
         library=of_library("name"),
-        classes=of_library("classes"),
+        labels=labels,
     script:
         "../scripts/reconstructions.py"
 
@@ -90,7 +90,7 @@ rule smoothness:
     params:
         code=code("smoothness.py"),
         library=of_library("name"),
-        classes=of_library("classes"),
+        labels=labels,
         values=config["smoothness"]["values"],
         n_components=config["smooth_nmf"]["n_components"],
         init=config["smooth_nmf"]["init"],
@@ -126,7 +126,7 @@ rule weights:
     params:
         code=code("weights.py"),
         library=of_library("name"),
-        classes=of_library("classes"),
+        labels=labels,
     script:
         "../scripts/weights.py"
 
@@ -158,7 +158,7 @@ rule methods:
         code=code("methods.py", "templates/base.html", "templates/methods.html"),
         library=of_library("name"),
         citation=of_library("citation"),
-        classes=of_library("classes"),
+        labels=labels,
     script:
         "../scripts/methods.py"
 
@@ -185,6 +185,6 @@ rule interactive:
     params:
         code=code("interactive.py", "templates/base.html", "templates/interactive.html"),
         library=of_library("name"),
-        classes=of_library("classes"),
+        labels=labels,
     script:
         "../scripts/interactive.py"

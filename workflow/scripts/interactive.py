@@ -83,7 +83,6 @@ def main(snakemake, log):
     _, _, eigenspectra = read_curves(inputs.pca_components)
     weights = read_weights(inputs.nmf_weights, names)
     selection = read_table(inputs.selection)
-    labels = {name: rule["label"] for name, rule in options.classes.items()}
 
     shown = f"All {len(flux)} spectra."
     if len(flux) > LARGEST:
@@ -98,12 +97,12 @@ def main(snakemake, log):
             eigenspectra,
             components,
             names,
-            labels,
+            options.labels,
             class_of_components(inputs.assignments),
         ),
         "components_flux": encoded(components),
         "spectra": {
-            "label": [f"{row['file']} ({labels[row['class']]})" for row in selection],
+            "label": [f"{row['file']} ({options.labels[row['class']]})" for row in selection],
             "flux": encoded(flux),
             "weights": [rounded(row, 8) for row in weights],
             "shares": [rounded(row) for row in comparison.shares(weights, components)],

@@ -50,7 +50,6 @@ def main(snakemake, log):
     selection = read_table(inputs.selection)
     manifest = json.loads(Path(inputs.manifest).read_text())
     settings = {each["step"]: each["settings"] for each in manifest["steps"]}
-    labels = {name: rule["label"] for name, rule in options.classes.items()}
     members = list(selection["class"])
     write_page(
         snakemake.output.page,
@@ -67,10 +66,11 @@ def main(snakemake, log):
         medium=MEDIUM[read_medium(inputs.spectra)],
         wavelength=read_curves(inputs.components)[0][[0, -1]],
         classes=[
-            {"label": labels[name], "n": members.count(name)} for name in dict.fromkeys(members)
+            {"label": options.labels[name], "n": members.count(name)}
+            for name in dict.fromkeys(members)
         ],
         distances=distance_tables(
-            read_table(inputs.distances), read_table(inputs.assignments), labels
+            read_table(inputs.distances), read_table(inputs.assignments), options.labels
         ),
         selection={
             "names": selection.colnames,

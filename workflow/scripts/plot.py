@@ -168,7 +168,7 @@ def main(snakemake, log):
             ),
             read_table(inputs.distances),
             read_table(inputs.assignments),
-            {name: rule["label"] for name, rule in snakemake.params.classes.items()},
+            snakemake.params.labels,
             json.loads(Path(inputs.summary).read_text()),
             snakemake.params.width,
         )

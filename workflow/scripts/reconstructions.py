@@ -47,14 +47,13 @@ def draw(wavelength, flux, reconstruction, selection, labels, library):
 
 
 def main(snakemake, log):
-    inputs = snakemake.input
+    inputs, options = snakemake.input, snakemake.params
     wavelength, flux = read_spectra(inputs.spectra)
     _, names, components = read_curves(inputs.components)
     reconstruction = read_weights(inputs.weights, names) @ components
-    labels = {name: rule["label"] for name, rule in snakemake.params.classes.items()}
     selection = read_table(inputs.selection)
     with mpl.rc_context(STYLE):
-        fig = draw(wavelength, flux, reconstruction, selection, labels, snakemake.params.library)
+        fig = draw(wavelength, flux, reconstruction, selection, options.labels, options.library)
         save(fig, snakemake.output.pdf, snakemake.output.png, snakemake.output.svg)
     log.info("drawn: %s", snakemake.output.pdf)
 

@@ -95,9 +95,8 @@ def main(snakemake, log):
     ]
     write_table(output.table, Table(rows))
     class_of = class_of_components(inputs.assignments)
-    labels = {name: rule["label"] for name, rule in options.classes.items()}
     with mpl.rc_context(STYLE):
-        fig = draw(wavelength, curves, values, class_of, labels, options.library)
+        fig = draw(wavelength, curves, values, class_of, options.labels, options.library)
         save(fig, output.pdf, output.png, output.svg)
     log.info("%d fits, %d converged", len(rows), sum(row["converged"] for row in rows))
 

@@ -45,15 +45,14 @@ def draw(share, names, members, classes, labels, class_of, library):
 
 
 def main(snakemake, log):
-    inputs = snakemake.input
+    inputs, options = snakemake.input, snakemake.params
     _, names, components = read_curves(inputs.components)
     share = comparison.shares(read_weights(inputs.weights, names), components)
     members = np.array(read_table(inputs.selection)["class"])
     class_of = class_of_components(inputs.assignments)
-    labels = {name: rule["label"] for name, rule in snakemake.params.classes.items()}
     classes = list(dict.fromkeys(members))
     with mpl.rc_context(STYLE):
-        fig = draw(share, names, members, classes, labels, class_of, snakemake.params.library)
+        fig = draw(share, names, members, classes, options.labels, class_of, options.library)
         save(fig, snakemake.output.pdf, snakemake.output.png, snakemake.output.svg)
     log.info("drawn: %s", snakemake.output.pdf)
 
