@@ -1,5 +1,7 @@
 """What all figures share: a backend, colours, sizes, wavelength axes, and files without dates."""
 
+import itertools
+
 import matplotlib as mpl
 
 mpl.use("agg")
@@ -29,6 +31,15 @@ def curve_styles(names, dashes=DASHES) -> dict:
     """A colour and dashes for each name: solid lines of all colours come first."""
     n = len(COLOURS)
     return {name: (COLOURS[i % n], dashes[i // n % len(dashes)]) for i, name in enumerate(names)}
+
+
+def component_styles(names, class_of, classes, dashes=DASHES) -> dict:
+    """That of its class for each component, greys for those without one."""
+    styles, without = curve_styles(classes, dashes), itertools.cycle(dashes)
+    return {
+        name: styles[class_of[name]] if name in class_of else ("#999999", next(without))
+        for name in names
+    }
 
 
 def wavelength_axis(ax, first: float, last: float) -> None:

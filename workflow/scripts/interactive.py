@@ -6,7 +6,7 @@ import json
 import numpy as np
 from plotly.offline import get_plotlyjs
 
-from figures import curve_styles
+from figures import component_styles, curve_styles
 from pages import BOOKKEEPING, write_page
 from spectra_files import class_of_components, read_curves, read_spectra, read_table, read_weights
 from spectralunmix import comparison
@@ -15,7 +15,6 @@ from step import step
 LARGEST = 400  # spectra on a page, so that a phone can open it
 DASHES = ["solid", "dash", "dashdot", "dot"]
 GREYS = ["#000000", "#555555", "#777777", "#999999"]
-NO_CLASS = "#999999", "solid"
 
 
 def encoded(rows):
@@ -35,10 +34,11 @@ def curve(label, flux, colour, dash):
 def curves(prototypes, eigenspectra, components, names, labels, class_of):
     """What the first picture can show, by kind."""
     classes, prototypes = prototypes
-    style = curve_styles(classes, DASHES)
+    of_classes = curve_styles(classes, DASHES)
+    of_components = component_styles(names, class_of, classes, DASHES)
     return {
         "Prototypes": [
-            curve(labels[name], flux, *style[name])
+            curve(labels[name], flux, *of_classes[name])
             for name, flux in zip(classes, prototypes, strict=True)
         ],
         "Eigenspectra": [
@@ -49,7 +49,7 @@ def curves(prototypes, eigenspectra, components, names, labels, class_of):
             curve(
                 f"{i + 1}: {labels.get(class_of.get(name), 'no class')}",
                 flux,
-                *style.get(class_of.get(name), NO_CLASS),
+                *of_components[name],
             )
             for i, (name, flux) in enumerate(zip(names, components, strict=True))
         ],

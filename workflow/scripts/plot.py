@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from figures import STYLE, curve_styles, heading, save, wavelength_axis
+from figures import STYLE, component_styles, curve_styles, heading, save, wavelength_axis
 from spectra_files import read_curves, read_table
 from step import step
 
@@ -24,7 +24,6 @@ GREYS = [
     ("#777777", (0, (4, 1))),
     ("#999999", (0, (1, 1))),
 ]
-NO_CLASS = "#999999", "-"
 CAPTION_HEIGHT = 10  # points, of a row of captions
 ONE_ROW = 17  # points from a panel to its heading, over one row of captions
 METRICS = {
@@ -60,9 +59,10 @@ def spectra_panel(ax, wavelength, spectra, styles, captions):
     )
 
 
-def prototypes_panel(ax, prototypes, labels, styles, pad):
+def prototypes_panel(ax, prototypes, labels, pad):
     wavelength, classes, flux = prototypes
-    spectra_panel(ax, wavelength, flux, styles.values(), [labels[name] for name in classes])
+    styles = curve_styles(classes).values()
+    spectra_panel(ax, wavelength, flux, styles, [labels[name] for name in classes])
     ax.set(ylabel="Flux / maximum", ylim=(0, 1.05))
     heading(ax, "A", "Class prototypes (median spectra)", pad=pad)
 
@@ -78,16 +78,18 @@ def eigenspectra_panel(ax, pca, explained, pad):
     heading(ax, "B", "PCA eigenspectra, share of variance", pad=pad)
 
 
-def components_panel(ax, nmf, class_of, classes, labels, styles, smoothness, pad):
+def components_panel(ax, nmf, class_of, classes, labels, smoothness, pad):
     """Components, in the order of the classes they are assigned to."""
     wavelength, names, components = nmf
     order = sorted(names, key=lambda name: [*classes, None].index(class_of.get(name)))
     rows = [components[names.index(name)] for name in order]
-    of_each = [styles.get(class_of.get(name), NO_CLASS) for name in order]
+    styles = component_styles(order, class_of, classes)
     captions = [
         f"{names.index(name) + 1}: {labels.get(class_of.get(name), 'no class')}" for name in order
     ]
-    spectra_panel(ax, wavelength, [row / row.max() for row in rows], of_each, captions)
+    spectra_panel(
+        ax, wavelength, [row / (row.max() or 1) for row in rows], styles.values(), captions
+    )
     ax.set(ylabel="Component / maximum", ylim=(0, 1.05))
     heading(ax, "C", f"Smooth NMF components ($\\lambda$ = {smoothness:g})", pad=pad)
 
@@ -98,7 +100,7 @@ def distance_map(ax, table, pairs, classes, largest):
     value = {(row["class"], row["component"]): row["distance"] for row in table}
     assigned = {(row["class"], row["component"]) for row in pairs}
     grid = np.array([[value[c, k] for k in components] for c in classes])
-    size = min(7, 40 / len(components))
+    size = min(7, 36 / len(components))
     ax.imshow(grid, cmap="Blues", vmin=0, vmax=1.6 * largest, aspect="auto")
     for (i, j), distance in np.ndenumerate(grid):
         framed = (classes[i], components[j]) in assigned
@@ -130,16 +132,15 @@ def distances_panel(axes, distances, assignments, classes, labels, metric, pad):
 
 def draw(prototypes, pca, nmf, distances, assignments, labels, summary, width):
     classes = prototypes[1]
-    styles = curve_styles(classes)
     class_of = {row["component"]: row["class"] for row in assignments if row["method"] == "nmf"}
     above, below = room(len(classes), len(pca[1])), room(len(nmf[1]))
     fig, slots = page(width, above, below)
-    prototypes_panel(fig.add_subplot(slots[0, 0]), prototypes, labels, styles, above)
+    prototypes_panel(fig.add_subplot(slots[0, 0]), prototypes, labels, above)
     explained = summary["pca"]["explained_variance_ratio"]
     eigenspectra_panel(fig.add_subplot(slots[0, 1]), pca, explained, above)
     smoothness = summary["nmf"]["smoothness"]
     components_panel(
-        fig.add_subplot(slots[1, 0]), nmf, class_of, classes, labels, styles, smoothness, below
+        fig.add_subplot(slots[1, 0]), nmf, class_of, classes, labels, smoothness, below
     )
     maps = slots[1, 1].subgridspec(1, 2, wspace=0.08).subplots()
     distances_panel(maps, distances, assignments, classes, labels, summary["metric"], below)
