@@ -40,6 +40,15 @@ def test_a_folder_of_spectra_and_its_index(tmp_path, folder):
     assert record["files"] == [{"name": "mine", "from": str(folder)}]
 
 
+def test_several_folders(tmp_path, folder):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "s7.txt").write_text("7")
+    entries = [{"addresses": [str(each)]} for each in (folder, tmp_path / "more")]
+    record, found = fetch(tmp_path, source(*entries))
+    assert found == {"s0.txt": b"0", "s1.txt": b"1", "s2.txt": b"2", "s7.txt": b"7"}
+    assert [file["name"] for file in record["files"]] == ["mine", "more"]
+
+
 def test_equal_files_are_equal_archives(tmp_path, folder):
     digests = []
     for when in (1e9, 1.1e9):

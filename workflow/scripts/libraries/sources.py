@@ -144,8 +144,7 @@ def _from_address(file, address, wanted, kept, folder) -> tuple[Path, dict]:
         if not path.exists():
             raise LibraryError(f"{path} does not exist")
         if path.is_dir():
-            _pack_folder(path, wanted, folder / "folder.tar")
-            return folder / "folder.tar", {"name": path.name, "from": str(path)}
+            return _packed(path, wanted, folder)
         _check(path, file)
         return path, {"name": name, "from": address, "sha256": sha256(path)}
     # a file without a published checksum is known by its address
@@ -187,8 +186,7 @@ def _from_copy(source: dict, path: Path, wanted, folder: Path) -> list[tuple[Pat
     if not path.is_dir():
         names = _shown([file["name"] for file in files])
         raise LibraryError(f"  {path} is not {names}")
-    _pack_folder(path, wanted, folder / "folder.tar")
-    return [(folder / "folder.tar", {"name": path.name, "from": str(path)})]
+    return [_packed(path, wanted, folder)]
 
 
 def _unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
@@ -201,14 +199,17 @@ def _unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
     return list(found.items())
 
 
-def _pack_folder(folder: Path, wanted: list[str], part: Path) -> None:
-    files = _unpacked(folder, wanted)
+def _packed(path: Path, wanted: list[str], folder: Path) -> tuple[Path, dict]:
+    """The wanted files of the user's folder `path`, in one tar within `folder`."""
+    files = _unpacked(path, wanted)
     if not files:
         names = ", ".join(PurePosixPath(pattern).name for pattern in wanted)
-        raise LibraryError(f"  {folder} holds no file named as a member of the library: {names}")
+        raise LibraryError(f"  {path} holds no file named as a member of the library: {names}")
+    part = Path(tempfile.mkdtemp(dir=folder)) / "folder.tar"
     with tarfile.open(part, "w") as archive:
         for file, name in files:
             archive.add(file.resolve(), arcname=name, recursive=False, filter=_content_alone)
+    return part, {"name": path.name, "from": str(path)}
 
 
 def _assemble(files: list[tuple[Path, str]], wanted: list[str], target: Path) -> None:
