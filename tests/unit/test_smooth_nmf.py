@@ -174,6 +174,7 @@ X_NAN[3, 4] = np.nan
         (mixtures(), {"n_restarts": 2}, "n_restarts=2 needs init='random'"),
         (mixtures(), {"init": np.ones((2, 50))}, "init: non-negative components"),
         (mixtures(), {"dtype": "float16"}, "dtype='float16'"),
+        (np.ma.masked_invalid(X_NAN), {}, "masked array: .* inverse_variance of 0"),
     ],
 )
 def test_bad_input_is_named(X, parameters, message):
@@ -413,3 +414,13 @@ def test_progress_is_seen_where_no_logs_are_set_up():
         "iteration 5",
         "iteration 10",
     ]
+
+
+def test_a_generator_makes_the_starts():
+    X = mixtures()
+    rng = np.random.default_rng(3)
+    model = SmoothNMF(3, init="random", random_state=rng, max_iter=1, tol=0).fit(X)
+    start = np.random.default_rng(3).random((1, 3, 50))
+    from_it = SmoothNMF(3, init=start, max_iter=1, tol=0).fit(X)
+    assert model.objective_[0] == pytest.approx(from_it.objective_[0], rel=1e-12)
+    assert rng.random() != np.random.default_rng(3).random()  # the caller's own was used

@@ -58,7 +58,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     max_iter : iterations, each of two passes over X, or over X compressed where it is large
     tol : the fit stops where its optimality is at most this; 0 runs to `max_iter`
     strict : raise NotConvergedError, instead of a ConvergenceWarning, at `max_iter`
-    random_state : int, numpy RandomState or None; used by init="random" alone
+    random_state : int, numpy Generator or RandomState, or None; used by init="random" alone
     device : "cpu", "cuda" (an error where there is none), or "auto"; tensors stay where they are.
         X and the passes over it are there; the factors' own problems are solved on the CPU
     dtype : "float64" or "float32"
@@ -192,6 +192,10 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """X and v, checked, of the dtype and on the device asked for."""
         dtype = {"float64": torch.float64, "float32": torch.float32}[self.dtype]
         device = X.device if isinstance(X, Tensor) else device_named(self.device)
+        if np.ma.is_masked(X) or np.ma.is_masked(inverse_variance):
+            raise ValueError(
+                "a masked array: give its values, and an inverse_variance of 0 where masked"
+            )
         if on_disk(X):
             self._check_dimensions(X, reset)
         elif isinstance(X, Tensor):
@@ -252,7 +256,8 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             if H.shape[-2:] != (k, n_wave) or H.ndim > 3 or not (np.isfinite(H) & (H >= 0)).all():
                 raise ValueError(f"init: non-negative components ({k}, {n_wave}) are needed")
             return H.reshape(-1, k, n_wave)
-        rng = check_random_state(self.random_state)
+        rng = self.random_state
+        rng = rng if isinstance(rng, np.random.Generator) else check_random_state(rng)
         return starts.named(spectra, self.init, k, self.n_restarts, rng)
 
     @contextlib.contextmanager

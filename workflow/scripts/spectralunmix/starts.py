@@ -51,7 +51,7 @@ def spa(spectra, k: int):
 
 def random(spectra, k: int, n: int, rng):
     """(n, k, n_wave): uniform in [0, 1) times the mean of X clipped at zero."""
-    return rng.random_sample((n, k, spectra.shape[1])) * _mean_positive(spectra)
+    return rng.random((n, k, spectra.shape[1])) * _mean_positive(spectra)
 
 
 def _mean_positive(spectra) -> float:
