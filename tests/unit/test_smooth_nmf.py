@@ -174,6 +174,9 @@ X_NAN[3, 4] = np.nan
         (mixtures(), {"n_restarts": 2}, "n_restarts=2 needs init='random'"),
         (mixtures(), {"init": np.ones((2, 50))}, "init: non-negative components"),
         (mixtures(), {"dtype": "float16"}, "dtype='float16'"),
+        (mixtures() * 1e-20, {"dtype": "float32"}, "values up to .*e-20, .*another unit"),
+        (mixtures() * 1e30, {"dtype": "float32"}, "too large ones for float32"),
+        (mixtures(), {"device": "gpu"}, "device='gpu': 'cpu', 'cuda' or 'auto' is needed"),
         (np.ma.masked_invalid(X_NAN), {}, "masked array: .* inverse_variance of 0"),
     ],
 )
@@ -424,3 +427,26 @@ def test_a_generator_makes_the_starts():
     from_it = SmoothNMF(3, init=start, max_iter=1, tol=0).fit(X)
     assert model.objective_[0] == pytest.approx(from_it.objective_[0], rel=1e-12)
     assert rng.random() != np.random.default_rng(3).random()  # the caller's own was used
+
+
+def test_spectra_in_any_layout_in_memory():
+    """Wavelengths from red to blue, read-only, by columns: as the same values by rows."""
+    X, v = mixtures(), inverse_variance((30, 50))
+    model = SmoothNMF(3, tol=1e-9)
+    W = model.fit_transform(X[:, ::-1].copy(), inverse_variance=v)
+    for of_X, of_v in ((X, v), (np.asfortranarray(X), v), (X, np.asfortranarray(v))):
+        values = of_X[:, ::-1], of_v[:, ::-1][:, ::-1]
+        for each in values:
+            each.flags.writeable = False
+        np.testing.assert_allclose(model.fit_transform(values[0], inverse_variance=values[1]), W)
+    frames = pd.DataFrame(X[:, ::-1]), pd.DataFrame(v)
+    np.testing.assert_allclose(model.fit_transform(frames[0], inverse_variance=frames[1]), W)
+    np.testing.assert_allclose(model.transform(X[:, ::-1], inverse_variance=v[:, ::-1][:, ::-1]), W)
+
+
+def test_what_are_not_weights_is_named():
+    model = SmoothNMF(3).fit(mixtures())
+    with pytest.raises(ValueError, match=r"X is \(30, 50\), not weights of 3 components"):
+        model.inverse_transform(mixtures())
+    with pytest.raises(ValueError, match="smoothness: at least one value"):
+        scan_smoothness(model, mixtures(), [])

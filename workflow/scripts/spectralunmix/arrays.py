@@ -17,14 +17,22 @@ def on_disk(X) -> bool:
 def device_named(name: str) -> torch.device:
     """The device, "auto" being a CUDA device where there is one.
 
-    ValueError : a CUDA device is asked for and absent
+    ValueError : a CUDA device is asked for and absent, or one of another kind
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if str(name).partition(":")[0] not in ("cpu", "cuda"):
+        raise ValueError(f"device={name!r}: 'cpu', 'cuda' or 'auto' is needed")
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device={name!r}: there is no CUDA device; use 'cpu' or 'auto'")
     return device
+
+
+def as_tensor(Z) -> Tensor:
+    """A numpy array as a tensor of the same memory, copied where torch cannot share it."""
+    shared = Z.flags.writeable and min(Z.strides, default=0) >= 0
+    return torch.from_numpy(Z if shared else Z.copy())
 
 
 def float_array(Z):
@@ -57,4 +65,4 @@ def checked_weights(v, X):
             raise ValueError("inverse_variance has negative, NaN or infinite values")
     if not isinstance(X, Tensor):
         return v.cpu().numpy() if isinstance(v, Tensor) else v
-    return torch.as_tensor(v if isinstance(v, Tensor) else np.asarray(v, float)).to(X)
+    return (v if isinstance(v, Tensor) else as_tensor(np.asarray(v, float))).to(X)

@@ -16,9 +16,11 @@ from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from . import solver, starts
-from .arrays import as_given, checked_weights, device_named, float_array, on_disk
+from .arrays import as_given, as_tensor, checked_weights, device_named, float_array, on_disk
 from .progress import Progress
 from .spectra import Spectra
+
+SAFE = 1e15  # values whose squares and products are far from the limits of float32
 
 
 class NotConvergedError(RuntimeError):
@@ -138,9 +140,13 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def inverse_transform(self, X):
         """Spectra (n_spectra, n_wave) of the weights X (n_spectra, k)."""
         check_is_fitted(self)
+        weights = X if isinstance(X, Tensor) else check_array(X)
+        if weights.shape[1] != len(self.components_):
+            k = len(self.components_)
+            raise ValueError(f"X is {tuple(weights.shape)}, not weights of {k} components")
         if isinstance(X, Tensor):
             return X @ torch.as_tensor(self.components_).to(X)
-        return check_array(X) @ np.asarray(self.components_)
+        return weights @ np.asarray(self.components_)
 
     def score(self, X, y=None, *, inverse_variance=None):
         """Minus the mean of v (X - W H)^2 over X (n_spectra, n_wave): higher is better."""
@@ -206,12 +212,13 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             finite = True if inverse_variance is None else "allow-nan"
             numpy_dtype = getattr(np, self.dtype)
             X = validate_data(self, X, reset=reset, dtype=numpy_dtype, ensure_all_finite=finite)
-            X = X if X.flags.writeable else X.copy()  # torch warns of the others
-            X = torch.from_numpy(X).to(device, dtype)
+            X = as_tensor(X).to(device, dtype)
         spectra = Spectra(X, checked_weights(inverse_variance, X), device, dtype)
         if not np.isfinite(spectra.sum_of_squares):
             where = "" if inverse_variance is None else " where inverse_variance is not 0"
-            raise ValueError(f"X has NaN or infinite values{where}")
+            raise ValueError(
+                f"X has NaN or infinite values, or too large ones for {self.dtype}{where}"
+            )
         return spectra
 
     def _check_dimensions(self, X, reset: bool) -> None:
@@ -249,8 +256,14 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _starts(self, spectra: Spectra):
         """(n_restarts, k, n_wave)."""
         k, n_wave = self.n_components, spectra.shape[1]
-        if not any(bool((X > 0).any()) for _, X, _ in spectra.unweighted().pieces()):
+        largest = max(float(X.max()) for _, X, _ in spectra.unweighted().pieces())
+        if not largest > 0:
             raise ValueError("X has no value above zero: there is nothing to factorise")
+        if self.dtype == "float32" and not 1 / SAFE < largest < SAFE:
+            raise ValueError(
+                f"X has values up to {largest:.2g}, whose products float32 does not hold: give it "
+                "in another unit, or dtype='float64'"
+            )
         if not isinstance(self.init, str):
             H = float_array(self.init)
             if H.shape[-2:] != (k, n_wave) or H.ndim > 3 or not (np.isfinite(H) & (H >= 0)).all():
@@ -300,6 +313,8 @@ def scan_smoothness(
     every_start : not the best of the starts alone, but a list of them all at each smoothness
     """
     models = [clone(model).set_params(smoothness=float(value)) for value in smoothness]
+    if not models:
+        raise ValueError("smoothness: at least one value is needed")
     for each in models:
         each._check_parameters()
     first = models[0]
