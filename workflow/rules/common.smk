@@ -63,8 +63,8 @@ def code(script, *templates):
     return digest.hexdigest()
 
 
-class UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error; the last one would count."""
+class Yaml(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, and 1e4 a number as it is elsewhere."""
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key) for key, _ in node.value]
@@ -74,9 +74,31 @@ class UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+Yaml.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def as_numbers(content):
+    """Numbers that Snakemake took for text: 1e-8, and any in --config smooth_nmf='{tol: 0.1}'."""
+    if isinstance(content, dict):
+        return {key: as_numbers(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [as_numbers(value) for value in content]
+    if not isinstance(content, str):
+        return content
+    try:
+        value = yaml.load(content, Yaml)
+    except yaml.YAMLError:
+        return content
+    return value if isinstance(value, int | float) else content
+
+
 def read_yaml(file):
     try:
-        return yaml.load(Path(file).read_text(), UniqueKeys)
+        return yaml.load(Path(file).read_text(), Yaml)
     except yaml.YAMLError as error:
         raise WorkflowError(f"{file}: {error}") from None
 
@@ -314,6 +336,9 @@ if workflow.is_main_process and not workflow.dryrun:
 for file in map(Path, workflow.configfiles):
     if file.is_file():
         read_yaml(file)
+for step, settings in config.items():
+    if isinstance(settings, dict) and step != "library_path":
+        config[step] = as_numbers(settings)
 checked(config, "config", "config/config.yaml or --config")
 LIBRARIES = {name: library_entry(name) for name in [config["library"], *config["compare"]]}
 for name, library in LIBRARIES.items():

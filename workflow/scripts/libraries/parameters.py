@@ -242,7 +242,9 @@ def _meets(frame: pd.DataFrame, parameter: str, condition: dict, key: str) -> pd
                 limit = condition[bound]
                 meets &= compare(spectral_type(limit)[0] if parameter == "spectral_type" else limit)
     except TypeError as error:
-        text = next(v for v in values if isinstance(v, str))
+        text = next((v for v in values if isinstance(v, str)), None)
+        if text is None:
+            raise LibraryError(f"{key}: '{limit}' is not a number, as {parameter} is") from error
         raise LibraryError(
             f"{key}: {parameter} is not a number throughout ('{text}'): name such values under "
             "parameters.missing, or use `in`"
