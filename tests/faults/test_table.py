@@ -334,6 +334,10 @@ FAULTS = {
         entry(classes={"wavelength": {"label": "W", "where": {"teff": {"min": 1}}}}),
         "tiny.yaml: classes: wavelength: .* choose another",
     ),
+    "a class named by a number": (
+        entry(classes={1: {"label": "Hot", "where": {"teff": {"min": 5000}}}}),
+        "tiny.yaml: the key 1 is not text: put it in quotes",
+    ),
     "a limit that is no number": (
         entry(classes={"hot": {"label": "Hot", "where": {"teff": {"min": "warm"}}}}),
         "classes.hot.where.teff: 'warm' is not a number",

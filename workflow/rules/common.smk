@@ -64,13 +64,16 @@ def code(script, *templates):
 
 
 class Yaml(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, and 1e4 a number as it is elsewhere."""
+    """YAML with 1e4 for a number, and errors where a key stands twice or is no text, as `no`."""
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key) for key, _ in node.value]
+        where = f"line {node.start_mark.line + 1} on"
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.YAMLError(f"{key} is there twice, line {node.start_mark.line + 1} on")
+                raise yaml.YAMLError(f"{key} is there twice, {where}")
+            if not isinstance(key, str):
+                raise yaml.YAMLError(f"the key {key} is not text: put it in quotes, {where}")
         return super().construct_mapping(node, deep)
 
 
