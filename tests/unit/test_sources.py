@@ -40,6 +40,12 @@ def test_a_folder_of_spectra_and_its_index(tmp_path, folder):
     assert record["files"] == [{"name": "mine", "from": str(folder)}]
 
 
+def test_a_copy_below_the_home_folder(tmp_path, folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    _, found = fetch(tmp_path, source({"addresses": ["http://none/a.tar"]}), library_path="~/mine")
+    assert len(found) == 3
+
+
 def test_several_folders(tmp_path, folder):
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "s7.txt").write_text("7")

@@ -40,7 +40,8 @@ def fetch(
     kept.mkdir(parents=True, exist_ok=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     _clear(target.parent, kept)
-    local = Path(library_path) if library_path and not _is_web(library_path) else None
+    is_local = library_path and not _is_web(library_path)
+    local = Path(library_path).expanduser() if is_local else None
     if local and not local.exists():
         raise LibraryError(f"library_path: {local} does not exist")
     failures = []
