@@ -154,6 +154,8 @@ def test_first_class_that_matches_wins_or_an_overlap_is_an_error():
     found, problems = parameters.classify(frame, classes)
     assert found.fillna("none").tolist() == ["giant", "cool", "cool", "none"]
     assert problems == []
+    found, _ = parameters.classify(frame, classes | {"other": {"where": {}}})
+    assert found.tolist() == ["giant", "cool", "cool", "other"]
     _, problems = parameters.classify(frame, classes, "error")
     assert len(problems) == 1
     assert problems[0].startswith("classes.cool: overlaps (1 with giant; a)")
