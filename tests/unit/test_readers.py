@@ -361,3 +361,20 @@ def test_gzip_bombs_are_refused(tmp_path):
     (tmp_path / "bomb.txt.gz").write_bytes(gzip.compress(b"0 " * 2**20))
     with pytest.raises(LibraryError, match=r"bomb\.txt\.gz: passes the size limit"):
         list(readers.read(tmp_path, source("text", "*.gz")))
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [("wave flux\n4000 1\n4010 2\n", "wave"), ("4000 1\n4010 -\n4020 2\n", "-")],
+)
+def test_text_that_is_no_number_is_named_with_the_way_out(tmp_path, text, held):
+    (tmp_path / "a.txt").write_text(text)
+    with pytest.raises(LibraryError, match=rf"a.txt: column col\d holds '{held}'.*options.format"):
+        list(readers.read(tmp_path, source("text", "*.txt")))
+    options = {"format": "basic", "wavelength": 0, "flux": 1}
+    options["table"] = {"fill_values": [["-", "nan"]]}
+    if held == "-":
+        options |= {"format": "no_header"}
+    (found,) = readers.read(tmp_path, source("text", "*.txt", **options))
+    assert found.wavelength[:2].tolist() == [4000, 4010]
+    assert np.isnan(found.flux).sum() == (held == "-")

@@ -1,6 +1,7 @@
 """Spectra of a table: one a file, one a column, or one a row with vector columns."""
 
 import fnmatch
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,8 @@ def _one_a_file(name, parsed, options, shared):
     flux = _column(name, parsed.table, options, "flux")
     found = wavelength_unit, parsed.units.get(flux.name)
     errors = [_column(name, parsed.table, options, key) for key in ("uncertainty", "mask")]
-    yield spectrum(name, wavelength, _filled(flux), parsed.header, options, found, errors)
+    wavelength, values, *errors = (_numbers(name, c) for c in (wavelength, flux, *errors))
+    yield spectrum(name, wavelength, values, parsed.header, options, found, errors)
 
 
 def _one_a_column(name, parsed, options, shared):
@@ -42,8 +44,9 @@ def _one_a_column(name, parsed, options, shared):
             f"{name}: no column matches options.flux, '{pattern}'; there are "
             f"{', '.join(parsed.table.colnames)}"
         )
+    wavelength = _numbers(name, wavelength)
     for column in columns:
-        flux = _filled(parsed.table[column])
+        flux = _numbers(name, parsed.table[column])
         if not flux.any():
             continue  # a table of models holds zeros where none was computed
         found = wavelength_unit, parsed.units.get(column)
@@ -92,6 +95,21 @@ def _column(name, table, options, key):
 def _missing(name, table, key, wanted):
     there = ", ".join(table.colnames)
     return LibraryError(f"{name}: no column {wanted!r} for options.{key}; there are {there}")
+
+
+def _numbers(name, column):
+    """A column's numbers, NaN where there is none; None for no column."""
+    if column is None:
+        return None
+    try:
+        return _filled(column)
+    except ValueError as error:
+        text = (re.findall(r"'(.*)'", str(error)) or [str(error)])[0]
+        raise LibraryError(
+            f"{name}: column {column.name} holds '{text}', not a number: say how the table is "
+            "written, with options.format (basic where its first line names the columns, csv ...) "
+            "and options.table (data_start, fill_values ...)"
+        ) from error
 
 
 def _filled(values):
