@@ -378,3 +378,21 @@ def test_text_that_is_no_number_is_named_with_the_way_out(tmp_path, text, held):
     (found,) = readers.read(tmp_path, source("text", "*.txt", **options))
     assert found.wavelength[:2].tolist() == [4000, 4010]
     assert np.isnan(found.flux).sum() == (held == "-")
+
+
+@pytest.mark.parametrize("layout", ["file", "columns", "rows"])
+@pytest.mark.parametrize(("axis", "log"), [("log10", np.log10), ("ln", np.log)])
+def test_a_column_of_logarithms(tmp_path, layout, axis, log):
+    """SDSS's layout, and its like."""
+    table = {
+        "file": {"loglam": log(WAVE), "flux": FLUX},
+        "columns": {"loglam": log(WAVE), "flux": FLUX},
+        "rows": {"loglam": [log(WAVE)], "flux": [FLUX]},
+    }[layout]
+    Table(table).write(tmp_path / "spec.fits")
+    options = {"wavelength": "loglam", "flux": "flux", "axis": axis, "layout": layout}
+    (found,) = readers.read(tmp_path, source("fits_table", "*.fits", **options))
+    np.testing.assert_allclose(found.wavelength, WAVE)
+    np.testing.assert_allclose(found.flux, FLUX)
+    with pytest.raises(LibraryError, match="not plausible"):
+        list(readers.read(tmp_path, source("fits_table", "*.fits", **options | {"axis": "linear"})))

@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import LibraryError
 from . import files
-from .spectrum import spectrum
+from .spectrum import on_axis, spectrum
 
 
 def read(path, source):
@@ -93,12 +93,8 @@ def _axis(name, header, n_wave, kind):
     step = header.get("CDELT1", header.get("CD1_1"))
     if step is None or "CRVAL1" not in header:
         raise LibraryError(f"{name}: no CRVAL1 and CDELT1 or CD1_1 for the wavelengths")
-    axis = header["CRVAL1"] + step * (np.arange(1, n_wave + 1) - header.get("CRPIX1", 1))
-    if kind == "linear":
-        return axis
-    base = 10.0 if kind == "log10" else np.e
-    with np.errstate(over="ignore"):  # an axis that is linear after all ends in infinity
-        return base**axis
+    counted = header["CRVAL1"] + step * (np.arange(1, n_wave + 1) - header.get("CRPIX1", 1))
+    return on_axis(counted, kind)
 
 
 def _extension(name, hdus, options, key):

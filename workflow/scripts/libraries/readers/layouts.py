@@ -8,7 +8,7 @@ import numpy as np
 from astropy.table import Table
 
 from .. import LibraryError
-from .spectrum import spectrum
+from .spectrum import on_axis, spectrum
 
 
 class Parsed(NamedTuple):
@@ -30,8 +30,9 @@ def _one_a_file(name, parsed, options, shared):
     flux = _column(name, parsed.table, options, "flux")
     found = wavelength_unit, parsed.units.get(flux.name)
     errors = [_column(name, parsed.table, options, key) for key in ("uncertainty", "mask")]
-    wavelength, values, *errors = (_numbers(name, c) for c in (wavelength, flux, *errors))
-    yield spectrum(name, wavelength, values, parsed.header, options, found, errors)
+    wavelength, flux, *errors = (_numbers(name, c) for c in (wavelength, flux, *errors))
+    wavelength = _on_axis(wavelength, options)
+    yield spectrum(name, wavelength, flux, parsed.header, options, found, errors)
 
 
 def _one_a_column(name, parsed, options, shared):
@@ -44,7 +45,7 @@ def _one_a_column(name, parsed, options, shared):
             f"{name}: no column matches options.flux, '{pattern}'; there are "
             f"{', '.join(parsed.table.colnames)}"
         )
-    wavelength = _numbers(name, wavelength)
+    wavelength = _on_axis(_numbers(name, wavelength), options)
     for column in columns:
         flux = _numbers(name, parsed.table[column])
         if not flux.any():
@@ -63,7 +64,7 @@ def _one_a_row(name, parsed, options, shared):
     if label is not None and label not in table.colnames:
         raise _missing(name, table, "name", label)
     for i, row in enumerate(table):
-        wavelength = wavelengths if shared else wavelengths[i]
+        wavelength = _on_axis(_filled(wavelengths if shared else wavelengths[i]), options)
         of_row = [None if column is None else column[i] for column in errors]
         cards = parsed.header | {c: row[c] for c in scalars}
         file = str(row[label]).strip() if label is not None else f"{name}:{i + 1}"
@@ -77,6 +78,10 @@ def _wavelength(name, parsed, options, shared):
         return column, shared.units.get(column.name)
     column = _column(name, parsed.table, options, "wavelength")
     return column, parsed.units.get(column.name)
+
+
+def _on_axis(values, options):
+    return on_axis(values, options.get("axis", "linear"))
 
 
 def _column(name, table, options, key):

@@ -11,6 +11,8 @@ from astropy import units
 
 from .. import LibraryError
 
+# What an axis counts, to wavelength.  One that is linear after all ends in infinity.
+AXES = {"linear": lambda values: values, "log10": lambda values: 10.0**values, "ln": np.exp}
 PER_ANGSTROM = units.erg / units.s / units.cm**2 / units.Angstrom
 RELATIVE = "relative"  # flux whose shape alone counts, per unit wavelength
 
@@ -50,6 +52,12 @@ class Spectrum:
     flux: np.ndarray
     header: Mapping[str, Any]
     inverse_variance: np.ndarray | None = None
+
+
+def on_axis(values, axis):
+    """Wavelengths of what a linear, log10 or ln axis counts, in its unit."""
+    with np.errstate(over="ignore"):
+        return AXES[axis](values)
 
 
 def unit(text: str) -> units.UnitBase:
