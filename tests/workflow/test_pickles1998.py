@@ -66,8 +66,8 @@ def test_a_mistake_ends_in_one_error(project, edit, config, message):
         (("doi:", "dio:"), "'dio' was unexpected"),
         (("reader: fits_table", "reader: fits"), "sources.0.reader: 'fits'"),
         (
-            ("reader: fits_table", "reader: text\n    options: {axis: ln}"),
-            "sources.0.options: 'axis'",
+            ("reader: fits_table", "reader: text\n    options: {row: 1}"),
+            "sources.0.options: 'row'",
         ),
         (("sha256:", "# sha256:"), "a wheel needs its name and sha256"),
         (("order: [spectral_class]", "per_class: 23"), "there are 22 of hot_star, 30 of"),
