@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import http.server
 import io
-import json
 import re
 import tarfile
 import threading
@@ -376,19 +375,6 @@ def test_row(tiny, name):
     repair()
     code, printed = tiny.run(SELECTION)
     assert code == 0, printed
-
-
-def test_numbers_as_people_write_them(tiny):
-    """1e-7, which YAML 1.1 takes for text, and settings on the command line."""
-    config("tol: 1.0e-8", "tol: 1e-7")(tiny)
-    entry(classes={"hot": {"label": "Hot", "where": {"teff": {"min": "5e3"}}}})(tiny)
-    assert "min: 5e3" in (tiny.folder / "config/libraries/tiny.yaml").read_text()
-    fit = "results/tiny/nmf_fit.json"
-    code, printed = tiny.run(fit, "--config", "smooth_nmf={smoothness: 2e1, strict: false}")
-    assert code == 0, printed
-    settings = json.loads((tiny.results / "records/smooth_nmf.json").read_text())["settings"]
-    assert (settings["tol"], settings["smoothness"], settings["strict"]) == (1e-7, 20, False)
-    assert settings["n_components"] == 2
 
 
 STRICT = ("max_iter: 2000", "max_iter: 3")

@@ -1,12 +1,15 @@
 """One set of versions, and every key documented."""
 
+import ast
 import re
 import tomllib
 from itertools import chain
 from pathlib import Path
 
 import yaml
+from astropy.table import Table
 
+import pages
 import spectralunmix
 
 ROOT = Path(__file__).parents[2]
@@ -116,3 +119,13 @@ def test_the_modules_listed_for_the_workflow_are_all_there_are():
     steps = {name for name in modules if f'"../scripts/{name}"' in rules}
     assert set(listed) == modules - steps - {"verify.py", "addresses.py"}
     assert len(listed) == len(set(listed))
+
+
+def test_names_that_are_taken_are_the_columns_of_the_selection():
+    text = (ROOT / "workflow/rules/common.smk").read_text()
+    taken = ast.literal_eval(re.search(r"OF_SELECTION = (\{.*?\})", text)[1])
+    assert taken == set(pages.BOOKKEEPING)
+    selection = ROOT / "tests/reference/pickles1998/selection.ecsv"
+    columns = set(Table.read(selection, format="ascii.ecsv").colnames)
+    parameters = yaml.safe_load((ROOT / "config/libraries/pickles1998.yaml").read_text())
+    assert taken == columns - set(parameters["parameters"]["columns"])

@@ -42,7 +42,7 @@ def curves(prototypes, eigenspectra, components, names, labels, class_of):
             for name, flux in zip(classes, prototypes, strict=True)
         ],
         "Eigenspectra": [
-            curve(f"eigenspectrum {i + 1}", flux, GREYS[i % 4], DASHES[i % 4])
+            curve(f"eigenspectrum {i + 1}", flux, GREYS[i % 4], DASHES[(i + i // 4) % 4])
             for i, flux in enumerate(eigenspectra)
         ],
         "Components": [

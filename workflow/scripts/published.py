@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from spectralunmix.spectra import Spectra
+from spectralunmix.spectra import mean_weight
 
 LEARNING_RATE = 0.02  # the package's default
 
@@ -28,7 +28,7 @@ def adam_clamped(
     """
     X, v = torch.as_tensor(X), inverse_variance
     v = None if v is None else torch.as_tensor(v)
-    mean_weight = torch.from_numpy(Spectra(X, v, dtype=X.dtype).mean_weight).to(X)
+    of_spectra = torch.from_numpy(mean_weight(X, v)).to(X)
     v = 1.0 if v is None else v
     W, H = (torch.tensor(factor, requires_grad=True) for factor in (W, H))
     adam = torch.optim.Adam([W, H], lr=learning_rate)
@@ -37,7 +37,7 @@ def adam_clamped(
         loss = (v * (X - W @ H).square()).sum()
         if smoothness:
             roughness = H.diff(dim=1).square().sum(dim=1)
-            loss = loss + smoothness * (mean_weight @ W.square()) @ roughness
+            loss = loss + smoothness * (of_spectra @ W.square()) @ roughness
         loss.backward()
         adam.step()
         with torch.no_grad():

@@ -25,7 +25,7 @@ def draw(share, names, members, classes, labels, class_of, library):
     )
     for ax in axes.flat[len(order) :]:
         ax.remove()
-    for ax, name in zip(axes.flat, order, strict=False):
+    for ax, name in zip(axes.flat[: len(order)], order, strict=True):
         for i, of in enumerate(classes):
             values = share[members == of, names.index(name)]
             if not len(values):

@@ -60,7 +60,6 @@ class Fit:
     """One fit: where it is, and how it came there.
 
     now : the best Iterate; smoothness : lambda
-    mean_weight : of each spectrum's pixels, (n_spectra,)
     objective : (iteration, F) of each accepted iterate, the start included; F never rises (of
         each extension alone, while X is compressed)
     optimality : (iteration, optimality) pairs of the same
@@ -68,11 +67,8 @@ class Fit:
     damping : of the components' response to the next weights
     """
 
-    def __init__(
-        self, start: Iterate, smoothness: float, mean_weight, damping: float = 1.0, n_iter: int = 0
-    ):
-        self.now, self.smoothness, self.mean_weight = start, smoothness, mean_weight
-        self.damping, self.n_iter = damping, n_iter
+    def __init__(self, start: Iterate, smoothness: float, damping: float = 1.0, n_iter: int = 0):
+        self.now, self.smoothness, self.damping, self.n_iter = start, smoothness, damping, n_iter
         self.objective, self.optimality = [], []
         self._aim = self._last = None  # weights before extrapolation, of this step and the last
         self._streak, self._fall = 0, np.inf  # slow steps in a row; by how much F last fell
@@ -83,16 +79,17 @@ class Fit:
     def _momentum(self) -> float:
         return 0.0 if self._last is None else max(LEAST_MOMENTUM, self._streak / (self._streak + 3))
 
-    def proposal(self, best):
+    def proposal(self, best, mean_weight):
         """The next weights, (k, n_spectra), with rows of unit length, and the length they had.
 
         best : the weights that are best for the components as these respond, (k, n_spectra)
+        mean_weight : of each spectrum's pixels, (n_spectra,)
         """
-        self._aim, length = _unit_length(best, self.mean_weight)
+        self._aim, length = _unit_length(best, mean_weight)
         if not self._momentum:
             return self._aim, length
         ahead = self._aim + self._momentum * (self._aim - self._last)
-        W, scale = _unit_length(np.maximum(ahead, 0), self.mean_weight)
+        W, scale = _unit_length(np.maximum(ahead, 0), mean_weight)
         return W, length * scale
 
     def step(self, new: Iterate, rounding: float) -> None:
@@ -151,7 +148,7 @@ def fit(
     progress : called with fits after each of their iterations, on X or on X compressed
     """
     of_each = zip(_starts(spectra, H, smoothness), smoothness, strict=True)
-    fits = [Fit(*start, spectra.mean_weight) for start in of_each]
+    fits = [Fit(*start) for start in of_each]
     if not spectra.weighted and _dear(spectra.shape, H.shape[1]):
         _iterate_compressed(spectra, spectra.sketch(H.shape[1]), fits, max_iter, tol, progress)
     _iterate(spectra, fits, max_iter, tol, progress)
@@ -215,7 +212,10 @@ def _iterate(spectra, fits: list[Fit], max_iter, tol, progress=silent) -> None:
     while running := [fit for fit in fits if not fit.ended(max_iter, tol)]:
         smoothness = [fit.smoothness for fit in running]
         best = _anticipating_weights(spectra, running)
-        proposals = [one.proposal(weights) for one, weights in zip(running, best, strict=True)]
+        proposals = [
+            one.proposal(weights, spectra.mean_weight)
+            for one, weights in zip(running, best, strict=True)
+        ]
         W, length = map(np.stack, zip(*proposals, strict=True))
         WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
         starts = [fit.now.H * scale for fit, scale in zip(running, length, strict=True)]
@@ -236,7 +236,7 @@ def _iterate_compressed(spectra, compressed, fits: list[Fit], max_iter, tol, pro
         inner = []
         for one, view in running:
             (start,) = _starts(view, one.now.H[None], [one.smoothness])
-            inner.append(Fit(start, one.smoothness, view.mean_weight, one.damping, one.n_iter))
+            inner.append(Fit(start, one.smoothness, one.damping, one.n_iter))
             aim = max(GAIN * one.now.optimality, tol / 2)
             _iterate(view, inner[-1:], max_iter, aim, progress)
             one.damping = inner[-1].damping

@@ -38,7 +38,7 @@ class Spectra:
         )
         self._in_memory = self._prepared(X, v) if isinstance(X, Tensor) else None
         self._sketches = {}
-        of_pieces = [(_sum(X.square(), v), _mean_weight(X, v)) for _, X, v in self.pieces()]
+        of_pieces = [(_sum(X.square(), v), mean_weight(X, v)) for _, X, v in self.pieces()]
         squares, means = zip(*of_pieces, strict=True)
         self.sum_of_squares, self.mean_weight = sum(squares), np.concatenate(means)
 
@@ -174,7 +174,8 @@ def _sum(squares: Tensor, v: Tensor | None) -> float:
     return float((squares if v is None else squares.mul_(v)).sum())
 
 
-def _mean_weight(X: Tensor, v: Tensor | None):
+def mean_weight(X: Tensor, v: Tensor | None):
+    """(n_spectra,), the mean of each spectrum's weights above 0; 1 where v is None."""
     if v is None:
         return np.ones(len(X))
     n = (v > 0).sum(dim=1)

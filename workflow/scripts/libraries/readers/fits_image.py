@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import LibraryError
 from . import files
+from .layouts import missing_column
 from .spectrum import on_axis, spectrum
 
 
@@ -58,9 +59,7 @@ def _about(name, hdus, n_rows, options):
     table = files.extension(name, hdus, key, files.TABLE).data
     columns = {c: table[c] for c in table.names if table[c].ndim == 1}
     if label is not None and label not in columns:
-        raise LibraryError(
-            f"{name}: no column {label!r} for options.name; there are {', '.join(columns)}"
-        )
+        raise missing_column(name, columns, "name", label)
     if len(table) != n_rows:
         raise LibraryError(f"{name}: {n_rows} rows in the image, {len(table)} in table {key}")
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -62,7 +62,7 @@ def _one_a_row(name, parsed, options, shared):
     scalars = [c for c in table.colnames if table[c].ndim == 1]
     label = options.get("name")
     if label is not None and label not in table.colnames:
-        raise _missing(name, table, "name", label)
+        raise missing_column(name, table.colnames, "name", label)
     for i, row in enumerate(table):
         wavelength = _on_axis(_filled(wavelengths if shared else wavelengths[i]), options)
         of_row = [None if column is None else column[i] for column in errors]
@@ -93,13 +93,14 @@ def _column(name, table, options, key):
     if isinstance(wanted, int) and wanted < len(table.colnames):
         return table.columns[wanted]
     if wanted not in table.colnames:
-        raise _missing(name, table, key, wanted)
+        raise missing_column(name, table.colnames, key, wanted)
     return table[wanted]
 
 
-def _missing(name, table, key, wanted):
-    there = ", ".join(table.colnames)
-    return LibraryError(f"{name}: no column {wanted!r} for options.{key}; there are {there}")
+def missing_column(name, there, key, wanted) -> LibraryError:
+    return LibraryError(
+        f"{name}: no column {wanted!r} for options.{key}; there are {', '.join(there)}"
+    )
 
 
 def _numbers(name, column):
