@@ -1,27 +1,19 @@
 # make demo | paper | figure | compare | test; each sets up what it needs in .venv first.
 PYTHON ?= python3
-LIBRARY ?= coelho2014
 LIBRARIES ?= pickles1998 miles
-LIBRARY_PATH ?=
-REFERENCE ?=
-PROFILE ?=
-CORES ?= 1
 
 VENV := .venv
 READY := $(VENV)/ready
-# Its cache lies here: a home that cannot be written to does no harm.
-SNAKEMAKE := XDG_CACHE_HOME="$(CURDIR)/.snakemake/cache" $(VENV)/bin/snakemake --cores $(CORES) \
-  $(if $(PROFILE),--profile '$(PROFILE)')
-CONFIG = library='$(LIBRARY)' $(if $(LIBRARY_PATH),library_path='$(LIBRARY_PATH)')
-comma := ,
-space := $() $()
 TORCH = $(shell grep '^torch==' envs/requirements.txt)
 TORCH_CPU := https://download.pytorch.org/whl/cpu
-
-# One thread: the same numbers on every machine, and no contention on shared ones.
-export OMP_NUM_THREADS := 1
-export MKL_NUM_THREADS := 1
-export OPENBLAS_NUM_THREADS := 1
+COMMAND := $(VENV)/bin/python -I workflow/scripts/front_door.py
+# The settings reach the command as variables of the shell, which reads nothing in them.
+export LIBRARY LIBRARIES LIBRARY_PATH N_COMPONENTS SMOOTHNESS METRIC REFERENCE PROFILE CORES
+option = $${$(1):+--$(2) "$$$(1)"}
+OF_LIBRARY = $(call option,LIBRARY,library)
+OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,METRIC,metric) \
+  $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
+  $(call option,CORES,cores) $(call option,PROFILE,profile)
 
 .PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test faults lint benchmark clean help
 
@@ -45,40 +37,26 @@ demo: override LIBRARY := pickles1998
 paper: override LIBRARY := coelho2014
 demo paper: figure
 
-figure: $(READY)
-	$(SNAKEMAKE) --config $(CONFIG)
+figure report scan validate: $(READY)
+	@$(COMMAND) $@ $(OF_RUN)
 
-validate: $(READY)
-	$(SNAKEMAKE) results/$(LIBRARY)/library.png --config $(CONFIG)
+compare: $(READY)
+	@set -f; $(COMMAND) compare --libraries $$LIBRARIES $(OF_RUN)
 
-# One page with the figure, more pictures, methods and tables; an interactive one beside it.
-report: $(READY)
-	$(SNAKEMAKE) report --config $(CONFIG)
-	$(SNAKEMAKE) report --report results/$(LIBRARY)/report.html \
-	  --report-stylesheet workflow/report/report.css --config $(CONFIG)
-
-# Many fits, in jobs: PROFILE=profiles/slurm runs them on a cluster.
-scan: $(READY)
-	$(SNAKEMAKE) results/$(LIBRARY)/scan.ecsv --config $(CONFIG)
+# Of the library that was made last, unless LIBRARY names another.
+verify: $(READY)
+	@$(COMMAND) verify $(OF_LIBRARY) $(call option,REFERENCE,reference)
 
 # Do the libraries' addresses still serve the same bytes?
 addresses: $(READY)
 	$(VENV)/bin/python workflow/scripts/addresses.py config/libraries/*.yaml
 
-# Against its manifest, and with REFERENCE=<folder> against another run.
-verify: $(READY)
-	$(VENV)/bin/python workflow/scripts/verify.py results/$(LIBRARY) $(if $(REFERENCE),--reference '$(REFERENCE)')
-
 # The numbers and the figure that others compare theirs with, of a run just made and verified.
 REFERENCE_FILES := manifest.json summary.json nmf_fit.json pca_fit.json figure.png selection.ecsv \
   nmf_components.ecsv nmf_weights.ecsv distances.ecsv assignments.ecsv
 reference: figure verify
-	mkdir -p tests/reference/$(LIBRARY)
-	cp $(addprefix results/$(LIBRARY)/,$(REFERENCE_FILES)) tests/reference/$(LIBRARY)
-
-compare: LIBRARY := $(firstword $(LIBRARIES))
-compare: $(READY)
-	$(SNAKEMAKE) results/comparison/manifest.json --config $(CONFIG) compare='[$(subst $(space),$(comma),$(LIBRARIES))]'
+	mkdir -p "tests/reference/$$LIBRARY"
+	cd "results/$$LIBRARY" && cp $(REFERENCE_FILES) "$(CURDIR)/tests/reference/$$LIBRARY"
 
 test: lint
 	$(VENV)/bin/pytest -m "not slow" --numprocesses 2 --dist worksteal

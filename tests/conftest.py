@@ -51,7 +51,8 @@ class Project:
 
     def verify(self, library: str, reference: bool = True) -> subprocess.CompletedProcess:
         """Against the manifest, and the kept reference."""
-        command = [sys.executable, "workflow/scripts/verify.py", f"results/{library}"]
+        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "verify"]
+        command += ["--library", library]
         if reference:
             command += ["--reference", str(ROOT / "tests/reference" / library)]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True)

@@ -75,11 +75,12 @@ class Tiny:
         return self.folder / "results/tiny"
 
     def start(self, *target, **environment):
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", *target]
+        """A run, by the command that `make` calls."""
+        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "run", "--"]
         return subprocess.Popen(
-            command,
+            [*command, *(target or ["figure"])],
             cwd=self.folder,
-            env=os.environ | {"OMP_NUM_THREADS": "1"} | environment,
+            env=os.environ | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -94,12 +95,22 @@ class Tiny:
         printed, _ = process.communicate(timeout=300)
         return process.returncode, printed
 
-    def run_dry(self):
-        return self.run("--dry-run")
+    def snakemake(self, *arguments, **environment):
+        """Exit status of Snakemake alone, and what was printed."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
+        return self._done(command, **environment)
+
+    def run_dry(self, *target):
+        return self.snakemake("--dry-run", *target)
 
     def verify(self, *arguments):
-        command = [sys.executable, "workflow/scripts/verify.py", "results/tiny", *arguments]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "verify"]
+        return self._done([*command, "--library", "tiny", *arguments])
+
+    def _done(self, command, **environment):
+        done = subprocess.run(
+            command, cwd=self.folder, env=os.environ | environment, capture_output=True, text=True
+        )
         return done.returncode, done.stdout + done.stderr
 
     def kill(self, process, how=signal.SIGKILL):

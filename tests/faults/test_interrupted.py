@@ -38,8 +38,7 @@ def test_a_job_that_is_killed(tiny):
 
 def test_two_runs_at_once(tiny):
     first = tiny.start()
-    tiny.wait_for(".snakemake/run.lock")
-    time.sleep(0.5)
+    tiny.wait_for("results/tiny/logs/select.log")
     code, printed = tiny.run()
     assert code != 0
     assert "another run is at work" in printed

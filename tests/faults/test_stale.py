@@ -62,7 +62,10 @@ EDITS_OF_REPORT = [
 
 
 def made(printed):
-    return set(re.findall(r"^(?:local)?rule (\w+):", printed, flags=re.M)) - {"all", "report"}
+    """The steps of a run, or of a dry one."""
+    ran = re.findall(r"^\[\d+/\d+\] (\w+) ", printed, flags=re.M)
+    would = re.findall(r"^(?:local)?rule (\w+):", printed, flags=re.M)
+    return {*ran, *would} - {"all", "report"}
 
 
 def edited(path, edit):
@@ -85,7 +88,7 @@ def test_each_edit_of_the_report_reruns_what_depends_on_it(tiny):
         path = tiny.folder / file
         before = path.read_bytes()
         edited(path, edit)
-        code, printed = tiny.run("report", "--dry-run")
+        code, printed = tiny.run_dry("report")
         assert code == 0, printed
         assert made(printed) == again, (file, edit)
         path.write_bytes(before)
@@ -118,13 +121,13 @@ def test_a_touch_or_another_folder_reruns_nothing(tiny):
         if path.is_file() and ".snakemake" not in path.parts:
             os.utime(path)
     code, printed = tiny.run()
-    assert "Nothing to be done" in printed
+    assert "nothing to be done" in printed
     elsewhere = tiny.folder.parent / "elsewhere"
     shutil.copytree(tiny.folder, elsewhere)
     tiny.folder = elsewhere
     code, printed = tiny.run()
     assert code == 0
-    assert "Nothing to be done" in printed
+    assert "nothing to be done" in printed
 
 
 def digests(folder):

@@ -1,13 +1,9 @@
 # Checks of the configuration, and the functions that rules share.
 import ast
-import fcntl
 import hashlib
-import json
 import math
-import os
 import re
-import shlex
-import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -40,7 +36,7 @@ def imported(file):
     """Those of MODULES that a script or module imports, with the packages they lie in."""
     package = list(Path(file).parent.parts)
     names = set()
-    for node in ast.walk(ast.parse(source_file(f"workflow/scripts/{file}").read_text())):
+    for node in ast.walk(ast.parse(source_file(f"workflow/scripts/{file}").read_bytes())):
         if isinstance(node, ast.Import):
             names |= {tuple(alias.name.split(".")) for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -61,6 +57,9 @@ def code(script, *templates):
     for file in [*sorted(found), *templates]:
         digest.update(source_file(f"workflow/scripts/{file}").read_bytes())
     return digest.hexdigest()
+
+
+MOST_VALUES = 100_000  # of a configuration or an entry
 
 
 class Yaml(yaml.SafeLoader):
@@ -99,11 +98,24 @@ def as_numbers(content):
     return value if isinstance(value, int | float) else content
 
 
+def size(content):
+    """How many values there are; a YAML alias counts each time that it stands for something."""
+    waiting, count = [content], 0
+    while waiting and count <= MOST_VALUES:
+        value, count = waiting.pop(), count + 1
+        waiting += value.values() if isinstance(value, dict) else ()
+        waiting += value if isinstance(value, list) else ()
+    return count
+
+
 def read_yaml(file):
     try:
-        return yaml.load(Path(file).read_text(), Yaml)
-    except yaml.YAMLError as error:
+        content = yaml.load(Path(file).read_text(encoding="utf-8"), Yaml)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise WorkflowError(f"{file}: {error}") from None
+    if size(content) > MOST_VALUES:
+        raise WorkflowError(f"{file}: more than {MOST_VALUES} values, aliases counted in full")
+    return content
 
 
 def check_numbers(content, file, key=""):
@@ -287,55 +299,21 @@ def local_copies(wildcards):
         for place in filter(None, [library_path(wildcards), *places]):
             path = Path(place).expanduser()
             files = [path] if path.is_file() else [p for n in names for p in path.rglob(n)]
-            found += [str(file) for file in files if file.is_file()]
-    return sorted(set(found))
+            found += [file for file in files if file.is_file()]
+    for file in found:
+        if "{" in str(file) or "}" in str(file):
+            raise WorkflowError(
+                f"{file}: Snakemake cannot read a file with {{ or }} in its path: rename the "
+                "folder, or name a link to it"
+            )
+        if file.stat().st_mtime > time.time() + 60:
+            raise WorkflowError(
+                f"{file}: its date lies in the future, so that all that is made of it would look "
+                f"outdated: touch '{file}'"
+            )
+    return sorted(set(map(str, found)))
 
 
-def closing_words(name):
-    """The assignment and where the figure is, for the terminal; none where another target ran."""
-    results = Path("results") / name
-    if not (results / "figure.pdf").exists():
-        return ""
-    table = (results / "assignments.ecsv").read_text().splitlines()
-    rows = [shlex.split(line) for line in table if not line.startswith("#")]
-    width = [max(map(len, column)) for column in zip(*rows)]
-    lines = ["  ".join(map(str.ljust, row, width)) for row in rows]
-    return "\n".join(["", *lines, "", f"figure: {results}/figure.pdf and .png", ""])
-
-
-def hold_the_folder():
-    """One run at a time: a lock that ends with the process, however that ends."""
-    Path(".snakemake").mkdir(exist_ok=True)
-    lock = open(".snakemake/run.lock", "w")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise WorkflowError(
-            f"another run is at work in {os.getcwd()}: wait for it to end"
-        ) from None
-    return lock
-
-
-def set_altered_aside():
-    """Results that are not what their step's record says are moved aside, and made again."""
-    for record in Path("results").glob("*/records/*.json"):
-        try:
-            outputs = json.loads(record.read_text())["outputs"]
-        except (ValueError, KeyError):
-            outputs = {str(record): None}
-        for name, recorded in outputs.items():
-            path = Path(name)
-            if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != recorded:
-                aside = Path(f"{path}.altered")
-                while aside.exists():  # of an earlier time
-                    aside = Path(f"{aside}.altered")
-                os.replace(path, aside)
-                print(f"{path} was altered: moved to {aside}, made again", file=sys.stderr)
-
-
-if workflow.is_main_process and not workflow.dryrun:
-    LOCK = hold_the_folder()
-    set_altered_aside()
 for file in map(Path, workflow.configfiles):
     if file.is_file():
         read_yaml(file)

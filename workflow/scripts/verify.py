@@ -1,16 +1,12 @@
 """Prove that a library's results are what their manifest says, or equal to another run's.
 
-    verify.py results/<library> [--reference FOLDER]
-
 Without a reference: every file that a step took or made has the sha256 that was recorded, and
 every module that it ran is the one in this checkout.  With one, the folder of another run or
 of tests/reference: the numbers and the figure agree.  Each deviation is named, and the exit
 status is then 1.
 """
 
-import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +28,22 @@ BITWISE = ("*.ecsv", "summary.json", "nmf_fit.json", "pca_fit.json", "figure.*")
 def read_manifest(folder: Path) -> dict:
     path = folder / "manifest.json"
     try:
-        return json.loads(path.read_text())
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        for step in manifest["steps"]:
+            checked_record(step)
+        return manifest
     except FileNotFoundError:
         raise LibraryError(f"{path}: missing: make the figure first") from None
-    except ValueError as error:
-        raise LibraryError(f"{path}: not a manifest: {error}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise LibraryError(f"{path}: not a manifest ({error!r}): make the figure again") from None
+
+
+def checked_record(record) -> dict:
+    """The record, or a ValueError where it is none."""
+    files = [record[kind] for kind in ("inputs", "outputs", "sources")]
+    if not all(isinstance(digests, dict) for digests in files):
+        raise ValueError("inputs, outputs and sources are not checksums by path")
+    return {key: record[key] for key in ("step", "inputs", "outputs", "sources")}
 
 
 def against_manifest(folder: Path) -> list[str]:
@@ -49,9 +56,9 @@ def against_manifest(folder: Path) -> list[str]:
     for path in sorted(folder.glob("records/*.json")):
         # the manifest's own, and those of steps beside the figure's, such as validate
         try:
-            record = json.loads(path.read_text())
+            record = json.loads(path.read_text(encoding="utf-8"))
             if record not in steps:
-                steps.append({key: record[key] for key in ("step", "inputs", "outputs", "sources")})
+                steps.append(checked_record(record))
         except (ValueError, KeyError, TypeError):
             wrong.append(f"{path}: not a record")
     for step in steps:
@@ -142,24 +149,20 @@ def image_rms(path: Path, other: Path) -> float:
     return float(np.sqrt(np.mean((a - b) ** 2))) if a.shape == b.shape else np.inf
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--reference", type=Path)
-    options = parser.parse_args()
-    try:
-        wrong, done = against_manifest(options.folder), []
-        if options.reference:
-            differ, done = against_reference(options.folder, options.reference)
-            wrong += differ
-    except (LibraryError, OSError) as error:
-        sys.exit(f"ERROR: {error}")
-    for line in done:
-        print(line)
+def verify(folder: Path, reference: Path | None = None) -> None:
+    """Print what was compared, and that the results are verified.
+
+    Raises
+    ------
+    LibraryError
+        Something deviates, or there is no manifest; the message names all of it.
+    """
+    wrong = against_manifest(folder)
+    if reference:
+        differ, done = against_reference(folder, reference)
+        wrong += differ
+        for line in done:
+            print(line)
     if wrong:
-        sys.exit("\n".join(["NOT verified:", *(f"  {line}" for line in wrong)]))
-    print(f"verified: {options.folder}")
-
-
-if __name__ == "__main__":
-    main()
+        raise LibraryError("\n".join(["NOT verified:", *(f"  {line}" for line in wrong)]))
+    print(f"verified: {folder}")

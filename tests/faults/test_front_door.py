@@ -1,0 +1,212 @@
+"""A caller's environment, files and earlier results: they do nothing to a run, or are named."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import altered
+import closing
+from libraries import LibraryError
+from verify import against_manifest
+
+ROOT = Path(__file__).parents[2]
+SELECTION = "results/tiny/selection.ecsv"
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """An empty results folder of the library `tiny`, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/tiny/records").mkdir(parents=True)
+    return tmp_path / "results/tiny"
+
+
+def record(results, outputs, name="assign"):
+    (results / f"records/{name}.json").write_text(json.dumps({"outputs": outputs}))
+
+
+def test_a_record_names_only_results_of_its_own_library(results, tmp_path):
+    """A record from somebody else cannot have any other file moved."""
+    victims = [tmp_path / "thesis.tex", results.parent / "other/figure.png", results / "x/y"]
+    for victim in victims:
+        victim.parent.mkdir(exist_ok=True)
+        victim.write_text("mine")
+    (results / "way_out").symlink_to(tmp_path)
+    names = [
+        str(victims[0]),
+        "thesis.tex",
+        "results/tiny/../../thesis.tex",
+        "results/tiny/way_out/thesis.tex",
+        "results/other/figure.png",
+        "results/tiny/x",
+        "results/tiny/..",
+    ]
+    record(results, dict.fromkeys(names, "0"))
+    assert list(altered.altered("tiny")) == [Path("results/tiny/x")]
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "{", '{"outputs": []}', '{"outputs": 3}', "\xff"])
+def test_a_damaged_record_is_one_that_is_missing(results, text):
+    path = results / "records/pca.json"
+    path.write_bytes(text.encode("latin-1"))
+    assert list(altered.altered("tiny")) == [Path("results/tiny/records/pca.json")]
+    (results / "manifest.json").write_text('{"steps": []}')
+    wrong = against_manifest(Path("results/tiny"))
+    assert "results/tiny/records/pca.json: not a record" in wrong
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", '{"steps": [1]}', '{"steps": {"a": 1}}', "{"])
+def test_a_damaged_manifest_is_named(results, text):
+    (results / "manifest.json").write_text(text)
+    with pytest.raises(LibraryError, match=r"results/tiny/manifest.json: not a manifest .*again"):
+        against_manifest(Path("results/tiny"))
+
+
+def test_a_link_in_the_place_of_a_result_is_moved_itself(results, tmp_path):
+    target = tmp_path / "elsewhere.png"
+    (results / "figure.png").symlink_to(target)  # dangling
+    record(results, {"results/tiny/figure.png": "0"})
+    (path,) = altered.altered("tiny")
+    aside = altered.set_aside(path)
+    assert aside.is_symlink()
+    assert not os.path.lexists(path)
+    target.write_bytes(b"mine")
+    path.symlink_to(target)
+    assert altered.set_aside(path).name == "figure.png.altered.altered"
+    assert target.read_bytes() == b"mine"
+    path.symlink_to(target)  # with the very bytes that were recorded it is no alteration
+    record(results, {"results/tiny/figure.png": hashlib.sha256(b"mine").hexdigest()})
+    assert list(altered.altered("tiny")) == []
+
+
+def test_a_run_heals_links_and_what_was_deleted(tiny):
+    code, printed = tiny.run()
+    assert code == 0, printed
+    figure = (tiny.results / "figure.png").read_bytes()
+    (tiny.results / "figure.png").unlink()
+    (tiny.results / "figure.png").symlink_to("nowhere")
+    shutil.rmtree(tiny.results / "download")
+    (tiny.results / "records/pca.json").write_text("null")
+    foreign = tiny.folder / "results/exp/records/run1.json"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text('{"mine": 1}')
+    code, printed = tiny.run()
+    assert code == 0, printed
+    assert (tiny.results / "figure.png").read_bytes() == figure
+    assert tiny.verify()[0] == 0
+    assert foreign.read_text() == '{"mine": 1}'
+
+
+def test_the_callers_code_and_settings_stay_outside(tiny):
+    """Modules of the names of ours; a backend that is none; a plain POSIX locale."""
+    theirs = tiny.folder / "theirs"
+    theirs.mkdir()
+    for name in ("step", "numpy", "snakemake", "spectralunmix", "provenance"):
+        (theirs / f"{name}.py").write_text("raise SystemExit('not yours to run')")
+    shutil.copyfile(theirs / "numpy.py", tiny.folder / "numpy.py")
+    code, printed = tiny.run(
+        SELECTION,
+        PYTHONPATH=str(theirs),
+        MPLBACKEND="nonsense",
+        PYTHONUTF8="0",
+        PYTHONCOERCECLOCALE="0",
+        LC_ALL="POSIX",
+    )
+    assert code == 0, printed
+
+
+def makes(folder, target, **settings):
+    set_up = [f"VENV={sys.prefix}", "-o", f"{sys.prefix}/ready"]
+    return subprocess.run(
+        ["make", *set_up, target, *(f"{key}={value}" for key, value in settings.items())],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["x; touch y", "$$(touch y)", "`touch y`", "x' ; touch y ; '", '"']
+)
+def test_a_librarys_name_is_no_command(tiny, name):
+    shutil.copyfile(ROOT / "Makefile", tiny.folder / "Makefile")
+    done = makes(tiny.folder, "figure", LIBRARY=name)
+    assert done.returncode != 0
+    assert f"no config/libraries/{name.replace('$$', '$')}.yaml" in done.stderr
+    assert not (tiny.folder / "y").exists()
+
+
+@pytest.mark.parametrize("name", ["o'brien", 'a "b" c', "1e4", "[a, b]", "ä é"])
+def test_a_copy_in_a_folder_of_any_name(tiny, name):
+    shutil.copyfile(ROOT / "Makefile", tiny.folder / "Makefile")
+    copy = tiny.folder / name
+    tiny.spectra.rename(copy)
+    done = makes(tiny.folder, "validate", LIBRARY="tiny", LIBRARY_PATH=name)
+    assert done.returncode == 0, done.stderr
+    assert "Tiny: 14 spectra" in done.stdout
+    (copy / "t4000.txt").write_bytes((copy / "t4300.txt").read_bytes())
+    done = makes(tiny.folder, "validate", LIBRARY="tiny", LIBRARY_PATH=name)
+    assert "the same fluxes as" in done.stderr  # another copy there is noticed
+
+
+def test_a_copy_in_a_folder_with_braces(tiny):
+    shutil.copyfile(ROOT / "Makefile", tiny.folder / "Makefile")
+    tiny.spectra.rename(tiny.folder / "{x}")
+    done = makes(tiny.folder, "validate", LIBRARY="tiny", LIBRARY_PATH="{x}")
+    assert done.returncode != 0
+    message = r"^ERROR: \{x\}/t\d+\.txt: Snakemake cannot read a file with \{ or \} .* link to it$"
+    assert re.search(message, done.stderr, flags=re.M)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_working_folder_that_snakemake_cannot_work_in(tiny):
+    folder = tiny.folder / "{x}"
+    shutil.copytree(tiny.folder / "config", folder / "config")
+    tiny.folder = folder
+    for name in ("workflow", "Snakefile"):
+        (folder / name).symlink_to(f"../{name}")
+    code, printed = tiny.run()
+    assert code != 0
+    assert "with { or } in its name" in printed
+    assert "Traceback" not in printed
+
+
+def test_a_file_of_the_future_is_named_with_the_way_out(tiny):
+    path = tiny.spectra / "t4000.txt"
+    ahead = time.time() + 1e6
+    os.utime(path, (ahead, ahead))
+    code, printed = tiny.run(SELECTION)
+    assert code != 0
+    assert "spectra/t4000.txt: its date lies in the future" in printed
+    assert "touch 'spectra/t4000.txt'" in printed
+
+
+def test_aliases_that_multiply_end_at_once(tiny):
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    path = tiny.folder / "config/libraries/tiny.yaml"
+    path.write_text("\n".join(lines))
+    began = time.time()
+    code, printed = tiny.run()
+    assert code != 0
+    assert "tiny.yaml: more than 100000 values" in printed
+    assert time.time() - began < 30
+
+
+def test_verify_looks_at_what_was_made_last(results, monkeypatch):
+    monkeypatch.setattr(closing, "RESULTS", results.parent)
+    assert closing.made_last() is None
+    for age, name in enumerate(["pickles1998", "coelho2014"]):
+        folder = results.parent / name
+        folder.mkdir()
+        (folder / "manifest.json").write_text("{}")
+        os.utime(folder / "manifest.json", (1000 - age, 1000 - age))
+    assert closing.made_last() == "pickles1998"

@@ -1,0 +1,67 @@
+"""The last words of a run on the terminal: what was made, and its result."""
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+RESULTS = Path("results")
+
+
+def table(path: Path, columns: list[str] | None = None) -> list[str]:
+    """An ECSV table of text and numbers in aligned lines."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [shlex.split(line) for line in lines if not line.startswith("#")]
+    if columns:
+        kept = [rows[0].index(name) for name in columns]
+        rows = [[row[i] for i in kept] for row in rows]
+    width = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, width)).rstrip() for row in rows]
+
+
+def of_figure(folder: Path) -> list[str]:
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    doubts = [f"doubtful: {sentence}" for sentence in summary.get("warnings", [])]
+    shown = table(folder / "assignments.ecsv", ["method", "component", "class", "distance", "sign"])
+    return [*shown, "", *doubts, f"figure: {folder}/figure.pdf, .png and .svg"]
+
+
+def of_report(folder: Path) -> list[str]:
+    return [
+        f"report: {folder}/report.html",
+        f"interactive: {folder}/interactive.html, to zoom into; open both in a browser",
+    ]
+
+
+def of_scan(folder: Path) -> list[str]:
+    lines = (folder / "logs/scan.log").read_text(encoding="utf-8").splitlines()
+    return [*lines, f"scan: {folder}/scan.png and .pdf, its fits in {folder}/scan.ecsv"]
+
+
+def of_validate(folder: Path) -> list[str]:
+    text = (folder / "library.txt").read_text(encoding="utf-8")
+    return [*text.splitlines(), "", f"validated: {folder}/library.txt and {folder}/library.png"]
+
+
+def of_compare(folder: Path) -> list[str]:
+    return [
+        "share of the squares of a library's spectra that another's components explain:",
+        *table(folder / "transfer.ecsv"),
+        "",
+        f"comparison: {folder}/figure.pdf, .png and .svg, distances in {folder}/distances.ecsv",
+    ]
+
+
+LAST_WORDS: dict[str, Callable[[Path], list[str]]] = {
+    "figure": of_figure,
+    "report": of_report,
+    "scan": of_scan,
+    "validate": of_validate,
+    "compare": of_compare,
+}
+
+
+def made_last() -> str | None:
+    """The name of the library, or comparison, whose results were completed last."""
+    manifests = list(RESULTS.glob("*/manifest.json"))
+    return max(manifests, key=lambda path: path.stat().st_mtime).parent.name if manifests else None

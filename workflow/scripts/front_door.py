@@ -1,0 +1,224 @@
+"""The command that makes what `make` names: figure, report, scan, validate, compare, verify.
+
+It keeps the results folder to itself while it runs, sets altered results aside, gives the jobs an
+environment of their own, starts Snakemake, shows a line a step, and ends with what was made.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))  # python -I does not
+
+from altered import RESULTS, altered, set_aside
+from closing import LAST_WORDS, made_last
+from libraries import LibraryError
+
+SCRIPTS = Path(__file__).resolve().parent
+SNAKEFILE = SCRIPTS.parents[1] / "Snakefile"
+STYLESHEET = SCRIPTS.parent / "report/report.css"
+WORKING = Path(".snakemake")  # Snakemake's folder in the run's
+SETTINGS = WORKING / "settings.json"
+OUTPUT = WORKING / "output.log"
+# One thread: the same numbers on every machine, and no contention on shared ones.
+THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
+# Of the caller's, these would put other code, or other settings, in the place of the run's own.
+FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "MATPLOTLIBRC", "SNAKEMAKE_PROFILE")
+
+
+class RunError(Exception):
+    """A run that cannot begin, or failed; its text says why, and the way out."""
+
+
+COMMANDS = {
+    "figure": "the four panels, and all that they are drawn from",
+    "report": "one page of figure, pictures, methods and tables, and one to zoom into",
+    "scan": "fits over numbers of components, smoothnesses and starts",
+    "validate": "what a library holds, and what of it does not fit its entry",
+    "compare": "the components of several libraries side by side",
+    "verify": "whether results are what their manifest says, or equal to another run's",
+    "run": "any target of the workflow: what follows -- goes to Snakemake as it is",
+}
+
+
+def parsed(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="spectralunmix", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, what in COMMANDS.items():
+        add = commands.add_parser(name, help=what, description=what).add_argument
+        if name == "verify":
+            add("--library", metavar="NAME", help="default: the one made last")
+            add("--reference", metavar="FOLDER", help="the results of another run")
+            continue
+        add("--library", metavar="NAME", help="an entry of config/libraries")
+        add("--library-path", metavar="PATH", help="your copy of it, or the address of a mirror")
+        add("--n-components", metavar="K", type=int, help="components, of PCA and NMF alike")
+        add("--smoothness", metavar="LAMBDA", type=float, help="0 is plain NMF")
+        add("--metric", choices=("rms", "angle"), help="distance of a component to a class")
+        add("--cores", metavar="N", default="1", help="jobs at once; default 1")
+        add("--profile", metavar="FOLDER", help="a profile of Snakemake's, as for a cluster")
+        if name == "compare":
+            add("--libraries", metavar="NAME", nargs="+", required=True, help="two or more")
+        if name == "run":
+            add("arguments", nargs="*", help="targets and options of Snakemake, after --")
+    return parser.parse_args(arguments)
+
+
+def settings(options: argparse.Namespace) -> dict:
+    """What the options change of the configuration."""
+    library = options.library or (options.libraries[0] if options.command == "compare" else None)
+    n_components = {"n_components": options.n_components}
+    content = {
+        "library": library,
+        "library_path": options.library_path,
+        "compare": getattr(options, "libraries", None),
+        "pca": n_components,
+        "smooth_nmf": n_components | {"smoothness": options.smoothness},
+        "assign": {"metric": options.metric},
+    }
+    return _stated(content)
+
+
+def _stated(content: dict) -> dict:
+    """Without the keys whose value, or every value below, is None."""
+    kept = {k: _stated(v) if isinstance(v, dict) else v for k, v in content.items()}
+    return {key: value for key, value in kept.items() if value not in (None, {})}
+
+
+def environment_of_its_own() -> None:
+    """What the caller's environment would put in the place of the run's own code and settings."""
+    for name in FOREIGN:
+        os.environ.pop(name, None)
+    cache = WORKING.resolve() / "cache"  # a home that cannot be written to does no harm
+    os.environ |= THREADS | {
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": str(cache / "matplotlib"),
+        "PYTHONNOUSERSITE": "1",
+        "PYTHONSAFEPATH": "1",  # no module from the folder that the run is in
+        "PYTHONUTF8": "1",
+        "XDG_CACHE_HOME": str(cache),
+    }
+
+
+@contextlib.contextmanager
+def results_held():
+    """The results folder to oneself: a lock that ends with the process, however that ends."""
+    RESULTS.mkdir(exist_ok=True)
+    folder = os.open(RESULTS, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RunError(
+            f"another run is at work in {RESULTS.resolve()}: wait for it to end"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(folder)
+
+
+def entries() -> set[str]:
+    """The names that results of our own have: of libraries with an entry, and `comparison`."""
+    folders = (Path("config/libraries"), SCRIPTS.parents[1] / "config/libraries")
+    return {"comparison"} | {path.stem for folder in folders for path in folder.glob("*.yaml")}
+
+
+def snakemake(arguments: list[str], profile: str | None, cores: str) -> None:
+    """Run Snakemake with a line a step on the terminal.
+
+    Raises
+    ------
+    RunError
+        It failed; the message is that of the step or the configuration at fault.
+    """
+    from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
+    from snakemake_interface_logger_plugins.registry.plugin import Plugin
+
+    from terminal import Output, StepLines
+
+    with Output(OUTPUT) as terminal, StepLines(terminal) as lines:
+        registry = LoggerPluginRegistry()
+        registry.plugins["steps"] = Plugin(
+            _name="steps", log_handler=lambda *_: lines, _logger_settings_cls=None
+        )
+        from snakemake.cli import main
+
+        command = ["--configfile", str(SETTINGS), "--snakefile", str(SNAKEFILE)]
+        command += ["--profile", profile] if profile else []
+        command += ["--cores", cores, "--logger", "steps", "--nolock"]
+        try:
+            main([*command, *arguments])
+        except SystemExit as end:
+            failed = bool(end.code)
+        if failed:
+            raise RunError(lines.error or f"Snakemake failed: {OUTPUT} has its words")
+
+
+def make(options: argparse.Namespace) -> None:
+    """Make what the command names, and say what was made."""
+    if "{" in str(Path.cwd()) or "}" in str(Path.cwd()):
+        raise RunError(
+            f"{Path.cwd()}: Snakemake cannot work below a folder with {{ or }} in its name"
+        )
+    with results_held():
+        for name in sorted(entries()):
+            for path in list(altered(name)):
+                print(f"{path} was altered: moved to {set_aside(path)}, made again", flush=True)
+        WORKING.mkdir(exist_ok=True)
+        changes = settings(options)
+        SETTINGS.write_text(json.dumps(changes), encoding="utf-8")
+        library = changes.get("library") or configured_library()
+        targets = {
+            "figure": ["figure"],
+            "report": ["report"],
+            "scan": [f"results/{library}/scan.ecsv"],
+            "validate": [f"results/{library}/library.png"],
+            "compare": ["results/comparison/manifest.json"],
+            "run": getattr(options, "arguments", []),
+        }[options.command]
+        snakemake(targets, options.profile, options.cores)
+        folder = RESULTS / ("comparison" if options.command == "compare" else library)
+        if options.command == "report":
+            page = ["--report", str(folder / "report.html"), "--report-stylesheet", str(STYLESHEET)]
+            snakemake([*targets, *page], options.profile, options.cores)
+        if options.command in LAST_WORDS:
+            print("", *LAST_WORDS[options.command](folder), sep="\n")
+
+
+def configured_library() -> str:
+    import yaml
+
+    content = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    return str(content.get("library"))
+
+
+def check(options: argparse.Namespace) -> None:
+    """Check the results of a library, by default those that were made last."""
+    import verify
+
+    name = options.library or made_last()
+    if name is None:
+        raise RunError("nothing to verify: results/ has no manifest; make a figure first")
+    if not options.library:
+        print(f"results/{name}, made last:")
+    verify.verify(RESULTS / name, options.reference and Path(options.reference))
+
+
+def main() -> None:
+    options = parsed(sys.argv[1:])
+    environment_of_its_own()
+    try:
+        check(options) if options.command == "verify" else make(options)
+    except (RunError, LibraryError, OSError) as error:
+        text = str(error)
+        sys.exit(text if text.startswith("ERROR: ") else f"ERROR: {text}")
+    except KeyboardInterrupt:
+        sys.exit("stopped; the next run goes on from here")
+
+
+if __name__ == "__main__":
+    main()
