@@ -14,18 +14,25 @@ from textwrap import dedent
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 TAIL = 4096  # bytes at the end of a log that are read for its last line
-PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
+PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%$")  # as long work ends the lines of its progress
 NAME_WIDTH = 15
 # What Snakemake puts around the message of an error in the configuration or a rule
 AROUND = re.compile(
     r'^ *\w*(?:Error|Exception)(?: in rule \w+)?(?: in file "[^"]*", line \d+)?:\n'
-    r"| \(rule \w+, line \d+, [^()]*\)$",
+    r'|\n? *\(rule \w+, line \d+, [^()]*\)$|\n +File "[^"]*", line \d+, in .*$',
     re.M,
 )
 
@@ -125,23 +132,26 @@ class StepLines(LogHandlerBase):
     writes_to_file = needs_rulegraph = False
     has_filter = has_formatter = True
 
-    def __init__(self, terminal: TextIO):
+    def __init__(self, terminal: TextIO, console: Console | None = None):
         logging.Handler.__init__(self)
         self.steps: dict[int, Step] = {}
         self.failures: list[str] = []
         self.errors: list[str] = []
         self.total = self.done = 0
-        self.console = Console(file=terminal, highlight=False, markup=False, soft_wrap=True)
+        self.console = console or Console(file=terminal, highlight=False, markup=False)
         self.live = None
         if self.console.is_terminal:
             self.live = Progress(
                 SpinnerColumn(),
                 TextColumn(f"{{task.description:<{NAME_WIDTH}}}"),
+                TimeElapsedColumn(),
                 Share(bar_width=20),
                 LastLine(),
                 console=self.console,
                 refresh_per_second=4,
                 transient=True,
+                redirect_stdout=False,  # Output has them
+                redirect_stderr=False,
             )
 
     def __enter__(self):
@@ -196,7 +206,9 @@ class StepLines(LogHandlerBase):
     def say(self, step: Step, what: str) -> None:
         if self.live and step.line is not None:
             self.live.remove_task(step.line)
-        self.console.print(f"[{self.done}/{self.total}] {step.name:<{NAME_WIDTH}} {what}")
+        line = f"[{self.done}/{self.total}] {step.name:<{NAME_WIDTH}} {what}"
+        cut = {"overflow": "ellipsis", "no_wrap": True} if self.live else {"soft_wrap": True}
+        self.console.print(line, **cut)
 
 
 UNCOUNTED = {"total", "all", "figure", "report"}  # in Snakemake's table of jobs: no work of theirs
