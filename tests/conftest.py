@@ -34,14 +34,11 @@ class Project:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
             copy(ROOT / name, folder / name)
 
-    def run(self, *config: str, target: str = "all") -> subprocess.CompletedProcess:
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", target]
+    def run(self, *config: str, target: str = "figure") -> subprocess.CompletedProcess:
+        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "run", "--", target]
         if config:
             command += ["--config", *config]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        return subprocess.run(
-            command, cwd=self.folder, env=environment, capture_output=True, text=True
-        )
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
 
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.folder / file

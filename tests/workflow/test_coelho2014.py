@@ -107,11 +107,9 @@ def test_the_full_archive(project, archive):
         assert hdus[1].columns["WAVELENGTH"].unit == "Angstrom"
     for name in ("figure.pdf", "figure.png", "distances.ecsv", "assignments.ecsv"):
         assert (results / name).stat().st_size > 0
-    assert "hot_star" in run.stdout + run.stderr
-    assert "results/coelho2014/figure.pdf" in run.stdout + run.stderr
     again = project.run(f"library_path={archive.parent}")
     assert again.returncode == 0
-    assert "Nothing to be done" in again.stdout + again.stderr
+    assert "nothing to be done" in again.stdout + again.stderr
 
 
 def test_another_archive_than_the_official_is_refused(project, archive):
