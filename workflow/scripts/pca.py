@@ -51,7 +51,7 @@ def main(snakemake, log):
     if inverse_variance is not None and (missing := inverse_variance == 0).any():
         flux, n_iter = without_missing(flux, missing, n_components)
         log.info(
-            "%.2g of the values are missing or masked, and are what the eigenspectra predict, found "
+            "%.2g of the values are missing or masked, and are as the eigenspectra predict, found "
             "in %d iterations",
             missing.mean(),
             n_iter,
