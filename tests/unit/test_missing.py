@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from test_survey import ENTRY, SOURCE, WAVE, flux, write
 
+import compare
 import pca
 import prototypes
+import reconstructions
 import validate
 from libraries import quality
 from libraries.readers import Spectrum
@@ -142,6 +144,26 @@ def test_a_prototype_is_the_median_of_what_counts():
     # medians 2, none, 3, 2; none lies between its neighbours
     np.testing.assert_allclose(prototypes.prototype(values, counts), np.array([2, 2.5, 3, 2]) / 3)
     np.testing.assert_allclose(prototypes.prototype(values, counts | True), [3 / 4, 0.5, 1, 0.5])
+
+
+def test_the_share_that_components_explain_is_of_what_counts():
+    rng = np.random.default_rng(0)
+    components, wave = rng.random((2, 40)), np.arange(4000.0, 4040.0)
+    flux, weight = rng.random((5, 2)) @ components, np.ones((5, 40))
+    weight[1, 3], flux[1, 3] = 0, 1e6  # a cosmic ray, masked
+    flux, weight = compare.rebinned(wave, flux, wave[1:-1], weight)
+    assert flux[1, 2] == 1e6
+    assert compare.explained(components[:, 1:-1], flux) < 0.9
+    assert compare.explained(components[:, 1:-1], flux, weight) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_residual_of_a_reconstruction_is_of_what_counts():
+    reconstruction = np.ones((3, 50)) * np.array([[1.0], [2], [3]])
+    flux = 1.1 * reconstruction
+    flux[1, 5:20] = np.nan
+    rows, residual = reconstructions.typical(flux, reconstruction, ["a", "a", "b"])
+    assert rows == {"a": 0, "b": 2}
+    np.testing.assert_allclose(residual, 0.1 / 1.1)
 
 
 def test_pca_does_not_see_what_stands_where_data_are_missing():
