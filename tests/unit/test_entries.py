@@ -1,4 +1,5 @@
-"""The entries of libraries that are out of reach here, on files in their layouts.
+"""The entries of libraries, on files in their layouts: those that are out of reach here, and those
+of which a part of the layout is worth a test.
 
 Each library's files are written as it ships them, under its own names, fetched through the
 entry's own list of files, and read, labelled and selected as its entry says.
@@ -18,7 +19,7 @@ from astropy.io import fits
 from astropy.table import Table
 from snakemake.utils import validate
 
-from libraries import sources
+from libraries import quality, sources
 from libraries.survey import survey
 from paper_rule import paper_class
 
@@ -40,9 +41,9 @@ def black_body(wavelength, teff, log_g=0.0):
     return planck * (1 + 0.01 * log_g * np.cos(wavelength / 300))
 
 
-def surveyed(name, folder, tmp_path):
+def surveyed(name, folder, tmp_path, run_on="layout"):
     entry = entry_of(name)
-    assert entry["run_on"] == "layout"
+    assert entry["run_on"] == run_on
     (source,) = entry["sources"]
     index = entry["parameters"].get("index")
     target = tmp_path / "library"
@@ -224,3 +225,50 @@ def test_irtf(folder, tmp_path):
     name = found.table["file"][0].removesuffix(".fits")
     expected = black_body(spectrum.wavelength, spectra[name][1])
     np.testing.assert_allclose(spectrum.flux / spectrum.flux[0], expected / expected[0], rtol=1e-3)
+
+
+def test_stelib(folder, tmp_path):
+    types = [f"{c}{i}{lum}" for c in "OBAFGKM" for i in range(8) for lum in ("V", "III", "Ib")]
+    types += ["WN", "WN", "sdG2", "DA:", "G8III"]
+    for i, kind in enumerate(types):
+        start, step = 3200 + i / 100, 1 + i * 1e-6  # shifted to its rest frame
+        wave = start + step * np.arange(6700)
+        flux = black_body(wave, 20000 - 100 * i)
+        last = i == len(types) - 1
+        flux[(wave > 8000) & (wave < (8100 if i % 2 else 8500)) | (last & (wave > 6000))] = 0
+        hdu = fits.PrimaryHDU(flux.astype("f4"))
+        cards = {"CRVAL1": start, "CRPIX1": 1.0, "CDELT1": step, "CTYPE1": "LINEAR"}
+        cards |= {"BUNIT": "erg /s /cm2 /angstroms ", "OBJECT": f"HD{i}", "SPECTYPE": kind}
+        hdu.header.update(cards | {"TEFF": "5000" if i else "-", "LOG_G": "4.20", "FE_H": "-"})
+        hdu.writeto(folder / f"STELIB_v3.2_HD{i:06d}.fits")
+    found = surveyed("stelib", folder, tmp_path, "original")
+    sizes = found.table["class"].value_counts().to_dict()
+    assert sizes == {"hot_star": 48, "a_f_star": 48, "solar_like": 30, "cool_giant": 28}
+    assert len(found.chosen) == 80
+    assert list(found.left_out) == [f"STELIB_v3.2_HD{len(types) - 1:06d}.fits"]
+    assert found.remarks[0].endswith("no spectral_class: WN (2), sdG2, DA:")
+    assert np.isnan(found.table["teff"][0])
+    assert set(found.table["teff"][1:]) == {5000}
+    arrays = quality.normalised(found.spectra, "maximum")
+    missing = (arrays["inverse_variance"] == 0).sum(axis=1)
+    assert set(missing[::2]) <= {498, 499, 500}
+    assert set(missing[1::2]) <= {98, 99, 100}
+
+
+def test_mastarhc(folder, tmp_path):
+    wave = 10 ** (3.5601 + 1e-4 * np.arange(4538))
+    clusters = [c for rule in entry_of("mastarhc")["classes"].values() for c in
+                rule["where"]["cluster"]["in"]]  # fmt: skip
+    for cluster in clusters:
+        flux = black_body(wave, 3000 + 100 * cluster)
+        hdus = [fits.PrimaryHDU(flux), fits.ImageHDU(1e4 / flux**2, name="IVAR")]
+        hdus[0].header.update({"CTYPE1": "WAVE-LOG", "CRPIX1": 1, "CRVAL1": 3.5601, "CDELT1": 1e-4})
+        buffer = io.BytesIO()
+        fits.HDUList(hdus).writeto(buffer)
+        name = f"MaStarHC_{cluster:02d}.fits.gz"
+        (folder / name).write_bytes(gzip.compress(buffer.getvalue(), 1))
+    found = surveyed("mastarhc", folder, tmp_path, "original")
+    assert len(set(clusters)) == len(clusters) == len(found.chosen) == 65
+    np.testing.assert_allclose(found.spectra[0].wavelength, wave)
+    arrays = quality.normalised(found.spectra, "maximum")
+    np.testing.assert_allclose(arrays["inverse_variance"] * arrays["flux"] ** 2, 1e4)

@@ -73,7 +73,8 @@ def rows(schema, prefix=""):
     for key, child in schema["properties"].items():
         required, description = key in schema.get("required", []), child["description"]
         if "enum" in child:
-            description += f" ({', '.join(f'`{value}`' for value in child['enum'])})"
+            values = ["null" if value is None else value for value in child["enum"]]
+            description += f" ({', '.join(f'`{value}`' for value in values)})"
         if required:
             default = "-"
         elif "default" in child:
@@ -104,10 +105,18 @@ def test_the_page_on_libraries_has_the_schemas_keys():
 def test_the_page_on_libraries_says_which_entries_were_run():
     page = (ROOT / "config/libraries/README.md").read_text()
     said = page.split("## What was run")[1].split("##")[0]
-    (layout,) = (line for line in said.splitlines() if "not** the library's own" in line)
+    lines = [line for line in said.splitlines() if line.startswith("| `")]
+    layout = [line for line in lines if "not** the library's own" in line]
+    original = [line for line in lines if line not in layout]
     for path in (ROOT / "config/libraries").glob("*.yaml"):
-        run_on = yaml.safe_load(path.read_text()).get("run_on", "original")
-        assert (f"`{path.stem}`" in layout) == (run_on == "layout")
+        run_on = yaml.safe_load(path.read_text())["run_on"]
+        for where, what in ((original, "original"), (layout, "layout")):
+            assert (f"`{path.stem}`" in "".join(where)) == (run_on == what)
+
+
+def test_an_entry_that_does_not_say_what_it_was_run_on_claims_nothing():
+    schema = yaml.safe_load((ROOT / "workflow/schemas/library.schema.yaml").read_text())
+    assert schema["properties"]["run_on"]["default"] is None
 
 
 # What starts runs and looks at their results; no step imports it.

@@ -50,9 +50,19 @@ def test_any_channels_keep_the_integral():
 def test_masked_channels_do_not_count():
     s = spectrum(np.arange(1000.0, 1012.0), np.arange(12.0), np.ones(12))
     s.inverse_variance[[3, 4, 5, 7]] = 0
-    s.flux[4] = np.nan
+    s.flux[3:6] = np.nan
     found = grids.on_grid(s, np.array([1001.0, 1004.0, 1007.0, 1010.0]))
     np.testing.assert_allclose(found.flux, [1, np.nan, 7, 10])
+    np.testing.assert_allclose(found.inverse_variance, [3, 0, 2, 3])
+
+
+def test_a_channel_of_flux_without_weight_keeps_the_flux_and_has_no_weight():
+    s = spectrum(np.arange(1000.0, 1012.0), np.arange(12.0), np.ones(12))
+    s.inverse_variance[[3, 4, 5, 7]] = 0
+    s.flux[4] = np.nan
+    s.flux[7] = 1e9  # a cosmic ray, masked beside channels that count
+    found = grids.on_grid(s, np.array([1001.0, 1004.0, 1007.0, 1010.0]))
+    np.testing.assert_allclose(found.flux, [1, (3 + 5) / 2, 7, 10])
     np.testing.assert_allclose(found.inverse_variance, [3, 0, 2, 3])
 
 

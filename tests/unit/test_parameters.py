@@ -1,6 +1,7 @@
 """Parameters from names, headers and tables, and the classes they make."""
 
 import re
+import signal
 
 import numpy as np
 import pandas as pd
@@ -30,27 +31,52 @@ def spectra(*files, header=()):
         ("K7 V", 57, "V"),
         ("G8 IIIb", 48, "III"),
         ("B9.9", 19.9, None),
+        ("G2:", 42, None),
+        ("L0", 70, None),
+        ("L4.5V", 74.5, "V"),
+        ("T8", 88, None),
+        ("Y0", 90, None),
     ],
 )
 def test_spectral_types(text, number, luminosity):
     assert parameters.spectral_type(text) == (number, luminosity)
 
 
-def test_no_spectral_type_is_an_error():
-    with pytest.raises(LibraryError, match="'white dwarf'"):
-        parameters.spectral_type("white dwarf")
+@pytest.mark.parametrize("text", ["white dwarf", "WN", "WC5", "DA:", "DA2", "sdG2", "C", "S", ""])
+def test_no_spectral_type_is_an_error(text):
+    with pytest.raises(LibraryError, match=f"'{text}'"):
+        parameters.spectral_type(text)
 
 
-def test_types_of_a_library_are_ordered_and_what_is_none_is_named():
-    stars = [*spectra("a", header={"T": "K7V"}), *spectra("b", header={"T": "G2V"})]
-    stars += spectra("c", header={"T": "WD"})
-    frame, problems = parameters.table(stars, {"header": {"spectral_type": ["SPTYPE", "T"]}})
-    assert frame["spectral_class"].tolist()[:2] == [57, 42]
-    assert problems == ["c: 'WD' holds no spectral type: name such values under parameters.missing"]
-    entry = {"header": {"spectral_type": ["T"]}, "missing": ["WD"]}
-    frame, problems = parameters.table(stars, entry)
+def of_types(*types):
+    return [s for i, t in enumerate(types) for s in spectra(f"s{i:02d}", header={"T": t})]
+
+
+def test_types_of_a_library_are_ordered_from_hot_to_cool():
+    entry = {"header": {"spectral_type": ["SPTYPE", "T"]}}
+    frame, problems = parameters.table(of_types("T2", "K7V", "L5", "G2V", "M9V"), entry)
     assert problems == []
-    assert frame["spectral_class"].isna().tolist() == [False, False, True]
+    assert frame.sort_values("spectral_class")["spectral_type"].tolist() == [
+        *("G2V", "K7V", "M9V", "L5", "T2")
+    ]
+
+
+def test_types_that_are_none_of_the_sequence_have_no_class_and_are_named_once():
+    types = ["G2V", *["WN"] * 12, "WC", "WC", "DA:", "sdG2"]
+    entry = {"header": {"spectral_type": ["T"]}}
+    frame, problems = parameters.table(of_types(*types), entry)
+    assert problems == []
+    assert frame["spectral_class"].isna().tolist() == [False] + [True] * 16
+    told = parameters.unknown_types(frame)
+    assert told.startswith("spectral_type: 16 spectra have none of O to Y")
+    assert told.endswith(": WN (12), WC (2), DA:, sdG2")
+    _, problems = parameters.table(of_types(*types), entry | {"unknown_types": "error"})
+    assert len(problems) == 1
+    assert problems[0].startswith(told)
+    assert "parameters.missing" in problems[0]
+    frame, problems = parameters.table(of_types("G2V", "WN"), entry | {"missing": ["WN"]})
+    assert (problems, parameters.unknown_types(frame)) == ([], "")
+    assert frame["spectral_class"].isna().tolist() == [False, True]
 
 
 def test_names_give_numbers_signs_and_text():
@@ -69,6 +95,27 @@ def test_an_expression_of_no_use_is_named():
     _, problems = parameters.table(spectra("t5000"), entry)
     assert len(problems) == 1
     assert "parameters.derived.feh: 'sign * 2'" in problems[0]
+
+
+def test_an_expression_runs_nothing(tmp_path):
+    made = tmp_path / "made"
+    attacks = [
+        f"@pd.io.common.os.system('touch {made}')",
+        f"teff.to_csv('{made}')",
+        f"__import__('os').system('touch {made}')",
+    ]
+    entry = {"file_name": r"t(?P<teff>\d+)", "derived": {f"x{i}": a for i, a in enumerate(attacks)}}
+    frame, problems = parameters.table(spectra("t5000"), entry)
+    assert [p.split(":")[0] for p in problems] == [f"parameters.derived.x{i}" for i in range(3)]
+    assert list(frame.columns) == ["file", "teff"]
+    assert not made.exists()
+
+
+def test_a_pattern_that_tries_every_way_to_split_a_name_is_given_up(monkeypatch):
+    monkeypatch.setattr(parameters, "MATCHING", 0.2)
+    with pytest.raises(LibraryError, match=r"^parameters\.file_name: '\(a\+\)\+b' takes more than"):
+        parameters.table(spectra("a" * 60), {"file_name": "(a+)+b"})
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
 INDEX = {
@@ -166,11 +213,12 @@ def test_first_class_that_matches_wins_or_an_overlap_is_an_error():
     [
         ({"tef": {"min": 1}}, r"classes.sun.where.tef: no such parameter; there are teff, name"),
         ({"teff": {"min": 9000}}, "classes.sun: empty"),
+        ({"spectral_type": {"min": "X2"}}, "classes.sun.where.spectral_type: 'X2' holds no"),
         ({"name": {"min": 9000}}, "classes.sun.where.name: name is not a number .*'x'"),
     ],
 )
 def test_a_class_that_says_nothing(rule, message):
-    frame = pd.DataFrame({"file": ["a"], "teff": [5000], "name": ["x"]})
+    frame = pd.DataFrame({"file": ["a"], "teff": [5000], "name": ["x"], "spectral_class": [42]})
     _, problems = parameters.classify(frame, {"sun": {"where": rule}})
     assert len(problems) == 1
     assert re.search(message, problems[0])

@@ -11,7 +11,14 @@ from astropy.table import Table
 from figures import COLOURS, DASHES, save, wavelength_axis
 from libraries import grids
 from libraries.readers import Spectrum
-from spectra_files import class_of_components, read_curves, read_medium, read_spectra, write_table
+from spectra_files import (
+    class_of_components,
+    read_curves,
+    read_inverse_variance,
+    read_medium,
+    read_spectra,
+    write_table,
+)
 from spectralunmix import SmoothNMF, comparison
 from step import step
 
@@ -25,17 +32,28 @@ def in_vacuum(wavelength, medium, name, log):
     return grids.in_vacuum(wavelength) if medium == "air" else wavelength
 
 
-def rebinned(wavelength, rows, common):
-    spectra = [Spectrum("", wavelength, row, {}) for row in rows]
-    return np.array([grids.on_grid(s, common).flux for s in spectra])
+def rebinned(wavelength, rows, common, weights=None):
+    """The rows on other channels, and their weights where they have some."""
+    weights = [None] * len(rows) if weights is None else weights
+    spectra = [
+        grids.on_grid(Spectrum("", wavelength, row, {}, weight), common)
+        for row, weight in zip(rows, weights, strict=True)
+    ]
+    if weights[0] is None:
+        return np.array([s.flux for s in spectra]), None
+    return tuple(np.transpose([(s.flux, s.inverse_variance) for s in spectra], (1, 0, 2)))
 
 
-def explained(components, flux):
-    """Share of the sum of squares of flux (n_spectra, n_wave) that its best weights explain."""
+def explained(components, flux, counts=None):
+    """Share of the sum of squares of flux (n_spectra, n_wave) that its best weights explain.
+
+    counts : (n_spectra, n_wave), 1 where a value does and 0 where not; default all
+    """
     model = SmoothNMF(len(components), smoothness=0)
     model.components_, model.n_features_in_ = components, components.shape[1]
-    residual = flux - model.inverse_transform(model.transform(flux))
-    return float(1 - (residual**2).sum() / (flux**2).sum())
+    residual = flux - model.inverse_transform(model.transform(flux, inverse_variance=counts))
+    counts = 1.0 if counts is None else counts
+    return float(1 - (counts * residual**2).sum() / (counts * flux**2).sum())
 
 
 def load(name, spectra, components, assignments, summary, log):
@@ -49,14 +67,17 @@ def load(name, spectra, components, assignments, summary, log):
         "components": components,
         "classes": [class_of.get(each) for each in names],
         "flux": read_spectra(spectra)[1],
+        "weight": read_inverse_variance(spectra),
     }
 
 
 def on_common_range(libraries, common):
     for library in libraries.values():
-        for key in ("components", "flux"):
-            rows = rebinned(library["wavelength"], library[key], common)
-            library[f"common_{key}"] = rows
+        wavelength = library["wavelength"]
+        library["common_components"], _ = rebinned(wavelength, library["components"], common)
+        flux, weight = rebinned(wavelength, library["flux"], common, library["weight"])
+        library["common_flux"] = flux
+        library["counts"] = None if weight is None else (weight > 0).astype(float)
 
 
 def pairs(libraries, metric):
@@ -158,7 +179,10 @@ def main(snakemake, log):
     write_table(output.distances, table)
     shares = np.array(
         [
-            [explained(of["common_components"], on["common_flux"]) for of in libraries.values()]
+            [
+                explained(of["common_components"], on["common_flux"], on["counts"])
+                for of in libraries.values()
+            ]
             for on in libraries.values()
         ]
     )

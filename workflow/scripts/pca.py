@@ -3,8 +3,10 @@
 import numpy as np
 from sklearn.decomposition import PCA
 
-from spectra_files import read_spectra, write_factors, write_json
+from spectra_files import read_inverse_variance, read_spectra, write_factors, write_json
 from step import step
+
+MAX_ITER, TOL = 1000, 1e-6  # of filling: the change of what is filled, relative to the spectra
 
 
 def eigenspectra(flux, n_components):
@@ -18,9 +20,45 @@ def eigenspectra(flux, n_components):
     return pca.components_ * sign, pca.transform(flux) * sign.T, pca.explained_variance_ratio_
 
 
+def without_missing(flux, missing, n_components):
+    """The flux (n_spectra, n_wave) with what its eigenspectra predict where a value is missing.
+
+    PCA has no weights.  Here it is repeated, each time with the missing values that the last one
+    gave, from the mean spectrum on, until they stay as they are: expectation maximisation
+    (Roweis 1998), in which a missing value has no say in the eigenspectra.
+
+    Returns the flux, and how many times it was repeated.
+    """
+    channel, some = np.arange(flux.shape[1]), ~missing.all(axis=0)
+    mean = np.where(missing, 0.0, flux).sum(axis=0)[some] / (~missing).sum(axis=0)[some]
+    filled = np.where(missing, np.interp(channel, channel[some], mean), flux)
+    n_iter, change = 0, np.inf
+    while change > TOL and n_iter < MAX_ITER:
+        n_iter += 1
+        mean = filled.mean(axis=0)
+        _, _, axes = np.linalg.svd(filled - mean, full_matrices=False)
+        axes = axes[:n_components]
+        predicted = (mean + (filled - mean) @ axes.T @ axes)[missing]
+        change = np.linalg.norm(predicted - filled[missing]) / np.linalg.norm(filled)
+        filled[missing] = predicted
+    return filled, n_iter
+
+
 def main(snakemake, log):
     wavelength, flux = read_spectra(snakemake.input.spectra)
-    components, scores, explained = eigenspectra(flux, snakemake.params.n_components)
+    inverse_variance = read_inverse_variance(snakemake.input.spectra)
+    n_components = snakemake.params.n_components
+    if inverse_variance is not None and (missing := inverse_variance == 0).any():
+        flux, n_iter = without_missing(flux, missing, n_components)
+        log.info(
+            "%.2g of the values are missing or masked, and are as the eigenspectra predict, found "
+            "in %d iterations",
+            missing.mean(),
+            n_iter,
+        )
+        if n_iter == MAX_ITER:
+            log.warning("what the eigenspectra predict for missing values still changes")
+    components, scores, explained = eigenspectra(flux, n_components)
     write_factors(snakemake, wavelength, components, scores)
     fit = {"explained_variance_ratio": [float(f"{value:.8g}") for value in explained]}
     write_json(snakemake.output.fit, fit)

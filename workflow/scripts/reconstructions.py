@@ -5,13 +5,23 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import COLOURS, STYLE, heading, save, wavelength_axis
-from spectra_files import read_curves, read_spectra, read_table, read_weights
+from spectra_files import (
+    read_curves,
+    read_inverse_variance,
+    read_spectra,
+    read_table,
+    read_weights,
+)
 from step import step
 
 
 def typical(flux, reconstruction, labels):
-    """By class, the spectrum (row number) whose relative residual is its class's median."""
-    residual = np.linalg.norm(flux - reconstruction, axis=1) / np.linalg.norm(flux, axis=1)
+    """By class, the spectrum (row number) whose relative residual is its class's median.
+
+    flux : (n_spectra, n_wave), NaN where a value does not count
+    """
+    left = np.nansum((flux - reconstruction) ** 2, axis=1)
+    residual = np.sqrt(left / np.nansum(flux**2, axis=1))
     rows = {}
     for name in dict.fromkeys(labels):
         members = np.flatnonzero(np.asarray(labels) == name)
@@ -33,9 +43,9 @@ def draw(wavelength, flux, reconstruction, selection, labels, library):
         left = flux[row] - reconstruction[row]
         below.plot(wavelength, left, color=colour, lw=0.5)
         below.axhline(0, color="black", lw=0.4)
-        limit = 1.1 * np.abs(left).max() or 1.0
+        limit = 1.1 * np.nanmax(np.abs(left)) or 1.0
         below.set(ylim=(-limit, limit), ylabel="residual")
-        above.set(ylabel="flux", ylim=(min(0, flux[row].min()), None))
+        above.set(ylabel="flux", ylim=(min(0, np.nanmin(flux[row])), None))
         title = f"{labels[name]}: {selection['file'][row]}, residual {residual[row]:.1%}"
         heading(above, chr(ord("A") + i), title)
         above.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
@@ -49,6 +59,9 @@ def draw(wavelength, flux, reconstruction, selection, labels, library):
 def main(snakemake, log):
     inputs, options = snakemake.input, snakemake.params
     wavelength, flux = read_spectra(inputs.spectra)
+    inverse_variance = read_inverse_variance(inputs.spectra)
+    if inverse_variance is not None:
+        flux = np.where(inverse_variance > 0, flux, np.nan)  # a gap in the picture
     _, names, components = read_curves(inputs.components)
     reconstruction = read_weights(inputs.weights, names) @ components
     selection = read_table(inputs.selection)

@@ -26,7 +26,7 @@ def as_table(chosen, columns, meta):
         "class_rank": {"description": "rank in the class, sorted as selection.order says"},
         "class_size": {"description": "members of the class in this source"},
         "divisor": {"description": "what the spectrum was divided by, see normalisation"},
-        "n_filled": {"description": "channels NaN or masked, filled by straight lines"},
+        "n_filled": {"description": "channels without a flux, filled by straight lines"},
         "n_clipped": {"description": "channels below zero, set to zero"},
     }
     first, last = (
@@ -47,6 +47,8 @@ def main(snakemake, log):
     if options.run_on == "layout":
         log.warning("%s: this entry was not run on the library's own files before", options.name)
     found = survey(Path(snakemake.input.library), fetched["source"], dict(options.items()))
+    for remark in found.remarks:
+        log.info("%s", remark)
     found.check(f"config/libraries/{snakemake.wildcards.library}.yaml")
     chosen = found.chosen.copy()
     picked = [found.spectra[i] for i in chosen.index]

@@ -7,20 +7,24 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from figures import COLOURS, wavelength_axis
+from libraries.quality import usable
 from libraries.survey import survey
 from spectra_files import replacing
 from step import step
+
+RUN_ON = {
+    "original": "the library's own files",
+    "layout": "files that tests wrote in its layout, never the library's own",
+}
 
 
 def report(found, source, options) -> str:
     """The library in lines of text."""
     table, labels = found.table, found.table["class"]
-    run_on = {
-        "original": "the library's own files",
-        "layout": "files that tests wrote in its layout, never the library's own",
-    }[options.run_on]
     lines = [f"{options.name}: {len(table)} spectra", f"source: {source['description']}"]
-    lines += [f"this entry was run on {run_on}", f"wavelengths in {options.medium}", ""]
+    if options.run_on:  # nothing is claimed of an entry that does not say
+        lines.append(f"this entry was run on {RUN_ON[options.run_on]}")
+    lines += [f"wavelengths in {options.medium}", ""]
     for name in options.classes:
         chosen = "" if name in options.selection["classes"] else " (not selected)"
         lines.append(f"class {name}: {(labels == name).sum()}{chosen}")
@@ -37,6 +41,7 @@ def report(found, source, options) -> str:
     lines += ["", f"wavelengths: from {min(first):.6g} to {max(last):.6g} Angstrom"]
     lines += [f"all cover: {max(first):.6g} to {min(last):.6g} Angstrom"]
     lines += [f"channels: {min(n_wave)} to {max(n_wave)}"]
+    lines += ["", *found.remarks] if found.remarks else []
     lines += [f"left out: {file}: {why}" for file, why in found.left_out.items()]
     return "\n".join(lines) + "\n"
 
@@ -62,7 +67,8 @@ def draw(found, options):
     for row, name in enumerate(classes):
         members = table.index[table["class"] == name]
         s = spectra[members[len(members) // 2]]
-        shown.plot(s.wavelength, s.flux / np.nanmax(s.flux) - 1.3 * row, lw=0.7, color="black")
+        flux = np.where(usable(s), s.flux, np.nan)
+        shown.plot(s.wavelength, flux / np.nanmax(flux) - 1.3 * row, lw=0.7, color="black")
         title = f"{options.classes[name]['label']}: {s.file}"
         shown.annotate(title, (whole[1], 1.03 - 1.3 * row), fontsize=7, ha="right")
     shown.set(yticks=[], title="One spectrum of each class, over its maximum")

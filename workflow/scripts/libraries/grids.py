@@ -72,8 +72,9 @@ def covers(wavelength: np.ndarray, grid: np.ndarray) -> bool:
 def on_grid(spectrum: Spectrum, wavelength: np.ndarray) -> Spectrum:
     """The spectrum in the channels at `wavelength`, its integral over each kept.
 
-    The flux of a channel is the mean of the old ones that it covers, by length; masked or NaN
-    ones do not count, and a channel of none but such is NaN with inverse variance 0.
+    The flux of a channel is the mean of the old ones that it covers, by length.  Those that are
+    NaN do not count, nor do those without a weight where there are others: a channel of none but
+    such has the mean of their flux, NaN where they have none, with inverse variance 0.
     The variance of the mean takes the old channels' errors as independent.
     """
     new_edges, weight = edges(wavelength), spectrum.inverse_variance
@@ -81,19 +82,23 @@ def on_grid(spectrum: Spectrum, wavelength: np.ndarray) -> Spectrum:
     if np.array_equal(spectrum.wavelength[inside], wavelength):
         flux, weight = spectrum.flux[inside], None if weight is None else weight[inside]
         return _with(spectrum, wavelength, flux, weight)
-    good = np.isfinite(spectrum.flux)
-    if weight is not None:
-        good &= weight > 0
+    finite = np.isfinite(spectrum.flux)
     share = overlaps(edges(spectrum.wavelength), new_edges)
-    length = share @ good.astype(float)
-    some = length > 0
-    length[~some] = 1
-    flux = np.where(some, share @ np.where(good, spectrum.flux, 0.0) / length, np.nan)
+    flux, length = _mean(share, spectrum.flux, finite)
     if weight is not None:
-        variance = np.where(good, 1 / np.where(good, weight, 1.0), 0.0)
-        variance = (share.power(2) @ variance) / length**2
-        weight = np.where(some, 1 / np.where(some, variance, 1.0), 0.0)
+        good = finite & (weight > 0)
+        weighted, length = _mean(share, spectrum.flux, good)
+        flux = np.where(length > 0, weighted, flux)
+        variance = share.power(2) @ np.where(good, 1 / np.where(good, weight, 1.0), 0.0)
+        weight = np.where(length > 0, length**2 / np.where(length > 0, variance, 1.0), 0.0)
     return _with(spectrum, wavelength, flux, weight)
+
+
+def _mean(share, flux, counts):
+    """Mean flux of the old channels that count in each new one, NaN of none; their length."""
+    length = share @ counts.astype(float)
+    total = share @ np.where(counts, flux, 0.0)
+    return np.where(length > 0, total / np.where(length > 0, length, 1.0), np.nan), length
 
 
 def _with(spectrum, wavelength, flux, inverse_variance):

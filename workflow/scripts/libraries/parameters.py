@@ -1,7 +1,10 @@
 """Stellar parameters of spectra, and the classes they put them in."""
 
+import contextlib
 import logging
 import re
+import signal
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,18 +13,21 @@ import numpy as np
 import pandas as pd
 from astropy.table import Table
 
-from . import LibraryError
+from . import LibraryError, expressions
 from .readers import Spectrum, files, fits_table, text, votable
 
 log = logging.getLogger(__name__)
-SPECTRAL_TYPE = re.compile(r"(?<![A-Za-z])([OBAFGKM])(\d+(?:\.\d)?)\s*(VI{0,2}|IV|I{1,3})?")
+LETTERS = "OBAFGKMLTY"  # from hot to cool
+SPECTRAL_TYPE = re.compile(rf"(?<![A-Za-z])([{LETTERS}])(\d+(?:\.\d)?)\s*(VI{{0,2}}|IV|I{{1,3}})?")
+MATCHING = 10.0  # seconds that all file names together may take: their pattern may be anybody's
 
 
 def spectral_type(text: str) -> tuple[float, str | None]:
     """A number that rises as stars get cooler, and the luminosity class.
 
-    O0 is 0, B0 10, A0 20 and so on; a range of subtypes, as in "B57V" (B5 to
-    B7), is its middle.  M10 is a subtype of its own.
+    O0 is 0, B0 10, A0 20 and so on to Y; a range of subtypes, as in "B57V" (B5
+    to B7), is its middle.  M10 is a subtype of its own, beside L0.  A letter before the
+    type is another kind of star: sdG2, a subdwarf, is no G2.
     """
     match = SPECTRAL_TYPE.search(text)
     if not match:
@@ -31,7 +37,7 @@ def spectral_type(text: str) -> tuple[float, str | None]:
         subtype = (int(digits[0]) + int(digits[1])) / 2
     else:
         subtype = float(digits)
-    return 10 * "OBAFGKM".index(letter) + subtype, luminosity
+    return 10 * LETTERS.index(letter) + subtype, luminosity
 
 
 def table(spectra: list[Spectrum], entry: dict, index: pd.DataFrame | None = None):
@@ -42,9 +48,10 @@ def table(spectra: list[Spectrum], entry: dict, index: pd.DataFrame | None = Non
     """
     unread: list[str] = []
     problems: list[str] = []
+    named = _from_names([s.file for s in spectra], entry.get("file_name"), unread)
     rows = [
-        {"file": s.file, **_from_name(s.file, entry, unread), **_from_header(s, entry, problems)}
-        for s in spectra
+        {"file": s.file, **of_name, **_from_header(s, entry, problems)}
+        for s, of_name in zip(spectra, named, strict=True)
     ]
     frame = pd.DataFrame([{name: _value(value) for name, value in row.items()} for row in rows])
     frame["file"] = [s.file for s in spectra]  # a name that is a number stays one
@@ -60,23 +67,53 @@ def table(spectra: list[Spectrum], entry: dict, index: pd.DataFrame | None = Non
         frame = _joined(frame, pd.Series(keys), index, entry["index"], problems)
     frame = _without_missing(frame, entry.get("missing", []))
     if "spectral_type" in frame:
-        frame = _understood(frame, problems)
+        frame = _understood(frame)
+        if entry.get("unknown_types") == "error" and (unknown := unknown_types(frame)):
+            problems.append(
+                f"{unknown}: name such values under parameters.missing, or set "
+                "parameters.unknown_types to no_class"
+            )
     for name, expression in entry.get("derived", {}).items():
+        numbers = frame.select_dtypes("number")
         try:
-            frame[name] = frame.eval(expression, engine="python")
-        except Exception as error:  # whatever the expression leads pandas to
+            frame[name] = expressions.evaluate(
+                expression, {column: numbers[column].to_numpy(float) for column in numbers}
+            )
+        except LibraryError as error:
             problems.append(f"parameters.derived.{name}: '{expression}': {error}")
     return frame, problems
 
 
-def _from_name(file: str, entry: dict, problems: list[str]) -> dict:
-    if "file_name" not in entry:
-        return {}
-    match = re.fullmatch(entry["file_name"], file)
-    if not match:
-        problems.append(f"{file}: parameters.file_name, '{entry['file_name']}', does not match")
-        return {}
-    return match.groupdict()
+def _from_names(names: list[str], pattern: str | None, problems: list[str]) -> list[dict]:
+    """The groups of the pattern in each file name, none where it does not match."""
+    if pattern is None:
+        return [{}] * len(names)
+    slow = (
+        f"parameters.file_name: '{pattern}' takes more than {MATCHING:g} s: a repeat within a "
+        "repeat, such as (a+)+, tries every way to split a name: write it as one"
+    )
+    with _at_most(MATCHING, slow):
+        matches = [re.fullmatch(pattern, name) for name in names]
+    for name, match in zip(names, matches, strict=True):
+        if not match:
+            problems.append(f"{name}: parameters.file_name, '{pattern}', does not match")
+    return [match.groupdict() if match else {} for match in matches]
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float, message: str):
+    """A LibraryError where what is within takes longer: a signal is what `re` heeds."""
+
+    def stop(*_):
+        raise LibraryError(message)
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _value(value: Any) -> Any:
@@ -181,16 +218,12 @@ def _without_missing(frame: pd.DataFrame, missing: list) -> pd.DataFrame:
     return frame
 
 
-def _understood(frame: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
+def _understood(frame: pd.DataFrame) -> pd.DataFrame:
     """With spectral_class and luminosity_class of the spectral types."""
     found: dict[int, tuple] = {}
-    for i, file, value in frame[["file", "spectral_type"]].itertuples():
-        if pd.isna(value):
-            continue
-        try:
+    for i, value in frame["spectral_type"].dropna().items():
+        with contextlib.suppress(LibraryError):  # told by `unknown_types`
             found[i] = spectral_type(str(value))
-        except LibraryError as error:
-            problems.append(f"{file}: {error}: name such values under parameters.missing")
     number = {i: value for i, (value, _) in found.items()}
     luminosity = {i: value for i, (_, value) in found.items()}
     text = frame["spectral_type"].astype(str).str.removeprefix("spectral type:").str.strip()
@@ -198,6 +231,20 @@ def _understood(frame: pd.DataFrame, problems: list[str]) -> pd.DataFrame:
         spectral_type=text,
         spectral_class=pd.Series(number, index=frame.index, dtype=float),
         luminosity_class=pd.Series(luminosity, index=frame.index, dtype=object),
+    )
+
+
+def unknown_types(frame: pd.DataFrame) -> str:
+    """The spectral types that are none of O to Y, in one line with how often; "" where all are."""
+    if "spectral_type" not in frame or "spectral_class" not in frame:
+        return ""
+    unknown = Counter(frame["spectral_type"][frame["spectral_class"].isna()].dropna())
+    if not unknown:
+        return ""
+    shown = ", ".join(f"{kind} ({n})" if n > 1 else kind for kind, n in unknown.most_common())
+    return (
+        f"spectral_type: {unknown.total()} spectra have none of O to Y with a subtype, and so no "
+        f"spectral_class: {shown}"
     )
 
 
@@ -241,6 +288,8 @@ def _meets(frame: pd.DataFrame, parameter: str, condition: dict, key: str) -> pd
             if bound in condition:
                 limit = condition[bound]
                 meets &= compare(spectral_type(limit)[0] if parameter == "spectral_type" else limit)
+    except LibraryError as error:
+        raise LibraryError(f"{key}: {error}") from error
     except TypeError as error:
         text = next((v for v in values if isinstance(v, str)), None)
         if text is None:

@@ -1,5 +1,6 @@
 """What is wrong with the spectra of a library, and their normalisation."""
 
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -11,23 +12,44 @@ from .readers import Spectrum
 def problems(spectra: list[Spectrum], limits: dict) -> dict[str, str]:
     """What is wrong with a spectrum, by its file.
 
-    limits : largest shares of channels that may be NaN (or masked) and negative
+    limits : largest shares of channels that may have no flux or no weight, and be negative
     """
     found = {}
     for s in spectra:
-        nan = np.mean(~usable(s))
-        negative = np.mean(s.flux[np.isfinite(s.flux)] < 0) if np.isfinite(s.flux).any() else 0
-        if nan > limits["max_nan"]:
-            found[s.file] = f"{nan:.1%} of its channels are NaN, infinite or masked"
-        elif not np.nanmax(s.flux) > 0:
+        finite, good = np.isfinite(s.flux), usable(s)
+        negative = np.mean(s.flux[finite] < 0) if finite.any() else 0
+        if np.mean(~good) > limits["max_nan"]:
+            shares = {
+                "are NaN, infinite or missing": np.mean(~finite),
+                "have a flux, but a mask or no finite uncertainty": np.mean(finite & ~good),
+            }
+            shown = [f"{share:.1%} of its channels {why}" for why, share in shares.items() if share]
+            found[s.file] = " and ".join(shown)
+        elif not (s.flux[good] > 0).any():
             found[s.file] = "no flux above zero"
         elif s.inverse_variance is None and negative > limits["max_negative"]:
             found[s.file] = f"{negative:.1%} of its channels are negative"
     return found
 
 
+def zero_runs(flux: np.ndarray, at_least: int) -> np.ndarray:
+    """(n_wave,) where the flux is exactly zero over that many channels on end, or more."""
+    ends = np.flatnonzero(np.diff(np.concatenate([[False], flux == 0, [False]]).astype(int)))
+    found = np.zeros(len(flux), bool)
+    for first, end in ends.reshape(-1, 2):
+        found[first:end] = end - first >= at_least
+    return found
+
+
+def without_zeros(s: Spectrum, at_least: int | None) -> Spectrum:
+    """The spectrum with NaN for the runs of zeros that mean missing; None: no zero does."""
+    if at_least is None:
+        return s
+    return dataclasses.replace(s, flux=np.where(zero_runs(s.flux, at_least), np.nan, s.flux))
+
+
 def usable(s: Spectrum) -> np.ndarray:
-    """(n_wave,) where the flux is a number that is not masked."""
+    """(n_wave,) where the flux is a number and has a weight."""
     finite = np.isfinite(s.flux)
     return finite if s.inverse_variance is None else finite & (s.inverse_variance > 0)
 
@@ -68,33 +90,33 @@ def normalised(spectra: list[Spectrum], how: str) -> dict[str, np.ndarray | None
 
     how : "maximum" or "mean", what a spectrum is divided by, or "none"
 
-    NaN and masked channels are filled by straight lines, with inverse variance 0 where there is
-    one.  Negative ones are set to zero where the library has no uncertainties, and stay where
-    it has: a fit with weights is right with them, and biased without.
+    A channel that is NaN, masked or without an uncertainty has inverse variance 0; where the
+    library has no uncertainties, the others then have 1.  Only what is no number is filled, by
+    straight lines; the divisor is of channels that count.  Negative flux is set to zero where
+    the library has no uncertainties, and stays where it has: a fit with weights is right with it,
+    and biased without.
     """
     flux, divisors, filled, clipped, weights = [], [], [], [], []
+    any_weights = any(s.inverse_variance is not None or not usable(s).all() for s in spectra)
     channel = np.arange(len(spectra[0].flux))
     for s in spectra:
         good = usable(s)
         if not good.any():
             raise LibraryError(f"{s.file}: no channel with a flux on the grid")
-        row = (
-            np.where(good, s.flux, 0)
-            if good.all()
-            else np.interp(channel, channel[good], s.flux[good])
-        )
-        divisor = {"maximum": np.max, "mean": np.mean, "none": lambda _: 1.0}[how](row)
+        finite, lines = np.isfinite(s.flux), np.interp(channel, channel[good], s.flux[good])
+        row = np.where(finite, s.flux, lines)
+        divisor = {"maximum": np.max, "mean": np.mean, "none": lambda _: 1.0}[how](lines)
         if divisor <= 0:
             raise LibraryError(f"{s.file}: no flux above zero on the grid")
-        filled.append(int((~good).sum()))
+        filled.append(int((~finite).sum()))
         clipped.append(0 if s.inverse_variance is not None else int((row < 0).sum()))
         flux.append((row if s.inverse_variance is not None else np.clip(row, 0, None)) / divisor)
         divisors.append(divisor)
-        weights.append(good if s.inverse_variance is None else s.inverse_variance * divisor**2)
-    any_weights = any(s.inverse_variance is not None for s in spectra)
+        given = 1.0 if s.inverse_variance is None else s.inverse_variance * divisor**2
+        weights.append(np.where(good, given, 0.0))
     return {
         "flux": np.array(flux),
-        "inverse_variance": np.array(weights, float) if any_weights else None,
+        "inverse_variance": np.array(weights) if any_weights else None,
         "divisor": np.array(divisors),
         "n_filled": np.array(filled),
         "n_clipped": np.array(clipped),

@@ -4,12 +4,14 @@ import dataclasses
 import logging
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from . import LibraryError, grids, parameters, quality, readers, selection
 
 log = logging.getLogger(__name__)
 SHOWN = 10  # problems of a kind that a message names
+ZEROS = 10  # channels of exactly zero flux on end, from which on they are told of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +23,7 @@ class Survey:
     chosen : the rows of the table that are selected; none where there are problems
     left_out : by file, why a spectrum cannot be used
     problems : what its user has to put right
+    remarks : what its user should know
     """
 
     spectra: list[readers.Spectrum]
@@ -28,6 +31,7 @@ class Survey:
     chosen: pd.DataFrame
     left_out: dict[str, str]
     problems: list[str]
+    remarks: list[str]
 
     def check(self, entry: str) -> None:
         """Raise a LibraryError with all problems, if there are any."""
@@ -38,7 +42,7 @@ class Survey:
 
 def survey(path: Path, source: dict, entry: dict) -> Survey:
     """Read the whole library and check it against its entry."""
-    spectra, left_out = _read(path, source, entry["grid"])
+    spectra, left_out, remarks = _read(path, source, entry)
     wrong = quality.problems(spectra, entry["quality"])
     problems = []
     if entry["quality"]["otherwise"] == "leave_out":
@@ -51,6 +55,8 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
     index = parameters.read_index(path, source, entry["parameters"])
     table, found = parameters.table(spectra, entry["parameters"], index)
     problems += _shortened(found)
+    if entry["parameters"].get("unknown_types") != "error":
+        remarks += filter(None, [parameters.unknown_types(table)])
     label, found = parameters.classify(table, entry["classes"], entry["overlapping_classes"])
     # without its parameters a spectrum has no class, which would only repeat what is wrong
     problems += [] if problems else found
@@ -67,15 +73,19 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
             chosen = selection.select(table, entry["selection"])
         except LibraryError as error:
             problems.append(str(error))
-    return Survey([spectra[i] for i in keep], table, chosen, left_out, problems)
+    return Survey([spectra[i] for i in keep], table, chosen, left_out, problems, remarks)
 
 
-def _read(path: Path, source: dict, grid: dict):
-    """The spectra that cover the range stated, and why others are left out."""
-    wavelength, spectra, left_out = grids.stated(grid), [], {}
+def _read(path: Path, source: dict, entry: dict):
+    """The spectra that cover the range stated, why others are left out, and what to know."""
+    grid, missing = entry["grid"], entry["quality"]["missing_zeros"]
+    wavelength, spectra, left_out, zeros = grids.stated(grid), [], {}, []
     for count, spectrum in enumerate(readers.read(path, source), start=1):
         if count % 500 == 0:
             log.info("%d spectra read", count)
+        if missing is None:
+            zeros.append(quality.zero_runs(spectrum.flux, ZEROS).mean())
+        spectrum = quality.without_zeros(spectrum, missing)
         if why := _outside(spectrum, grid, wavelength):
             left_out[spectrum.file] = why
         elif wavelength is None:
@@ -90,7 +100,19 @@ def _read(path: Path, source: dict, grid: dict):
     if not spectra:
         file, why = next(iter(left_out.items()))
         raise LibraryError(f"grid: no spectrum covers it; {file}: {why}")
-    return spectra, left_out
+    return spectra, left_out, _of_zeros(zeros)
+
+
+def _of_zeros(shares: list[float]) -> list[str]:
+    """What to know of runs of zeros, by the share of each spectrum's channels in them."""
+    if not any(shares):
+        return []
+    return [
+        f"{np.count_nonzero(shares)} of {len(shares)} spectra have a flux of exactly zero over "
+        f"{ZEROS} or more channels on end, {np.mean(shares):.1%} of all channels and up to "
+        f"{max(shares):.1%} of a spectrum's: where that means missing, set quality.missing_zeros "
+        f"to {ZEROS}"
+    ]
 
 
 def _outside(spectrum: readers.Spectrum, grid: dict, wavelength) -> str:

@@ -1,0 +1,180 @@
+"""Channels without a flux or a weight, from the library to prototypes and PCA."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from test_survey import ENTRY, SOURCE, WAVE, flux, write
+
+import compare
+import pca
+import prototypes
+import reconstructions
+import validate
+from libraries import quality
+from libraries.readers import Spectrum
+from libraries.survey import survey
+
+LIMITS = ENTRY["quality"]
+
+
+def spectrum(values, inverse_variance=None):
+    return Spectrum("s", WAVE, values, {}, inverse_variance)
+
+
+def test_runs_of_zeros():
+    values = np.array([0, 0, 0, 1, 0, 1, 0, 0, 1, 0, 0, 0, 0.0])
+    found = quality.zero_runs(values, 3)
+    assert np.flatnonzero(found).tolist() == [0, 1, 2, 9, 10, 11, 12]
+    assert not quality.zero_runs(values, 5).any()
+    assert quality.zero_runs(np.zeros(4), 4).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil_flux", "spoil_weight", "message"),
+    [
+        (5, 0, "10.0% of its channels are NaN, infinite or missing"),
+        (0, 22, "44.0% of its channels have a flux, but a mask or no finite uncertainty"),
+        (
+            5,
+            22,
+            "10.0% of its channels are NaN, infinite or missing and "
+            "34.0% of its channels have a flux, but a mask or no finite uncertainty",
+        ),
+    ],
+)
+def test_it_is_said_whether_the_flux_or_the_uncertainty_is_at_fault(
+    spoil_flux, spoil_weight, message
+):
+    values, weight = flux(5000), np.ones(50)
+    values[:spoil_flux], weight[:spoil_weight] = np.inf, 0
+    assert quality.problems([spectrum(values, weight)], LIMITS) == {"s": message}
+
+
+def test_a_spectrum_without_a_single_channel_that_counts():
+    found = quality.problems([spectrum(flux(5000), np.zeros(50))], LIMITS | {"max_nan": 1.0})
+    assert found == {"s": "no flux above zero"}
+
+
+def test_a_flux_is_never_replaced_and_what_is_none_has_no_weight():
+    values, weight = flux(5000), np.ones(50)
+    values[[10, 11]], weight[[20, 21]] = np.nan, 0
+    values[20] = 1e6
+    arrays = quality.normalised([spectrum(values, weight)], "maximum")
+    row = arrays["flux"][0] * arrays["divisor"][0]
+    there = np.isfinite(values)
+    np.testing.assert_allclose(row[there], values[there], rtol=1e-12)
+    np.testing.assert_allclose(row[10:12], np.interp([10, 11], [9, 12], values[[9, 12]]))
+    assert arrays["divisor"][0] == np.delete(values, [10, 11, 20]).max()
+    assert arrays["n_filled"].tolist() == [2]
+    assert np.flatnonzero(arrays["inverse_variance"][0] == 0).tolist() == [10, 11, 20, 21]
+
+
+def test_missing_channels_have_no_weight_where_there_are_no_uncertainties():
+    whole, holed = flux(5000), flux(6000)
+    holed[30:40] = np.nan
+    arrays = quality.normalised([spectrum(whole), spectrum(2 * holed)], "maximum")
+    expected = np.ones((2, 50))
+    expected[1, 30:40] = 0
+    np.testing.assert_array_equal(arrays["inverse_variance"], expected)
+    assert quality.normalised([spectrum(whole)], "maximum")["inverse_variance"] is None
+
+
+def blocks_of_zeros(folder):
+    """Four spectra of a class with a block of zeros, in which four channels of the other are."""
+    for teff in range(4000, 8000, 500):
+        zeros = slice(20, 35) if teff < 6000 else slice(20, 24)
+        values = flux(teff)
+        values[zeros] = 0
+        write(folder, f"t{teff}.txt", WAVE, values)
+
+
+def test_blocks_of_zeros_are_missing_where_the_entry_says_so(tmp_path):
+    blocks_of_zeros(tmp_path)
+    limits = LIMITS | {"max_nan": 0.3, "missing_zeros": 10}
+    found = survey(tmp_path, SOURCE, ENTRY | {"quality": limits})
+    assert (found.problems, found.remarks) == ([], [])
+    weight = quality.normalised(found.spectra, "maximum")["inverse_variance"]
+    missing = np.zeros((8, 50), bool)
+    missing[:4, 20:35] = True
+    np.testing.assert_array_equal(weight == 0, missing)
+    limits["max_nan"] = 0.2
+    found = survey(tmp_path, SOURCE, ENTRY | {"quality": limits})
+    assert [p.split(":")[0] for p in found.problems] == [
+        f"t{t}.txt" for t in (4000, 4500, 5000, 5500)
+    ]
+    assert "30.0% of its channels are NaN, infinite or missing" in found.problems[0]
+
+
+def test_blocks_of_zeros_that_the_entry_does_not_speak_of_are_told_of(tmp_path):
+    blocks_of_zeros(tmp_path)
+    found = survey(tmp_path, SOURCE, ENTRY)
+    (remark,) = found.remarks
+    assert remark.startswith("4 of 8 spectra have a flux of exactly zero over 10 or more channels")
+    assert "15.0% of all channels and up to 30.0% of a spectrum's" in remark
+    assert remark.endswith("set quality.missing_zeros to 10")
+    options = SimpleNamespace(name="mine", run_on=None, medium="air", **ENTRY)
+    lines = validate.report(found, SOURCE, options).splitlines()
+    assert remark in lines
+    assert not any("was run on" in line for line in lines)
+    options.run_on = "layout"
+    assert "never the library's own" in validate.report(found, SOURCE, options)
+
+
+def test_types_of_no_class_are_told_of_once(tmp_path):
+    for i, kind in enumerate(["WN", "WN", "G2V", "K0V"]):
+        write(tmp_path, f"{kind}_{i}.txt", WAVE, flux(5000 + i))
+    entry = ENTRY | {
+        "parameters": {"file_name": r"(?P<spectral_type>\w+)_\d\.txt"},
+        "classes": {"cool": {"label": "Cool", "where": {"spectral_type": {"min": "G0"}}}},
+        "selection": ENTRY["selection"] | {"classes": ["cool"], "per_class": 2, "order": []},
+    }
+    found = survey(tmp_path, SOURCE, entry)
+    assert found.problems == []
+    assert found.remarks[0].endswith("no spectral_class: WN (2)")
+    assert len(found.chosen) == 2
+    entry["parameters"]["unknown_types"] = "error"
+    found = survey(tmp_path, SOURCE, entry)
+    assert (len(found.problems), found.remarks) == (1, [])
+
+
+def test_a_prototype_is_the_median_of_what_counts():
+    values = np.array([[1.0, 2, 4, 2], [3, 2, 2, 2], [9, 9, 1e9, 2]])
+    counts = np.array([[1, 0, 1, 1], [1, 0, 1, 1], [0, 0, 0, 1]], bool)
+    # medians 2, none, 3, 2; none lies between its neighbours
+    np.testing.assert_allclose(prototypes.prototype(values, counts), np.array([2, 2.5, 3, 2]) / 3)
+    np.testing.assert_allclose(prototypes.prototype(values, counts | True), [3 / 4, 0.5, 1, 0.5])
+
+
+def test_the_share_that_components_explain_is_of_what_counts():
+    rng = np.random.default_rng(0)
+    components, wave = rng.random((2, 40)), np.arange(4000.0, 4040.0)
+    flux, weight = rng.random((5, 2)) @ components, np.ones((5, 40))
+    weight[1, 3], flux[1, 3] = 0, 1e6  # a cosmic ray, masked
+    flux, weight = compare.rebinned(wave, flux, wave[1:-1], weight)
+    assert flux[1, 2] == 1e6
+    assert compare.explained(components[:, 1:-1], flux) < 0.9
+    assert compare.explained(components[:, 1:-1], flux, weight) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_residual_of_a_reconstruction_is_of_what_counts():
+    reconstruction = np.ones((3, 50)) * np.array([[1.0], [2], [3]])
+    flux = 1.1 * reconstruction
+    flux[1, 5:20] = np.nan
+    rows, residual = reconstructions.typical(flux, reconstruction, ["a", "a", "b"])
+    assert rows == {"a": 0, "b": 2}
+    np.testing.assert_allclose(residual, 0.1 / 1.1)
+
+
+def test_pca_does_not_see_what_stands_where_data_are_missing():
+    rng = np.random.default_rng(0)
+    whole = 5 + rng.normal(size=(30, 2)) @ rng.normal(size=(2, 80))
+    missing = rng.random(whole.shape) < 0.1
+    missing[:10, 30:50] = True  # a block
+    spoilt = np.where(missing, 1e6, whole)
+    found, n_iter = pca.without_missing(spoilt, missing, 2)
+    np.testing.assert_allclose(found[missing], whole[missing], atol=1e-3)
+    assert (found == whole)[~missing].all()
+    assert 1 < n_iter < pca.MAX_ITER
+    expected = pca.eigenspectra(whole, 2)[0]
+    np.testing.assert_allclose(pca.eigenspectra(found, 2)[0], expected, atol=1e-4)
