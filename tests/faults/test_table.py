@@ -66,7 +66,7 @@ def served(answer, checksum=True, mirrors=1):
         tiny.source(
             addresses=[f"{server.url}/{i}/stars.tgz" for i in range(mirrors)], sha256=digest
         )
-        path = tiny.folder / "workflow/scripts/libraries/sources.py"
+        path = tiny.folder / "workflow/scripts/libraries/downloads.py"
         text = path.read_text()
         for old, new in (("TIMEOUT = 30", "TIMEOUT = 1"), ("RETRIES = 2", "RETRIES = 0")):
             assert old in text

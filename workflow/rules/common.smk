@@ -18,7 +18,8 @@ from snakemake.utils import validate
 # address cannot look into its own folders.
 MODULES = """
 figures.py pages.py provenance.py published.py spectra_files.py step.py
-libraries/__init__.py libraries/archives.py libraries/grids.py libraries/parameters.py
+libraries/__init__.py libraries/archives.py libraries/downloads.py libraries/grids.py
+libraries/parameters.py
 libraries/quality.py libraries/selection.py libraries/sources.py libraries/survey.py
 libraries/readers/__init__.py libraries/readers/files.py libraries/readers/fits_image.py
 libraries/readers/fits_table.py libraries/readers/layouts.py libraries/readers/r_subset.py

@@ -1,25 +1,40 @@
 """Files of an archive, opened in memory."""
 
-import gzip
+import collections
+import contextlib
 import io
+import math
 import warnings
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from astropy.io import fits
+from astropy.io.fits.verify import VerifyWarning
 from astropy.utils.exceptions import AstropyUserWarning
 
 from .. import LibraryError, archives
 
-GZIP = b"\x1f\x8b"
+
+@contextlib.contextmanager
+def taken_for(name: str, what: str):
+    """Whatever a file leads its parser to, as a LibraryError: the file is not `what` it should be.
+
+    Parsers of binary formats raise errors of any kind where a file is damaged.
+    """
+    try:
+        yield
+    except LibraryError:
+        raise
+    except Exception as error:
+        text = str(error) if isinstance(error, OSError | ValueError | Warning) else repr(error)
+        raise LibraryError(f"{name}: not {what} ({text})") from error
 
 
 def opened(path: Path, source: dict, patterns: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each member, unzipped where it is gzipped."""
+    """Name and content of each member, unpacked where it is compressed."""
     largest = source["largest_member"]
     for name, content in archives.members(path, patterns, largest):
-        yield name, _unzipped(name, content, largest) if content[:2] == GZIP else content
+        yield name, _unpacked(name, content, largest)
 
 
 def one(path: Path, source: dict, pattern: str, key: str) -> tuple[str, bytes]:
@@ -30,28 +45,69 @@ def one(path: Path, source: dict, pattern: str, key: str) -> tuple[str, bytes]:
     return found[0]
 
 
-def _unzipped(name: str, content: bytes, largest: int) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            content = file.read(largest + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise LibraryError(f"{name}: not a whole gzip file ({error})") from error
+def _unpacked(name: str, content: bytes, largest: int) -> bytes:
+    packed = io.BytesIO(content)
+    file = archives.uncompressed(packed)
+    if file is packed:
+        return content
+    with taken_for(name, f"a whole {type(file).__module__} file"):
+        content = file.read(largest + 1)
     if len(content) > largest:
         raise archives.too_large(name)
     return content
 
 
-def fits_file(name: str, content: bytes) -> fits.HDUList:
-    """A FITS file, read whole and its checksums, where it has any, verified."""
-    try:
+def fits_file(name: str, content: bytes, largest: int = archives.MAX_MEMBER) -> fits.HDUList:
+    """A FITS file, read whole and its checksums, where it has any, verified.
+
+    largest : bytes that a compressed image may have unpacked
+    """
+    with taken_for(name, "a whole FITS file"), warnings.catch_warnings():
+        warnings.simplefilter("error", AstropyUserWarning)  # a wrong checksum only warns
+        warnings.simplefilter("ignore", VerifyWarning)  # of cards that nobody may ask for
+        warnings.filterwarnings("ignore", "non-ASCII characters are present")
+        hdus = fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False, checksum=True)
+        for hdu in hdus:
+            if isinstance(hdu, fits.CompImageHDU):
+                declared, limit = math.prod(hdu.shape) * abs(hdu.header["BITPIX"]) // 8, largest
+            else:
+                declared, limit = hdu.size, len(content)
+            if not 0 <= declared <= limit:
+                raise LibraryError(
+                    f"{name}: not a whole FITS file (extension {hdu.name or 0} says that it has "
+                    f"{declared} B; {limit} are the most)"
+                )
+            hdu.data  # noqa: B018  read now, so that a cut-off file fails here
+        return hdus
+
+
+class Cards(collections.UserDict):
+    """Values of a FITS header's cards: one that cannot be read is an error where it is asked for.
+
+    name : the file, for the error
+    """
+
+    def __init__(self, name: str, header: fits.Header):
+        super().__init__()
+        self.name, self.damaged = name, {}
         with warnings.catch_warnings():
-            warnings.simplefilter("error", AstropyUserWarning)  # a wrong checksum only warns
-            hdus = fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False, checksum=True)
-            for hdu in hdus:
-                hdu.data  # noqa: B018  read now, so that a cut-off file fails here
-            return hdus
-    except (OSError, ValueError, TypeError, Warning) as error:
-        raise LibraryError(f"{name}: not a whole FITS file ({error})") from error
+            warnings.simplefilter("ignore", AstropyUserWarning)
+            for keyword in header:
+                try:
+                    value = header[keyword]
+                except Exception as error:  # the parser's, or what it is led to
+                    self.damaged[keyword] = error
+                    continue
+                if not isinstance(value, fits.card.Undefined):
+                    self[keyword] = value
+
+    def __contains__(self, keyword):
+        return keyword in self.data or keyword in self.damaged
+
+    def __missing__(self, keyword):
+        if keyword in self.damaged:
+            raise LibraryError(f"{self.name}: {self.damaged[keyword]}")
+        raise KeyError(keyword)
 
 
 def extension(name: str, hdus: fits.HDUList, key: int | str, kind: type):
