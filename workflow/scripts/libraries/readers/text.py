@@ -10,6 +10,7 @@ from . import files, layouts
 
 NUMBERED = {"wavelength": 0, "flux": 1}  # the columns, where a file names none
 MAX_COLUMNS = 20_000  # a table takes about a kilobyte for each
+MAX_COMMENT = 4  # it is a regular expression: longer, it can take for ever
 
 # Others of astropy's formats and settings open files and addresses, or run code.
 FORMATS = {
@@ -44,6 +45,8 @@ def parse(name: str, content: bytes, options: dict) -> layouts.Parsed:
     kind, settings = options.get("format", "no_header"), options.get("table", {})
     if unknown := {kind} - FORMATS | settings.keys() - SETTINGS:
         raise LibraryError(f"{name}: {', '.join(unknown)}: not a format or setting that is read")
+    if len(str(settings.get("comment") or "")) > MAX_COMMENT:
+        raise LibraryError(f"{name}: table.comment: more than {MAX_COMMENT} characters")
     with files.taken_for(name, f"a table of format '{kind}'"):
         lines = content.decode().splitlines()
         _check_width(name, lines, settings.get("delimiter"))
