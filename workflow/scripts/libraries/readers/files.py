@@ -8,11 +8,14 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyWarning
 from astropy.utils.exceptions import AstropyUserWarning
 
 from .. import LibraryError, archives
+
+COMPRESSIONS = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "NOCOMPRESS")
 
 
 @contextlib.contextmanager
@@ -66,19 +69,44 @@ def fits_file(name: str, content: bytes, largest: int = archives.MAX_MEMBER) -> 
         warnings.simplefilter("error", AstropyUserWarning)  # a wrong checksum only warns
         warnings.simplefilter("ignore", VerifyWarning)  # of cards that nobody may ask for
         warnings.filterwarnings("ignore", "non-ASCII characters are present")
+        with fits.open(io.BytesIO(content), disable_image_compression=True) as plain:
+            for hdu in plain:
+                _check_size(name, hdu.name, hdu.size, len(content))
+                if isinstance(hdu, fits.BinTableHDU) and hdu.header.get("ZIMAGE"):
+                    _check_compressed(name, hdu, largest)
         hdus = fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False, checksum=True)
         for hdu in hdus:
-            if isinstance(hdu, fits.CompImageHDU):
-                declared, limit = math.prod(hdu.shape) * abs(hdu.header["BITPIX"]) // 8, largest
-            else:
-                declared, limit = hdu.size, len(content)
-            if not 0 <= declared <= limit:
-                raise LibraryError(
-                    f"{name}: not a whole FITS file (extension {hdu.name or 0} says that it has "
-                    f"{declared} B; {limit} are the most)"
-                )
             hdu.data  # noqa: B018  read now, so that a cut-off file fails here
         return hdus
+
+
+def _check_size(name: str, extension: str, declared: int, limit: int) -> None:
+    if not 0 <= declared <= limit:
+        raise LibraryError(
+            f"{name}: not a whole FITS file (extension {extension or 0} says that it has "
+            f"{declared} B; {limit} are the most)"
+        )
+
+
+def _check_compressed(name: str, table: fits.BinTableHDU, largest: int) -> None:
+    """What a compressed image unpacks to is limited, and not left to codecs that write past it."""
+    header = table.header
+    if header["ZCMPTYPE"] not in COMPRESSIONS:
+        raise LibraryError(
+            f"{name}: not a FITS image that is read: its compression is {header['ZCMPTYPE']}, "
+            f"not one of {', '.join(COMPRESSIONS)}"
+        )
+    shape = [header[f"ZNAXIS{i}"] for i in range(1, header["ZNAXIS"] + 1)]
+    declared = math.prod(shape) * abs(header["ZBITPIX"]) // 8
+    _check_size(name, table.name, declared, largest)
+    unpacked = 0
+    for column in {"COMPRESSED_DATA", "GZIP_COMPRESSED_DATA"} & {*table.columns.names}:
+        for tile in table.data[column]:
+            packed = io.BytesIO(np.asarray(tile).tobytes())
+            file = archives.uncompressed(packed)
+            if file is not packed:
+                unpacked += len(file.read(largest + 1))
+                _check_size(name, table.name, unpacked, 2 * largest)
 
 
 class Cards(collections.UserDict):

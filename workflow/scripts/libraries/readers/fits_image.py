@@ -112,7 +112,8 @@ def _axis(name, cards, n_wave, kind):
 def _number(name, cards, keyword):
     """The value of a card, 1 where there is none."""
     value = cards.get(keyword, 1)
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and math.isfinite(value)):
         raise LibraryError(f"{name}: the card {keyword} is {value!r}, not a number")
     return value
 
