@@ -7,12 +7,9 @@ put right the next run ends well by itself.
 
 import gzip
 import hashlib
-import http.server
 import io
 import re
 import tarfile
-import threading
-import time
 import zipfile
 from pathlib import Path
 
@@ -20,31 +17,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from faulty_server import Server, cut_off, drips, flipped, html, redirects, stalls, status, whole
+
 SELECTION = "results/tiny/selection.ecsv"
-
-
-class Server:
-    """A server at fault in the way that `answer`, given its handler, makes."""
-
-    def __init__(self, answer):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                try:
-                    answer(self)
-                except OSError:
-                    """The client gave up first."""
-
-            def log_message(self, *_):
-                """Keep the tests' output clean."""
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
 
 
 def archive(tiny):
@@ -66,7 +41,7 @@ def served(answer, checksum=True, mirrors=1):
         tiny.source(
             addresses=[f"{server.url}/{i}/stars.tgz" for i in range(mirrors)], sha256=digest
         )
-        path = tiny.folder / "workflow/scripts/libraries/sources.py"
+        path = tiny.folder / "workflow/scripts/libraries/downloads.py"
         text = path.read_text()
         for old, new in (("TIMEOUT = 30", "TIMEOUT = 1"), ("RETRIES = 2", "RETRIES = 0")):
             assert old in text
@@ -81,59 +56,6 @@ def served(answer, checksum=True, mirrors=1):
         return repair
 
     return inject
-
-
-def head(handler, status=200, length=None, **headers):
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name, value)
-    if length is not None:
-        handler.send_header("Content-Length", str(length))
-    handler.end_headers()
-
-
-def whole(handler, body):
-    head(handler, length=len(body))
-    handler.wfile.write(body)
-
-
-def stalls(handler, body):
-    head(handler, length=len(body))
-    handler.wfile.write(body[:500])
-    handler.wfile.flush()
-    time.sleep(3)
-
-
-def drips(handler, body):
-    head(handler, length=len(body))
-    for i in range(3000):
-        handler.wfile.write(body[i : i + 1])
-        handler.wfile.flush()
-        time.sleep(0.003)
-
-
-def cut_off(declared):
-    def answer(handler, body):
-        head(handler, length=len(body) if declared else None)
-        handler.wfile.write(body[: len(body) // 2])
-
-    return answer
-
-
-def redirects(handler, body):
-    head(handler, 302, Location=handler.path)
-
-
-def status(code):
-    return lambda handler, body: head(handler, code, length=0)
-
-
-def html(handler, body):
-    whole(handler, b"<!DOCTYPE html><p>The archive has moved")
-
-
-def flipped(handler, body):
-    whole(handler, body[:-1] + bytes([body[-1] ^ 1]))
 
 
 def server_down(tiny):
@@ -228,6 +150,16 @@ def entry(**changes):
             tiny.save()
 
         return repair
+
+    return inject
+
+
+def source_file(**file):
+    """The file of the entry's source, wrong."""
+
+    def inject(tiny):
+        tiny.source(**file)
+        return lambda: tiny.source(addresses=["spectra"])
 
     return inject
 
@@ -332,6 +264,18 @@ FAULTS = {
     "a class of a name that is taken": (
         entry(classes={"wavelength": {"label": "W", "where": {"teff": {"min": 1}}}}),
         "tiny.yaml: classes: wavelength: .* choose another",
+    ),
+    "a file's name that leads elsewhere": (
+        source_file(addresses=["http://127.0.0.1:9/a"], name="../../a"),
+        "tiny.yaml: sources.0.files: '../../a': no name of a file",
+    ),
+    "a wheel that pip would build": (
+        source_file(addresses=["pypi:/tmp/evil.tar.gz"], name="e.whl", sha256="0" * 64),
+        "pypi:/tmp/evil.tar.gz: a wheel is pypi:name==version",
+    ),
+    "a field that reaches into its value": (
+        source_file(addresses=["http://x/{a.__class__}"], over={"a": [1]}),
+        r"{a.__class__}: a field is as {teff}",
     ),
     "a class named by a number": (
         entry(classes={1: {"label": "Hot", "where": {"teff": {"min": 5000}}}}),

@@ -14,8 +14,9 @@ from snakemake.utils import validate
 # address cannot look into its own folders.
 MODULES = """
 figures.py pages.py provenance.py published.py spectra_files.py step.py
-libraries/__init__.py libraries/archives.py libraries/expressions.py libraries/grids.py
-libraries/parameters.py libraries/quality.py libraries/selection.py libraries/sources.py libraries/survey.py
+libraries/__init__.py libraries/archives.py libraries/downloads.py libraries/expressions.py
+libraries/grids.py libraries/parameters.py libraries/quality.py libraries/selection.py
+libraries/sources.py libraries/survey.py
 libraries/readers/__init__.py libraries/readers/files.py libraries/readers/fits_image.py
 libraries/readers/fits_table.py libraries/readers/layouts.py libraries/readers/r_subset.py
 libraries/readers/spectrum.py libraries/readers/text.py libraries/readers/votable.py
@@ -198,12 +199,38 @@ def check_names(file, entry):
 
 
 def check_addresses(file, key, entry):
-    """What the schema cannot say: wheels need a checksum, and {fields} a list of values."""
-    for address in entry["addresses"]:
-        if address.startswith("pypi:") and not (entry["sha256"] and "name" in entry):
-            raise WorkflowError(f"{file}: {key}: {address}: a wheel needs its name and sha256")
-        if missing := set(re.findall(r"{(\w+)", address)) - set(entry["over"]):
-            raise WorkflowError(f"{file}: {key}: {address}: no values over {', '.join(missing)}")
+    """What the schema cannot say: of wheels, of names of files, and of {fields} and their values."""
+
+    def wrong(what, why):
+        raise WorkflowError(f"{file}: {key}: {what}: {why}")
+
+    addresses, over = entry["addresses"], entry["over"]
+    name = entry.get("name")
+    for address in addresses:
+        if address.startswith("pypi:"):
+            wheel = re.fullmatch(r"pypi:[\w.-]+==[\w.!+]+", address, re.ASCII)
+            if not (wheel and entry["sha256"] and (name or "").endswith(".whl")):
+                wrong(address, "a wheel is pypi:name==version, with `name`, a .whl, and sha256")
+    if name is None and ":" in addresses[0]:
+        name = addresses[0].split("?")[0].rpartition("/")[2]
+    if name is not None and not name.strip("."):
+        wrong(addresses[0], "`name` has to say the name of the file")
+    values = [value for values in over.values() for value in values]
+    for part in [*([] if name is None else [name]), *values]:
+        if re.search(r"[/\\\x00-\x1f\x7f]", str(part)):
+            wrong(repr(part), "no name of a file, or part of one, which has no folders")
+    for text in [*addresses, *([] if name is None else [name])]:
+        fields = re.findall(r"{(\w+)(?::(0?\d?\d?(?:\.\d\d?)?[df]?))?}", text)
+        if missing := {field for field, _ in fields} - set(over):
+            wrong(text, f"no values over {', '.join(missing)}")
+        if len(fields) < max(text.count("{"), text.count("}")):
+            wrong(text, "a field is as {teff}, {teff:05d} or {log_g:.2f}")
+        for field, form in fields:
+            for value in over[field]:
+                try:
+                    format(value, form)
+                except ValueError:
+                    wrong(text, f"{value!r} cannot be written as {form}")
 
 
 def check_ranks(ranks, name, library):

@@ -18,7 +18,8 @@ import requests
 import yaml
 
 from libraries import LibraryError
-from libraries.sources import TIMEOUT, download, files_of
+from libraries.downloads import TIMEOUT, download
+from libraries.sources import files_of
 from spectra_files import write_json
 
 HEADERS = ("Content-Length", "Last-Modified", "ETag")

@@ -1,18 +1,26 @@
 """Members of an archive or folder, read into memory and never extracted."""
 
+import bz2
 import contextlib
 import fnmatch
+import gzip
+import lzma
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from . import LibraryError
 
 MAX_MEMBER = 64 * 2**20  # bytes, unpacked, where a library's entry does not say more
 MAX_TOTAL = 16 * 2**30
 MAX_MEMBERS = 200_000
+MAX_HEADER = 2**20  # bytes of all that a tar says of one member
+MAX_PASSED = 64 * 2**30  # bytes of a tar, unpacked, read or passed over
+CHUNK = 2**18
+COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def members(
@@ -26,7 +34,8 @@ def members(
     largest : bytes that a member may have
 
     Raises LibraryError for anything else, for links, for a name that leads
-    outside, and where a cap on size or number is passed.
+    outside, and where a cap on size or number is passed.  A checksum at the end of a
+    compressed tar is verified after the last member.
     """
     for name, _, read in matching(path, patterns, largest):
         yield PurePosixPath(name).name, read()
@@ -43,12 +52,30 @@ def _named(path: Path):
     """What goes wrong with an archive as a LibraryError that names it."""
     try:
         yield
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except LibraryError:
+        raise
+    except Exception as error:  # tarfile and zipfile raise whatever the bytes lead them to
         raise LibraryError(f"{path}: not a whole tar or zip archive ({error})") from error
 
 
 def is_archive(path: Path) -> bool:
-    return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
+    if zipfile.is_zipfile(path):
+        return True
+    try:
+        with open(path, "rb") as file:
+            tarfile.TarFile(fileobj=_Tar(uncompressed(file)))
+    except LibraryError:
+        raise
+    except Exception:  # whatever bytes that are no tar lead to
+        return False
+    return True
+
+
+def uncompressed(file: BinaryIO) -> BinaryIO:
+    """The file, or what it unpacks to where it is compressed with gzip, bzip2 or xz."""
+    head = file.read(6)
+    file.seek(0)
+    return next((opened(file) for m, opened in COMPRESSED.items() if head.startswith(m)), file)
 
 
 def too_large(name: str) -> LibraryError:
@@ -61,10 +88,12 @@ def too_large(name: str) -> LibraryError:
 def _matching(path: Path, patterns: list[str], largest: int):
     total = 0
     for count, (name, size, read) in enumerate(_listing(path), start=1):
-        if name.startswith("/") or ".." in PurePosixPath(name).parts:
-            raise LibraryError(f"{path}: member '{name}' points outside the archive; not read")
         if count > MAX_MEMBERS:
             raise LibraryError(f"{path}: more than {MAX_MEMBERS} members; not read further")
+        if read is None:
+            continue
+        if name.startswith("/") or ".." in PurePosixPath(name).parts:
+            raise LibraryError(f"{path}: member '{name}' points outside the archive; not read")
         if not any(fnmatch.fnmatchcase(f"/{name}", f"*/{pattern}") for pattern in patterns):
             continue
         total += size
@@ -82,29 +111,80 @@ def _whole(path: Path, name: str, size: int, read) -> bytes:
 
 
 def _listing(path: Path):
-    """Name, unpacked size and reader of each regular file."""
+    """Name, unpacked size and reader of each member; None for a reader where it is no file."""
     if path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
             yield file.relative_to(path).as_posix(), file.stat().st_size, file.read_bytes
     elif zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if not info.is_dir():
-                    # read one byte past the declared size at most: the header may lie
-                    yield (
-                        info.filename,
-                        info.file_size,
-                        lambda i=info: _head(archive.open(i), i.file_size),
-                    )
+        yield from _in_zip(path)
     else:
-        with tarfile.open(path) as archive:
-            for info in archive:
-                if info.issym() or info.islnk():
-                    raise LibraryError(f"{path}: member '{info.name}' is a link; not read")
-                if info.isreg():
-                    yield info.name, info.size, archive.extractfile(info).read
+        yield from _in_tar(path)
+
+
+def _in_zip(path: Path):
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if info.flag_bits & 1:
+                raise LibraryError(f"{path}: member '{info.filename}' is encrypted; not read")
+            if info.compress_type not in ZIP_METHODS:
+                raise LibraryError(
+                    f"{path}: member '{info.filename}' is not packed by deflate, as zip archives "
+                    "commonly are; not read: pack it anew"
+                )
+            archive.open(info).close()  # an error where its own header has another name
+            # read one byte past the declared size at most: the header may lie
+            read = None if info.is_dir() else lambda i=info: _head(archive.open(i), i.file_size)
+            yield info.filename, info.file_size, read
 
 
 def _head(file, size: int) -> bytes:
     with file:
         return file.read(size + 1)
+
+
+class _Tar:
+    """The bytes of a tar, read forward alone, and of each member's header no more than a cap."""
+
+    def __init__(self, file: BinaryIO):
+        self.file, self.last = file, b""
+        self.left: float = MAX_HEADER  # bytes that may be read
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def seek(self, position: int) -> None:
+        if position < self.tell():
+            raise tarfile.ReadError("a header that leads backwards")
+        if position > MAX_PASSED:
+            raise LibraryError(f"more than {MAX_PASSED} B, unpacked; not read further")
+        self.file.seek(position)
+
+    def read(self, size: int) -> bytes:
+        self.left -= size
+        if self.left < 0:
+            raise tarfile.ReadError(f"a header of more than {MAX_HEADER} B")
+        self.last = self.file.read(size)
+        return self.last
+
+
+def _in_tar(path: Path):
+    with open(path, "rb") as file:
+        stream = _Tar(uncompressed(file))
+        archive = tarfile.TarFile(fileobj=stream)
+        info = archive.next()
+        while info is not None:
+            if info.issym() or info.islnk():
+                raise LibraryError(f"{path}: member '{info.name}' is a link; not read")
+            stream.left = float("inf")
+            yield info.name, info.size, archive.extractfile(info).read if info.isreg() else None
+            stream.left = MAX_HEADER
+            # what tarfile keeps of members gone by would grow with their number
+            archive.members.clear()
+            archive.pax_headers.clear()
+            info = archive.next()
+        # tarfile takes a damaged header for the end, and leaves a checksum behind it unread
+        if stream.last.count(0) != tarfile.BLOCKSIZE:
+            raise tarfile.ReadError("it does not end as a tar does")
+        stream.left = MAX_PASSED
+        while stream.read(CHUNK):
+            pass

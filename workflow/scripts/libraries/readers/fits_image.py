@@ -1,5 +1,8 @@
 """FITS images: a spectrum each or one a row, wavelengths in the header or in an image too."""
 
+import collections
+import math
+
 import numpy as np
 
 from .. import LibraryError
@@ -9,20 +12,28 @@ from .spectrum import on_axis, spectrum
 
 
 def read(path, source):
-    options, shared = source["options"], None
+    options, shared, largest = source["options"], None, source["largest_member"]
     if options.get("axis") == "file":
         key = "wavelength_file"
         name, content = files.one(path, source, options[key], f"options.{key}")
-        shared = _line(name, files.fits_file(name, content), 0)
-    layout = {"file": _one_a_file, "rows": _one_a_row}[options.get("layout", "file")]
+        with files.taken_for(name, "a FITS image of wavelengths"):
+            shared = _line(name, files.fits_file(name, content, largest), 0, options)
     for name, content in files.opened(path, source, source["members"]):
-        hdus = files.fits_file(name, content)
-        hdu = files.extension(name, hdus, options.get("extension", 0), files.IMAGE)
-        image, cards = np.atleast_2d(np.squeeze(hdu.data)), dict(hdus[0].header) | dict(hdu.header)
-        wavelength, found = shared or _wavelength(name, hdus, hdu.header, image, options)
-        found = found, hdu.header.get("BUNIT")
-        for file, flux, more, errors in layout(name, hdus, image, options):
-            yield spectrum(file, wavelength, flux, cards | more, options, found, errors)
+        with files.taken_for(name, "a FITS image of spectra"):
+            hdus = files.fits_file(name, content, largest)
+            yield from _spectra(name, hdus, shared, options)
+
+
+def _spectra(name, hdus, shared, options):
+    layout = {"file": _one_a_file, "rows": _one_a_row}[options.get("layout", "file")]
+    hdu = files.extension(name, hdus, options.get("extension", 0), files.IMAGE)
+    image = np.atleast_2d(np.squeeze(hdu.data))
+    own = files.Cards(name, hdu.header)
+    wavelength, found = shared or _wavelength(name, hdus, own, image, options)
+    found = found, None if "flux_unit" in options else own.get("BUNIT")
+    cards = collections.ChainMap(own, files.Cards(name, hdus[0].header))
+    for file, flux, more, errors in layout(name, hdus, image, options):
+        yield spectrum(file, wavelength, flux, cards.new_child(more), options, found, errors)
 
 
 def _one_a_file(name, hdus, image, options):
@@ -65,20 +76,22 @@ def _about(name, hdus, n_rows, options):
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _wavelength(name, hdus, header, image, options):
+def _wavelength(name, hdus, cards, image, options):
     """(n_wave,), and its unit as it is spelt."""
     axis = options.get("axis", "linear")
     if axis == "row":
         return _row(name, image, options["wavelength_row"]), None
     if axis == "extension":
-        return _line(name, hdus, options["wavelength_extension"])
-    return _axis(name, header, image.shape[1], axis), header.get("CUNIT1")
+        return _line(name, hdus, options["wavelength_extension"], options)
+    unit = None if "wavelength_unit" in options else cards.get("CUNIT1")
+    return _axis(name, cards, image.shape[1], axis), unit
 
 
-def _line(name, hdus, key):
+def _line(name, hdus, key, options):
     """An image of one line, and its unit as it is spelt."""
     hdu = files.extension(name, hdus, key, files.IMAGE)
-    return np.ravel(hdu.data).astype(float), hdu.header.get("BUNIT")
+    unit = None if "wavelength_unit" in options else files.Cards(name, hdu.header).get("BUNIT")
+    return np.ravel(hdu.data).astype(float), unit
 
 
 def _row(name, image, row):
@@ -87,13 +100,22 @@ def _row(name, image, row):
     return image[row]
 
 
-def _axis(name, header, n_wave, kind):
+def _axis(name, cards, n_wave, kind):
     """(n_wave,) from CRVAL1, CRPIX1 and CDELT1 (or CD1_1), in the header's unit."""
-    step = header.get("CDELT1", header.get("CD1_1"))
-    if step is None or "CRVAL1" not in header:
+    step = "CDELT1" if "CDELT1" in cards else "CD1_1"
+    if step not in cards or "CRVAL1" not in cards:
         raise LibraryError(f"{name}: no CRVAL1 and CDELT1 or CD1_1 for the wavelengths")
-    counted = header["CRVAL1"] + step * (np.arange(1, n_wave + 1) - header.get("CRPIX1", 1))
-    return on_axis(counted, kind)
+    origin, step, pixel = (_number(name, cards, key) for key in ("CRVAL1", step, "CRPIX1"))
+    return on_axis(origin + step * (np.arange(1, n_wave + 1) - pixel), kind)
+
+
+def _number(name, cards, keyword):
+    """The value of a card, 1 where there is none."""
+    value = cards.get(keyword, 1)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and math.isfinite(value)):
+        raise LibraryError(f"{name}: the card {keyword} is {value!r}, not a number")
+    return value
 
 
 def _extension(name, hdus, options, key):

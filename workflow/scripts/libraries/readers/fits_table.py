@@ -1,19 +1,28 @@
 """FITS tables: columns of wavelength and flux, in any of the layouts."""
 
+import collections
+
 from astropy.table import Table
 
+from .. import archives
 from . import files, layouts
 
 
 def read(path, source):
-    options = source["options"]
+    options, largest = source["options"], source["largest_member"]
     for name, content in files.opened(path, source, source["members"]):
-        yield from layouts.spectra(name, parse(name, content, options), options, None)
+        with files.taken_for(name, "a FITS table of spectra"):
+            parsed = parse(name, content, options, largest)
+            yield from layouts.spectra(name, parsed, options, None)
 
 
-def parse(name: str, content: bytes, options: dict) -> layouts.Parsed:
-    hdus = files.fits_file(name, content)
-    hdu = files.extension(name, hdus, options.get("extension", 1), files.TABLE)
-    table = Table({column.name: hdu.data[column.name] for column in hdu.columns}, copy=False)
-    units = {column.name: column.unit for column in hdu.columns}
-    return layouts.Parsed(table, units, dict(hdus[0].header) | dict(hdu.header))
+def parse(
+    name: str, content: bytes, options: dict, largest: int = archives.MAX_MEMBER
+) -> layouts.Parsed:
+    hdus = files.fits_file(name, content, largest)
+    with files.taken_for(name, "a whole FITS file"):
+        hdu = files.extension(name, hdus, options.get("extension", 1), files.TABLE)
+        table = Table({column.name: hdu.data[column.name] for column in hdu.columns}, copy=False)
+        units = {column.name: column.unit for column in hdu.columns}
+        headers = (files.Cards(name, each.header) for each in (hdu, hdus[0]))
+        return layouts.Parsed(table, units, collections.ChainMap(*headers))

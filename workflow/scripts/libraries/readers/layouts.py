@@ -1,7 +1,9 @@
 """Spectra of a table: one a file, one a column, or one a row with vector columns."""
 
+import collections
 import fnmatch
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ class Parsed(NamedTuple):
 
     table: Table
     units: dict
-    header: dict
+    header: Mapping
 
 
 def spectra(name, parsed: Parsed, options, shared: Parsed | None):
@@ -66,7 +68,7 @@ def _one_a_row(name, parsed, options, shared):
     for i, row in enumerate(table):
         wavelength = _on_axis(_filled(wavelengths if shared else wavelengths[i]), options)
         of_row = [None if column is None else column[i] for column in errors]
-        cards = parsed.header | {c: row[c] for c in scalars}
+        cards = collections.ChainMap({c: row[c] for c in scalars}, parsed.header)
         file = str(row[label]).strip() if label is not None else f"{name}:{i + 1}"
         yield spectrum(file, wavelength, _filled(flux[i]), cards, options, found, of_row)
 

@@ -9,24 +9,30 @@ from .. import LibraryError
 from . import files
 from .spectrum import Spectrum
 
+XDR = b"X\n"  # how R writes it, once unpacked
+
 
 def read(path, source):
+    for name, content in files.opened(path, source, source["members"]):
+        with files.taken_for(name, "the subset's R list"):
+            yield from _spectra(name, content)
+
+
+def _spectra(name, content):
     import rdata
 
-    for name, content in files.opened(path, source, source["members"]):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # rdata warns of attributes that it drops
-                subset = rdata.read_rds(io.BytesIO(content))
-            wavelength = np.asarray(subset["wavelength"], dtype=np.float64)
-            matrix = np.asarray(subset["matrix"], dtype=np.float64)
-            metadata = subset["metadata"]
-        except Exception as error:  # rdata raises whatever the bytes lead it to
-            raise LibraryError(f"{name}: not the subset's R list ({error!r})") from error
-        if matrix.shape != (len(metadata), len(wavelength)) or not matrix.size:
-            raise LibraryError(
-                f"{name}: {matrix.shape} fluxes for {len(metadata)} rows and "
-                f"{len(wavelength)} channels"
-            )
-        for flux, (_, row) in zip(matrix, metadata.iterrows(), strict=True):
-            yield Spectrum(row["filename"], wavelength, flux, row.to_dict())
+    if not content.startswith(XDR):  # rdata would unpack what is compressed again, without limit
+        raise ValueError(f"it begins with {content[:8]!r}, not with {XDR!r}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # rdata warns of attributes that it drops
+        # without R's short forms of vectors, in which few bytes stand for any number of values
+        subset = rdata.read_rds(io.BytesIO(content), altrep_constructor_dict={})
+    wavelength = np.asarray(subset["wavelength"], dtype=np.float64)
+    matrix = np.asarray(subset["matrix"], dtype=np.float64)
+    metadata = subset["metadata"]
+    if matrix.shape != (len(metadata), len(wavelength)) or not matrix.size:
+        raise LibraryError(
+            f"{name}: {matrix.shape} fluxes for {len(metadata)} rows and {len(wavelength)} channels"
+        )
+    for flux, (_, row) in zip(matrix, metadata.iterrows(), strict=True):
+        yield Spectrum(str(row["filename"]), wavelength, flux, row.to_dict())

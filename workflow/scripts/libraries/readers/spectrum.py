@@ -34,6 +34,7 @@ WORDS = {
 }
 RUN_TOGETHER = {"wm-2um-1": "W m-2 um-1"}  # words without a space between them
 FACTOR = re.compile(r"\s*(\d+(?:\.\d*)?[eE][+-]?\d+)\s*\*?\s*(.*)")  # as in "1E-17 erg/s/cm2/A"
+ENDLESS = re.compile(r"(?<![\d.])\d{5}|.{200}")  # powers and lengths that would take for ever
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +65,8 @@ def unit(text: str) -> units.UnitBase:
     """The unit that a library's spelling means; ValueError or TypeError where none is known."""
     text = RUN_TOGETHER.get(str(text).strip().lower(), str(text))
     scale, rest = match.groups() if (match := FACTOR.fullmatch(text)) else (1.0, text)
+    if ENDLESS.search(rest):
+        raise ValueError(f"no unit: {rest[:40]}")
     known = re.sub(r"[A-Za-zÅ]+", lambda word: WORDS.get(word[0].lower(), word[0]), rest)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", units.UnitsWarning)  # of more than one slash

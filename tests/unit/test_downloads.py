@@ -1,0 +1,278 @@
+"""What an entry's names and addresses may be, and what is said while and where they fail."""
+
+import fcntl
+import hashlib
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from snakemake.exceptions import WorkflowError
+
+from libraries import LibraryError, sources
+from served import served
+
+ROOT = Path(__file__).parents[2]
+DIGEST = "0" * 64
+WHEEL = {"name": "stars-1.0-py3-none-any.whl", "sha256": DIGEST}
+NO_NAMES = ["../x.txt", "{here}/x.txt", "a/x.txt", "..", ".", "", "a\\x.txt", "a\0.txt", "a\n.txt"]
+WHEELS = [
+    "pypi:{here}/evil.tar.gz",
+    "pypi:stars @ http://127.0.0.1:9/stars-1.0-py3-none-any.whl",
+    "pypi:git+https://127.0.0.1:9/stars",
+    "pypi:stars",
+    "pypi:stars>=1.0",
+    "pypi:stars==1.*",
+    "pypi:stars==1.0 --index-url=http://127.0.0.1:9",
+    "pypi:stars==1.0\n--index-url=http://127.0.0.1:9",
+    "pypi:-r==1.0",
+]
+
+
+def fetch(tmp_path, library_path=None, **file):
+    file = {"sha256": None, "over": {}} | file
+    source = {"files": [file], "members": ["*.txt"], "options": {}}
+    return sources.fetch([source], library_path, tmp_path / "out/library", tmp_path / "kept", [])
+
+
+@pytest.fixture
+def check_addresses():
+    """The check of the entry, which comes before any work."""
+    text = (ROOT / "workflow/rules/common.smk").read_text()
+    (function,) = re.findall(r"^def check_addresses.*?(?=^def )", text, flags=re.M | re.S)
+    names = {"re": re, "WorkflowError": WorkflowError}
+    exec(function, names)
+
+    def check(**file):
+        names["check_addresses"]("e.yaml", "files", {"sha256": None, "over": {}} | file)
+
+    return check
+
+
+@pytest.fixture
+def web(tmp_path):
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/x.txt").write_text("1 2\n3 4\n")
+    with served(tmp_path / "web") as address:
+        yield address
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_name_leads_nowhere_else(tmp_path, web, check_addresses, name):
+    for victim in (tmp_path / "x.txt", tmp_path / "out/x.txt"):
+        victim.parent.mkdir(exist_ok=True)
+        victim.write_text("mine")
+    name = name.replace("{here}", str(tmp_path))
+    for address in (f"{web}/x.txt", str(tmp_path / "web/x.txt")):
+        with pytest.raises(LibraryError, match="not the name of a file"):
+            fetch(tmp_path, addresses=[address], name=name)
+        with pytest.raises(WorkflowError, match=r"e\.yaml: files: .*name"):
+            check_addresses(addresses=[address], name=name)
+    assert (tmp_path / "x.txt").read_text() == (tmp_path / "out/x.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("end", ["", "/", "/.."])
+def test_an_address_that_ends_without_a_name(tmp_path, check_addresses, end):
+    address = f"http://127.0.0.1:9{end}"
+    with pytest.raises(LibraryError, match="not the name of a file"):
+        fetch(tmp_path, addresses=[address])
+    if end:
+        with pytest.raises(WorkflowError, match="has to say the name"):
+            check_addresses(addresses=[address])
+
+
+def test_names_made_of_parts(tmp_path, web, check_addresses):
+    over = {"a": [".", "../"], "b": [".", "x.txt"]}
+    with pytest.raises(LibraryError, match="not the name of a file"):
+        fetch(tmp_path, addresses=[f"{web}/x.txt"], name="{a}{b}", over=over)
+    with pytest.raises(WorkflowError, match=r"'\.\./': no name of a file, or part of one"):
+        check_addresses(addresses=[f"{web}/x.txt"], name="{a}{b}", over=over)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["{a.__class__}", "{a.__class__.__mro__[1]}", "{a[0]}", "{a!r}", "{a:>9999999}", "{}", "{0}"],
+)
+def test_a_field_is_a_value_and_nothing_of_what_it_is_made_of(check_addresses, field):
+    file = {"addresses": [f"http://x/{field}"], "name": "{a}", "over": {"a": [1]}, "sha256": None}
+    with pytest.raises(WorkflowError, match=r"a field is as|no values over"):
+        check_addresses(**file)
+    try:
+        (found,) = sources.files_of({"files": [file]})
+    except LibraryError:
+        return
+    assert found["addresses"] == file["addresses"]
+
+
+def test_fields_of_numbers(check_addresses):
+    over = {"t": [2300, 12000], "g": [4.5]}
+    file = {"addresses": ["http://x/{t:05d}_{g:.2f}_{g}.txt"], "over": over}
+    check_addresses(**file)
+    names = [found["name"] for found in sources.files_of({"files": [file]})]
+    assert names == ["02300_4.50_4.5.txt", "12000_4.50_4.5.txt"]
+    file["over"] = {"t": ["hot"], "g": [4.5]}
+    with pytest.raises(WorkflowError, match="'hot' cannot be written as 05d"):
+        check_addresses(**file)
+    with pytest.raises(LibraryError, match=r"http://x/.*: over: "):
+        sources.files_of({"files": [file]})
+
+
+def test_patterns_of_too_many_files():
+    over = {letter: list(range(100)) for letter in "abcdefgh"}
+    with pytest.raises(LibraryError, match="more than 100000 files"):
+        sources.files_of({"files": [{"addresses": ["http://x/{a}"], "over": over}]})
+
+
+@pytest.mark.parametrize("address", WHEELS)
+def test_the_package_index_is_asked_for_a_wheel_alone(
+    tmp_path, monkeypatch, check_addresses, address
+):
+    """pip would build what the others name, and so run it."""
+    address = address.replace("{here}", str(tmp_path))
+    asked = []
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: asked.append(a))
+    with pytest.raises(LibraryError, match="not name==version of a wheel"):
+        fetch(tmp_path, addresses=[address], **WHEEL)
+    assert not asked
+    if address not in ("pypi:stars==1.*", "pypi:-r==1.0"):
+        with pytest.raises(WorkflowError, match="a wheel is pypi:name==version"):
+            check_addresses(addresses=[address], **WHEEL)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "stars-1.0.tar.gz"},
+        {"name": "other-1.0-py3-none-any.whl"},
+        {"name": "stars-2.0-py3-none-any.whl"},
+        {"sha256": None},
+    ],
+)
+def test_a_wheel_is_the_one_that_it_is_named(tmp_path, monkeypatch, change):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("pip was started"))
+    with pytest.raises(LibraryError, match="not name==version of a wheel"):
+        fetch(tmp_path, addresses=["pypi:stars==1.0"], **WHEEL | change)
+
+
+def test_pip_knows_the_users_index_and_no_other_option(tmp_path, monkeypatch):
+    settings = {"PIP_INDEX_URL": "https://mirror/simple", "PIP_TARGET": "/t", "PIP_PREFIX": "/p"}
+    settings |= {"PIP_REQUIREMENT": "/r.txt", "PIP_PRE": "1", "PYTHONPATH": "/m"}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    seen = {}
+
+    def run(command, env, **_):
+        folder = Path(command[command.index("--dest") + 1])
+        (folder / WHEEL["name"]).write_bytes(b"wheel")
+        seen.update(command=command, env=env, pinned=(folder / "wheel.txt").read_text())
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    digest = hashlib.sha256(b"wheel").hexdigest()
+    fetch(tmp_path, addresses=["pypi:Stars==1.0"], name=WHEEL["name"], sha256=digest)
+    assert settings.keys() & seen["env"].keys() == {"PIP_INDEX_URL", "PYTHONPATH"}
+    assert "-I" in seen["command"]  # without PYTHONPATH
+    assert seen["pinned"] == f"stars==1.0 --hash=sha256:{digest}\n"
+
+
+def test_a_missing_path_is_not_to_be_fetched(tmp_path):
+    with pytest.raises(LibraryError) as error:
+        fetch(tmp_path, addresses=[str(tmp_path / "gone")])
+    assert f"{tmp_path}/gone does not exist; it is named in the library's entry" in str(error.value)
+    assert "by hand" not in str(error.value)
+    with pytest.raises(LibraryError, match=r"Fetch x\.txt by hand"):
+        fetch(tmp_path, addresses=["http://127.0.0.1:9/x.txt"])
+
+
+def test_a_device_is_not_a_file(tmp_path):
+    with pytest.raises(LibraryError, match="/dev/zero is not a file"):
+        fetch(tmp_path, addresses=["/dev/zero"])
+
+
+@pytest.mark.parametrize("pattern", ["", "a**b", "x/"])
+def test_a_pattern_that_names_no_file(tmp_path, pattern):
+    (tmp_path / "web").mkdir()
+    source = {"files": [{"addresses": [str(tmp_path / "web")]}], "members": [pattern]}
+    with pytest.raises(LibraryError, match="holds no file named"):
+        sources.fetch(
+            [source | {"options": {}}], None, tmp_path / "out/library", tmp_path / "kept", []
+        )
+
+
+def test_parts_of_another_run_at_work_are_left(tmp_path, web):
+    """Two clones may share the folder of downloads."""
+    part = tmp_path / "kept/abc.part-1"
+    part.parent.mkdir()
+    part.write_text("half")
+    hold = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_SH)"
+    command = [sys.executable, "-c", hold + "; print(); input()", str(part.parent)]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    other.stdout.readline()
+    fetch(tmp_path, addresses=[f"{web}/x.txt"])
+    assert part.read_text() == "half"
+    other.communicate("\n")
+    (tmp_path / "out/library").unlink()
+    fetch(tmp_path, addresses=[f"{web}/x.txt"])
+    assert not part.exists()
+
+
+def test_a_run_holds_the_folder_of_downloads(tmp_path, web, monkeypatch):
+    held = []
+    assemble = sources._assemble
+
+    def looks(*arguments):
+        handle = os.open(tmp_path / "kept", os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.append(True)
+        os.close(handle)
+        assemble(*arguments)
+
+    monkeypatch.setattr(sources, "_assemble", looks)
+    fetch(tmp_path, addresses=[f"{web}/x.txt"])
+    assert held == [True]
+
+
+def printed(tmp_path, address, terminal):
+    """What a download, alone, prints on a terminal or elsewhere."""
+    script = "import sys; from pathlib import Path; from libraries import sources, downloads; "
+    script += "downloads.RETRIES = 1; folder = Path(sys.argv[2])\n"
+    script += "file = {'addresses': [sys.argv[1]], 'sha256': None, 'over': {}}\n"
+    script += "source = {'files': [file], 'members': ['*'], 'options': {}}\n"
+    script += "try: sources.fetch([source], None, folder / 'out/library', folder / 'kept', [])\n"
+    script += "except ValueError as error: print('ERROR:', error, file=sys.stderr)\n"
+    command = [sys.executable, "-c", script, address, str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    if terminal:
+        termios.tcsetwinsize(ours, (24, 80))
+    subprocess.run(command, env=environment, stderr=theirs, check=True)
+    os.close(theirs)
+    found = b""
+    try:
+        while more := os.read(ours, 2**16):
+            found += more
+    except OSError:
+        """The terminal's other end is closed."""
+    os.close(ours)
+    return found.decode()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_message_is_the_last_thing_said(tmp_path, terminal):
+    lines = printed(tmp_path, "http://127.0.0.1:9/x.txt", terminal).split("ERROR:")
+    assert lines[0] == ""
+    assert lines[1].strip().endswith("the package index carries its library.")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_is_drawn_on_a_terminal_alone(tmp_path, web, terminal):
+    (tmp_path / "web/x.txt").write_bytes(b"1 2\n" * 2**20)
+    said = printed(tmp_path, f"{web}/x.txt", terminal)
+    assert ("B/s" in said) == terminal
+    assert "no checksum is published" in said.splitlines()[-1]

