@@ -49,7 +49,7 @@ def draw(wavelength, curves, smoothness, class_of, labels, library):
     for j, (name, (left, right)) in enumerate(zip(component_names(k), axes, strict=True)):
         near = close_up(curves[:, j])
         for curve, colour, value in zip(curves[:, j], colours, smoothness, strict=True):
-            left.plot(wavelength, curve, color=colour, lw=0.6, label=f"$\\lambda$ = {value:g}")
+            left.plot(wavelength, curve, color=colour, lw=0.6, label=f"λ = {value:g}")
             right.plot(wavelength[near], curve[near], color=colour, lw=0.9)
         title = f"{j + 1}: {labels.get(class_of.get(name), 'no class')}"
         heading(left, chr(ord("A") + j), title)
