@@ -18,7 +18,6 @@ from spectra_files import (
 from spectralunmix import comparison
 from step import step
 
-
 OF_DISTANCES = ("method", "component", "class", "distance", "sign")
 OF_ASSIGNMENTS = (*OF_DISTANCES, "nearest_class", "nearest_distance", "reach", "doubtful")
 

@@ -1,4 +1,4 @@
-"""What all figures share: a backend, colours, captions, wavelength axes, and files without dates."""
+"""What all figures share: a backend, colours, captions, axes, and files without dates."""
 
 import re
 from textwrap import wrap
@@ -17,7 +17,7 @@ from spectra_files import replacing
 
 # Told apart with any colour vision (Wong 2011, Nature Methods 8, 441); hot to cool.
 COLOURS = ["#0072B2", "#009E73", "#E69F00", "#CC3311", "#CC79A7", "#56B4E9", "#000000"]
-GREYS = ["#8C8C8C", "#4D4D4D"]  # of components without a class
+GREYS = ["#B8B8B8", "#4D4D4D"]  # of components without a class
 DASHES = ["-", (0, (7, 2.5)), (0, (1, 1.5)), (0, (9, 2, 1, 2))]
 STYLE = {
     "font.size": 7,
@@ -39,31 +39,26 @@ def curve_styles(names, dashes=DASHES) -> dict:
     return {name: (COLOURS[i % n], dashes[i // n % len(dashes)]) for i, name in enumerate(names)}
 
 
-def component_styles(names, class_of, classes, dashes=DASHES) -> dict:
-    """Those of its class for each component, greys for those without one, eight told apart."""
-    styles = curve_styles(classes, dashes)
-    without = [name for name in names if name not in class_of]
-    greys = {
-        name: (GREYS[i % 2], dashes[(i // 2 + i % 2 * 2) % len(dashes)])
-        for i, name in enumerate(without)
-    }
-    return {name: greys.get(name) or styles[class_of[name]] for name in names}
-
-
 def assigned(assignments, method: str) -> dict:
-    """The row of the table of assignments for each component of the method that has a class."""
+    """Rows of the table of assignments, by component of the method: the `pairs` below."""
     rows = assignments[assignments["method"] == method]
     return {row["component"]: row for row in rows}
 
 
-def class_captions(names, pairs, labels) -> dict:
-    """By component its number and its class, with a question mark where that is doubtful.
-
-    pairs : rows of the table of assignments, by component
-    """
-    said = {
-        name: labels[row["class"]] + "?" * bool(row["doubtful"]) for name, row in pairs.items()
+def component_styles(names, pairs, classes, dashes=DASHES) -> dict:
+    """Those of its class for each component, greys for those without one, eight told apart."""
+    styles = curve_styles(classes, dashes)
+    without = [name for name in names if name not in pairs]
+    greys = {
+        name: (GREYS[i % 2], dashes[(1 + i // 2 + i % 2) % len(dashes)])
+        for i, name in enumerate(without)
     }
+    return {name: greys.get(name) or styles[pairs[name]["class"]] for name in names}
+
+
+def class_captions(names, pairs, labels) -> dict:
+    """By component its number and its class, with a question mark where that is doubtful."""
+    said = {name: labels[row["class"]] + "?" * bool(row["doubtful"]) for name, row in pairs.items()}
     return {name: f"{i}: {said.get(name, 'no class')}" for i, name in enumerate(names, 1)}
 
 
@@ -107,7 +102,7 @@ class PowersOfTen(LogFormatterSciNotation):
     def __call__(self, x, pos=None):
         text = re.sub(r"\$\\mathdefault{(.*)}\$", r"\1", super().__call__(x, pos))
         text = re.sub(r"\^{(-?\d+)}", lambda power: power[1].translate(SUPERSCRIPTS), text)
-        return text.replace(r"\times", "×").replace("-", "\u2212")
+        return text.replace(r"\times", "\u00d7").replace("-", "\u2212")
 
 
 def logarithmic_axis(axis) -> None:

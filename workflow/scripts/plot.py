@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from textwrap import wrap
 from typing import NamedTuple
 
 import matplotlib as mpl
@@ -35,6 +34,7 @@ SOLID, DASHED = 6, 21  # samples of a curve in its caption
 GAP = 7  # between columns of captions
 MARGINS = {"left": 0.065, "right": 0.985}
 BETWEEN = 0.22  # the columns of panels, relative to their width
+HEIGHT = 0.59  # of a panel, relative to its width
 METRICS = {
     "rms": "RMS distance, components to prototypes",
     "angle": "Spectral angle (rad), components to prototypes",
@@ -119,8 +119,7 @@ def component_curves(factors, pairs, classes, labels, shares=None):
     """
     _, names, components = factors
     order = by_class(names, pairs, classes)
-    class_of = {name: row["class"] for name, row in pairs.items()}
-    styles, said = component_styles(order, class_of, classes), class_captions(names, pairs, labels)
+    styles, said = component_styles(order, pairs, classes), class_captions(names, pairs, labels)
     curves, captions = [], []
     for name in order:
         i = names.index(name)
@@ -165,6 +164,21 @@ def distance_map(ax, table, pairs, classes, largest, size, short):
     ax.tick_params(length=0)
 
 
+def row_labels(labels, width, height):
+    """Labels as large as they fit beside rows that are `height` points high together, cut at 5."""
+    for size in (7, 6, 5):
+        texts = [wrapped(label, size, width).split("\n") for label in labels]
+        lines = max(1, int(height / len(labels) / (1.2 * size)))
+        whole = max(text_width(word, size) for label in labels for word in label.split()) <= width
+        if whole and max(map(len, texts)) <= lines:
+            break
+    cut = [
+        text if len(text) <= lines else [*text[: lines - 1], text[lines - 1][:-1] + "…"]
+        for text in texts
+    ]
+    return ["\n".join(text) for text in cut], size
+
+
 def distances_panel(slot, distances, paired, classes, labels, metric, width, pad):
     """A map a method.  width : points that both have; pad : points to the heading."""
     tables = [distances[distances["method"] == method] for method in paired]
@@ -179,11 +193,8 @@ def distances_panel(slot, distances, paired, classes, labels, metric, width, pad
         total = sum(row["distance"] for row in pairs.values())
         ax.set_xlabel(f"{method.upper()} component\nframed: total {total:.2f}")
         ax.set_yticks([])
-    captions = ["\n".join(wrap(labels[c], 8, break_long_words=False, break_on_hyphens=False)) for c in classes]
-    lines = max(caption.count("\n") + 1 for caption in captions)
-    widest = max(text_width(caption, 1) for caption in captions)
-    size = min(7, 90 / lines / len(classes), 0.85 * BETWEEN * width / widest)
-    axes[0].set_yticks(range(len(classes)), captions, size=size)
+    rows, size = row_labels([labels[c] for c in classes], 0.85 * BETWEEN * width, HEIGHT * width)
+    axes[0].set_yticks(range(len(classes)), rows, size=size)
     heading(axes[0], "D", METRICS[metric], pad=pad)
     above = {"xytext": (0, 4), "textcoords": "offset points", "va": "bottom"}
     said = framed(paired, width)
