@@ -134,7 +134,7 @@ def cell_text(cell, distances):
     """Size of the numbers in cells `cell` points wide, and whether they go without a leading 0."""
     for short in (False, True):
         widest = max(text_width(shown(value, short), 7, "bold") for value in distances)
-        size = min(7, 7 * 0.72 * cell / widest)
+        size = min(7, 7 * 0.7 * cell / widest)
         if size > 5.5:
             break
     return size, short
@@ -168,7 +168,7 @@ def row_labels(labels, width, height):
     """Labels as large as they fit beside rows that are `height` points high together, cut at 5."""
     for size in (7, 6, 5):
         texts = [wrapped(label, size, width).split("\n") for label in labels]
-        lines = max(1, int(height / len(labels) / (1.2 * size)))
+        lines = max(1, int(height / len(labels) / (1.25 * size)))
         whole = max(text_width(word, size) for label in labels for word in label.split()) <= width
         if whole and max(map(len, texts)) <= lines:
             break
@@ -194,7 +194,7 @@ def distances_panel(slot, distances, paired, classes, labels, metric, width, pad
         ax.set_xlabel(f"{method.upper()} component\nframed: total {total:.2f}")
         ax.set_yticks([])
     rows, size = row_labels([labels[c] for c in classes], 0.85 * BETWEEN * width, HEIGHT * width)
-    axes[0].set_yticks(range(len(classes)), rows, size=size)
+    axes[0].set_yticks(range(len(classes)), rows, size=size, linespacing=1)
     heading(axes[0], "D", METRICS[metric], pad=pad)
     above = {"xytext": (0, 4), "textcoords": "offset points", "va": "bottom"}
     said = framed(paired, width)
