@@ -1,18 +1,12 @@
 """What the report and the scan draw and tabulate, against what it is by definition."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from astropy.table import Table
 
 import compare
 import convergence
-import figures
-import interactive
-import plot
 import reconstructions
 import scan
 import scan_fits
@@ -147,69 +141,10 @@ def test_stability_is_measured_from_the_best_start(rng):
     assert np.isclose(found[0], min(pairs))
 
 
-def figure(n, rng):
-    """The four panels of n classes and as many components."""
-    wavelength, names = np.linspace(4000, 7000, 50), [f"component_{i + 1}" for i in range(n)]
-    classes = [f"class_{i}" for i in range(n)]
-    curves = [(wavelength, each, rng.random((n, 50))) for each in (classes, names, names)]
-    rows = [
-        (method, name, of, abs(i - j), 1)
-        for method in ("nmf", "pca")
-        for i, name in enumerate(names)
-        for j, of in enumerate(classes)
-    ]
-    distances = Table(rows=rows, names=["method", "component", "class", "distance", "sign"])
-    summary = {
-        "library": "a library",
-        "n_spectra": 100,
-        "metric": "rms",
-        "pca": {"explained_variance_ratio": [1 / n] * n},
-        "nmf": {"smoothness": 1},
-    }
-    paired = distances[distances["distance"] == 0]
-    labels = {name: f"Early {name} stars" for name in classes}
-    with figures.mpl.rc_context(figures.STYLE):
-        fig = plot.draw(*curves, distances, paired, labels, summary, 7.1)
-        fig.draw_without_rendering()
-    return fig
-
-
-@pytest.mark.parametrize("n", [5, 7, 8, 10])
-def test_the_figure_has_room_for_more_classes_and_components(n, rng):
-    fig, usual = figure(n, rng), figure(4, rng)
-    for ax, as_usual in zip(fig.axes, usual.axes, strict=True):
-        size, expected = (each.get_window_extent() for each in (ax, as_usual))
-        np.testing.assert_allclose(size.size, expected.size)
-    for ax in fig.axes[:3]:
-        curves = [line for line in ax.lines if len(line.get_xdata()) == 50]
-        styles = {str((line.get_color(), line._dash_pattern)) for line in curves}
-        assert len(styles) == (min(n, len(plot.GREYS)) if ax is fig.axes[1] else n)
-        captions = ax.get_legend().get_window_extent()
-        assert captions.y0 >= ax.get_window_extent().y1 - 5
-        heading = ax._left_title.get_window_extent()
-        assert captions.y1 < heading.y0 + 3
-        assert heading.y1 < fig._suptitle.get_window_extent().y0
-    below, above = fig.axes[2], fig.axes[0]
-    assert below._left_title.get_window_extent().y1 < above.xaxis.label.get_window_extent().y0
-    boxes = [label.get_window_extent() for label in fig.axes[3].get_yticklabels()]
-    assert all(lower.y1 < upper.y0 for upper, lower in itertools.pairwise(boxes))
-
-
-def test_the_interactive_view_tells_nine_classes_and_components_apart(rng):
-    classes, names = list("abcdefghi"), [f"component_{i}" for i in range(9)]
-    flux, class_of = rng.random((9, 20)), dict(zip(names[:7], classes, strict=False))
-    labels = dict(zip(classes, classes, strict=True))
-    shown = interactive.curves((classes, flux), flux, flux, names, labels, class_of)
-    for kind in ("Prototypes", "Components"):
-        assert len({(curve["colour"], curve["dash"]) for curve in shown[kind]}) == 9
-    pairs = zip(shown["Prototypes"][:7], shown["Components"], strict=False)
-    assert all(a["colour"] == b["colour"] and a["dash"] == b["dash"] for a, b in pairs)
-
-
 def test_weights_have_a_panel_a_component(rng):
     names, classes = [f"component_{i}" for i in range(7)], ["hot", "cool"]
     members, labels = np.array(["hot", "cool"] * 10), {"hot": "Hot", "cool": "Cool"}
-    of = {"component_6": "hot"}
+    of = {"component_6": {"class": "hot", "doubtful": False}}
     fig = weights.draw(rng.random((20, 7)), names, members, classes, labels, of, "a library")
     assert len(fig.axes) == 7
     assert fig.axes[0].get_title(loc="left").endswith("7: Hot")
@@ -217,7 +152,8 @@ def test_weights_have_a_panel_a_component(rng):
 
 def test_two_entries_of_one_library_are_both_in_the_legend(rng):
     wavelength = np.linspace(4000, 7000, 50)
-    library = {"title": "Stars", "medium": "air", "wavelength": wavelength, "classes": ["hot"]}
+    library = {"title": "Stars", "medium": "air", "wavelength": wavelength}
+    library |= {"classes": ["hot"], "doubtful": set()}
     libraries = {name: {**library, "components": rng.random((1, 50))} for name in ("a", "b")}
     matched = [("a", "b", 1, "hot", 1, "hot", 0.1), ("b", "a", 1, "hot", 1, "hot", 0.1)]
     labels = {"hot": "Hot stars"}

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.parse
 
 import numpy as np
 import pytest
@@ -68,6 +69,33 @@ def test_the_page_of_methods_has_the_run_s_numbers(results):
     for step in manifest["steps"]:
         for digest in step["outputs"].values():
             assert digest in page
+
+
+def test_the_report_opens_on_the_figure(results):
+    page = (results / "report.html").read_text(encoding="utf-8")
+    start = page.index("var workflow_desc = ") + len("var workflow_desc = ")
+    opening, _ = json.JSONDecoder().raw_decode(page[start:])
+    address = re.search(r'<img id="figure".*? src="data:image/svg\+xml,(.*?)">', opening, re.S)[1]
+    picture = urllib.parse.unquote(address.replace("\n", ""))
+    assert picture == (results / "figure.svg").read_text(encoding="utf-8")
+
+
+def test_doubtful_assignments_are_said_in_every_place(results):
+    """Two eigenspectra of the demo lie nearer to another class than to their own."""
+    summary = json.loads((results / "summary.json").read_text())
+    table = Table.read(results / "assignments.ecsv", format="ascii.ecsv")
+    doubtful = table[table["doubtful"]]
+    assert [tuple(row) for row in doubtful["method", "class", "nearest_class"]] == [
+        ("pca", "a_f_star", "hot_star"),
+        ("pca", "solar_like", "a_f_star"),
+    ]
+    assert len(summary["warnings"]) == 2
+    assert [row["doubtful"] for row in summary["pca"]["assignment"]] == [False, True, True, False]
+    for words in summary["warnings"]:
+        assert words in (results / "logs/assign.log").read_text()
+        assert f"{words}." in (results / "methods.html").read_text()
+        assert f"{words}." in (results / "interactive.html").read_text()
+    assert (results / "methods.html").read_text().count('framed doubtful">') == 2
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +195,34 @@ def test_the_interactive_view(browser, results):
         np.testing.assert_allclose(x, selection["spectral_class"])
 
 
+def test_markup_in_names_is_shown_as_text(browser, results, tmp_path):
+    hostile = "<b>a</b><a href='https://example.org'>b</a> & &lt;"
+    page = (results / "interactive.html").read_text(encoding="utf-8")
+    start, end = '<script type="application/json" id="data">', "</script>"
+    before, rest = page.split(start)
+    content, after = rest.split(end, 1)
+    data = json.loads(content)
+    data["curves"]["Components"][0]["label"] = hostile
+    data["spectra"]["label"][0] = hostile
+    data["spectra"]["parameters"] = {
+        hostile: [hostile, *"xyz"] * (len(data["spectra"]["label"]) // 4)
+    }
+    (tmp_path / "page.html").write_text(
+        before + start + json.dumps(data).replace("<", "\\u003c") + end + after, encoding="utf-8"
+    )
+    with Page(browser, tmp_path / "page.html", viewport={"width": 1200, "height": 900}) as page:
+        page.wait_for_selector("#weights .point")
+        for place in ("#curves .legendtext", "#weights .legendtext", "#weights .xtitle"):
+            assert page.locator(place).first.text_content() == hostile
+        assert hostile in page.locator("#weights .xtick text").all_text_contents()
+        page.locator("#weights").scroll_into_view_if_needed()
+        page.locator("#weights .point").first.hover(force=True)
+        page.wait_for_selector("#weights .hoverlayer text")
+        said = " ".join(page.locator("#weights .hoverlayer text").all_text_contents())
+        assert hostile in said
+        assert page.locator("#curves a, #weights a").count() == 0
+
+
 def test_the_interactive_view_by_keyboard_on_a_phone(browser, results):
     with Page(browser, results / "interactive.html", viewport=PHONE, has_touch=True) as page:
         page.wait_for_selector("#weights .point")
@@ -205,6 +261,11 @@ def test_the_interactive_view_by_keyboard_on_a_phone(browser, results):
 @pytest.mark.parametrize("viewport", [{"width": 1200, "height": 900}, PHONE])
 def test_the_report(browser, results, viewport):
     with Page(browser, results / "report.html", viewport=viewport) as page:
+        box = "(i) => i.decode().then(() => [i.naturalWidth, i.width, i.getBoundingClientRect().y])"
+        size, width, top = page.locator("#figure").evaluate(box)
+        assert size > 300
+        assert width > 0.8 * min(viewport["width"], 700)
+        assert 0 <= top < viewport["height"] / 2
         for category, entries in (("1 Figure", 1), ("2 Pictures", 4)):
             page.get_by_text(category).click()
             eyes = page.locator("nav table tbody tr")

@@ -4,6 +4,7 @@
 rule assign:
     input:
         source=rules.download.output.source,
+        spectra=rules.select.output.spectra,
         selection=rules.select.output.selection,
         prototypes=rules.prototypes.output.prototypes,
         pca_components=rules.pca.output.components,
@@ -25,6 +26,7 @@ rule assign:
     params:
         code=code("assign.py"),
         library=of_library("name"),
+        labels=labels,
         metric=config["assign"]["metric"],
     script:
         "../scripts/assign.py"
@@ -32,6 +34,7 @@ rule assign:
 
 rule plot:
     input:
+        spectra=rules.select.output.spectra,
         prototypes=rules.prototypes.output.prototypes,
         selection=rules.select.output.selection,
         pca_components=rules.pca.output.components,

@@ -172,6 +172,7 @@ rule interactive:
         nmf_components=rules.smooth_nmf.output.components,
         nmf_weights=rules.smooth_nmf.output.weights,
         assignments=rules.assign.output.assignments,
+        summary=rules.assign.output.summary,
     output:
         # beside the report: browsers refuse a page of this size within a page
         page="results/{library}/interactive.html",

@@ -9,6 +9,7 @@ from astropy.table import Table
 from spectra_files import (
     component_names,
     read_curves,
+    read_spectra,
     read_table,
     read_weights,
     write_json,
@@ -17,20 +18,43 @@ from spectra_files import (
 from spectralunmix import comparison
 from step import step
 
+OF_DISTANCES = ("method", "component", "class", "distance", "sign")
+OF_ASSIGNMENTS = (*OF_DISTANCES, "nearest_class", "nearest_distance", "reach", "doubtful")
 
-def compare(method, components, prototypes, classes, metric, signed):
-    """Rows of the tables of distances and of assignments, for one method."""
-    distance, sign = comparison.distances(components, prototypes, metric, signed)
+
+def compare(method, components, prototypes, classes, metric, reach):
+    """Rows of the tables of distances and of assignments, for one method.
+
+    reach : (n_classes,) distance up to which a component can stand for a class
+    """
+    distance, sign = comparison.distances(components, prototypes, metric, signed=method == "pca")
     names = component_names(len(components))
     distances = [
         (method, names[i], classes[j], float(distance[i, j]), int(sign[i, j]))
         for i, j in np.ndindex(distance.shape)
     ]
-    # component i is paired with class j: its row in the list above
-    pairs = zip(*comparison.assign(distance), strict=True)
-    return distances, sorted(
-        (distances[i * len(classes) + j] for i, j in pairs), key=lambda row: classes.index(row[2])
-    )
+    pairs = comparison.assign(distance)
+    doubtful = comparison.doubtful(distance, pairs, reach)
+    assignments = []
+    for i, j, doubt in sorted(zip(*pairs, doubtful, strict=True), key=lambda pair: pair[1]):
+        nearest = distance[i].argmin()
+        more = (classes[nearest], float(distance[i, nearest]), float(reach[j]), bool(doubt))
+        assignments.append((*distances[i * len(classes) + j], *more))
+    return distances, assignments
+
+
+def warning(row, labels):
+    """What is wrong with a doubtful assignment, in a sentence."""
+    row = dict(zip(OF_ASSIGNMENTS, row, strict=True))
+    own, nearest = labels[row["class"]], labels[row["nearest_class"]]
+    said = f"{row['method'].upper()} {row['component']} is assigned to {own} at a distance of "
+    said += f"{row['distance']:.3g}, but lies "
+    if row["nearest_class"] != row["class"]:
+        said += f"nearer to {nearest} ({row['nearest_distance']:.3g})"
+    else:
+        said += "farther than every spectrum of that class and every other class "
+        said += f"({row['reach']:.3g})"
+    return f"{said}: do not read it as {own}"
 
 
 def dominant_share(weights, components, labels, class_of):
@@ -40,29 +64,29 @@ def dominant_share(weights, components, labels, class_of):
     return float(np.mean([a == b for a, b in zip(dominant, labels, strict=True)]))
 
 
-def as_table(rows, metric):
-    names = ["method", "component", "class", "distance", "sign"]
+def as_table(rows, names, metric):
     return Table(rows=rows, names=names, meta={"metric": metric})
 
 
 def describe(rows):
-    return [
-        dict(zip(("component", "class", "distance", "sign"), row[1:], strict=True)) for row in rows
-    ]
+    return [dict(zip(OF_ASSIGNMENTS[1:], row[1:], strict=True)) for row in rows]
 
 
 def main(snakemake, log):
     inputs, metric = snakemake.input, snakemake.params.metric
     _, classes, prototypes = read_curves(inputs.prototypes)
     selection = read_table(inputs.selection)
+    members = np.array([classes.index(name) for name in selection["class"]])
+    reach = comparison.reach(prototypes, read_spectra(inputs.spectra)[1], members, metric)
     _, nmf_names, nmf = read_curves(inputs.nmf_components)
     _, _, eigenspectra = read_curves(inputs.pca_components)
-    nmf_distances, nmf_pairs = compare("nmf", nmf, prototypes, classes, metric, signed=False)
-    pca_distances, pca_pairs = compare(
-        "pca", eigenspectra, prototypes, classes, metric, signed=True
-    )
-    write_table(snakemake.output.distances, as_table(nmf_distances + pca_distances, metric))
-    write_table(snakemake.output.assignments, as_table(nmf_pairs + pca_pairs, metric))
+    against = (prototypes, classes, metric, reach)
+    nmf_distances, nmf_pairs = compare("nmf", nmf, *against)
+    pca_distances, pca_pairs = compare("pca", eigenspectra, *against)
+    distances, assignments = nmf_distances + pca_distances, nmf_pairs + pca_pairs
+    write_table(snakemake.output.distances, as_table(distances, OF_DISTANCES, metric))
+    write_table(snakemake.output.assignments, as_table(assignments, OF_ASSIGNMENTS, metric))
+    warnings = [warning(row, snakemake.params.labels) for row in assignments if row[-1]]
 
     weights = read_weights(inputs.nmf_weights, nmf_names)
     class_of = {nmf_names.index(row[1]): row[2] for row in nmf_pairs}
@@ -79,6 +103,7 @@ def main(snakemake, log):
         "n_spectra": len(selection),
         "n_wave": nmf.shape[1],
         "metric": metric,
+        "warnings": warnings,
         "nmf": {
             **fit,
             "assignment": describe(nmf_pairs),
@@ -94,6 +119,8 @@ def main(snakemake, log):
         },
     }
     write_json(snakemake.output.summary, summary)
+    for each in warnings:
+        log.warning("%s", each)
     for method in ("nmf", "pca"):
         log.info("%s: total distance %.4f", method, summary[method]["total_distance"])
 

@@ -8,11 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from astropy.table import Table
 
-from figures import COLOURS, DASHES, save, wavelength_axis
+from figures import COLOURS, DASHES, assigned, save, wavelength_axis
 from libraries import grids
 from libraries.readers import Spectrum
 from spectra_files import (
-    class_of_components,
     read_curves,
     read_inverse_variance,
     read_medium,
@@ -59,13 +58,14 @@ def explained(components, flux, counts=None):
 def load(name, spectra, components, assignments, summary, log):
     """A library's components with the classes they are assigned to, and its spectra, in vacuum."""
     wavelength, names, components = read_curves(components)
-    class_of = class_of_components(assignments)
+    pairs = assigned(read_table(assignments), "nmf")
     return {
         "title": json.loads(Path(summary).read_text())["library"],
         "medium": (medium := read_medium(spectra)),
         "wavelength": in_vacuum(wavelength, medium, name, log),
         "components": components,
-        "classes": [class_of.get(each) for each in names],
+        "classes": [pairs[each]["class"] if each in pairs else None for each in names],
+        "doubtful": {row["class"] for row in pairs.values() if row["doubtful"]},
         "flux": read_spectra(spectra)[1],
         "weight": read_inverse_variance(spectra),
     }
@@ -118,6 +118,10 @@ def draw(libraries, matched, shares, labels, common, metric):
                     style = {"color": COLOURS[i % 7], "ls": DASHES[i % 4], "lw": 0.9}
                     caption = f"{key}: {library['title']}"
                     ax.plot(library["wavelength"], row / inside, label=caption, **style)
+        doubtful = [key for key, library in libraries.items() if name in library["doubtful"]]
+        if doubtful:
+            said = f"doubtful assignment: {', '.join(doubtful)}"
+            ax.text(0.99, 0.95, said, ha="right", va="top", size=8, transform=ax.transAxes)
         ax.set(ylim=(0, 1.15), ylabel=labels[name])
         wavelength_axis(ax, common[0], common[-1])
         ax.label_outer()

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from figures import COLOURS, STYLE, heading, save
+from figures import COLOURS, STYLE, heading, logarithmic_axis, save
 from published import LEARNING_RATE, adam_clamped
 from spectra_files import read_inverse_variance, read_spectra
 from spectralunmix import objective, solver, starts
@@ -90,9 +90,10 @@ def draw(fit, published, library):
     for ax in (left, right):
         last = max(fit["n_iter"], published[0, -1])
         ax.set(xscale="symlog", yscale="log", xlabel="Iterations", xlim=(0, 1.2 * last))
+        logarithmic_axis(ax.yaxis)
         ax.set_xticks([0, 1, 10, 100, 1000], ["0", "1", "10", "100", "1000"])
     fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    fig.suptitle(f"{library}: $\\lambda$ = {fit['smoothness']:g}", x=0.01, ha="left", weight="bold")
+    fig.suptitle(f"{library}: λ = {fit['smoothness']:g}", x=0.01, ha="left", weight="bold")
     return fig
 
 

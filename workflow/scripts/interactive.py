@@ -2,19 +2,19 @@
 
 import base64
 import json
+from pathlib import Path
 
 import numpy as np
 from plotly.offline import get_plotlyjs
 
-from figures import component_styles, curve_styles
+from figures import assigned, class_captions, component_styles, curve_styles
 from pages import BOOKKEEPING, write_page
-from spectra_files import class_of_components, read_curves, read_spectra, read_table, read_weights
+from spectra_files import read_curves, read_spectra, read_table, read_weights
 from spectralunmix import comparison
 from step import step
 
 LARGEST = 400  # spectra on a page, so that a phone can open it
 DASHES = ["solid", "dash", "dashdot", "dot"]
-GREYS = ["#000000", "#555555", "#777777", "#999999"]
 
 
 def encoded(rows):
@@ -31,28 +31,30 @@ def curve(label, flux, colour, dash):
     return {"label": label, "colour": colour, "dash": dash, "flux": rounded(scaled)}
 
 
-def curves(prototypes, eigenspectra, components, names, labels, class_of):
-    """What the first picture can show, by kind."""
+def component_curves(factors, pairs, classes, labels):
+    """Components in the colours of their classes, at the sign at which they were assigned."""
+    names, components = factors
+    styles = component_styles(names, pairs, classes, DASHES)
+    captions = class_captions(names, pairs, labels)
+    signs = [pairs[name]["sign"] if name in pairs else 1 for name in names]
+    return [
+        curve(captions[name], sign * flux, *styles[name])
+        for name, sign, flux in zip(names, signs, components, strict=True)
+    ]
+
+
+def curves(prototypes, eigenspectra, components, assignments, labels):
+    """What the first picture can show, by kind.  Each is names and curves (n, n_wave)."""
     classes, prototypes = prototypes
-    of_classes = curve_styles(classes, DASHES)
-    of_components = component_styles(names, class_of, classes, DASHES)
+    styles = curve_styles(classes, DASHES)
+    paired = {method: assigned(assignments, method) for method in ("pca", "nmf")}
     return {
         "Prototypes": [
-            curve(labels[name], flux, *of_classes[name])
+            curve(labels[name], flux, *styles[name])
             for name, flux in zip(classes, prototypes, strict=True)
         ],
-        "Eigenspectra": [
-            curve(f"eigenspectrum {i + 1}", flux, GREYS[i % 4], DASHES[(i + i // 4) % 4])
-            for i, flux in enumerate(eigenspectra)
-        ],
-        "Components": [
-            curve(
-                f"{i + 1}: {labels.get(class_of.get(name), 'no class')}",
-                flux,
-                *of_components[name],
-            )
-            for i, (name, flux) in enumerate(zip(names, components, strict=True))
-        ],
+        "Eigenspectra": component_curves(eigenspectra, paired["pca"], classes, labels),
+        "Components": component_curves(components, paired["nmf"], classes, labels),
     }
 
 
@@ -79,8 +81,6 @@ def main(snakemake, log):
     inputs, options = snakemake.input, snakemake.params
     wavelength, flux = read_spectra(inputs.spectra)
     _, names, components = read_curves(inputs.nmf_components)
-    _, classes, prototypes = read_curves(inputs.prototypes)
-    _, _, eigenspectra = read_curves(inputs.pca_components)
     weights = read_weights(inputs.nmf_weights, names)
     selection = read_table(inputs.selection)
 
@@ -93,12 +93,11 @@ def main(snakemake, log):
     data = {
         "wavelength": rounded(wavelength, 8),
         "curves": curves(
-            (classes, prototypes),
-            eigenspectra,
-            components,
-            names,
+            read_curves(inputs.prototypes)[1:],
+            read_curves(inputs.pca_components)[1:],
+            (names, components),
+            read_table(inputs.assignments),
             options.labels,
-            class_of_components(inputs.assignments),
         ),
         "components_flux": encoded(components),
         "spectra": {
@@ -114,6 +113,7 @@ def main(snakemake, log):
         "interactive.html",
         library=options.library,
         shown=shown,
+        warnings=json.loads(Path(inputs.summary).read_text())["warnings"],
         plotly=get_plotlyjs(),
         data=json.dumps(data, allow_nan=False).replace("<", "\\u003c"),
     )

@@ -19,9 +19,8 @@ def distance_tables(distances, assignments, labels):
     for method, title in METHODS.items():
         of = distances[distances["method"] == method]
         cells = {(row["class"], row["component"]): row for row in of}
-        assigned = {
-            (row["class"], row["component"]) for row in assignments if row["method"] == method
-        }
+        pairs = assignments[assignments["method"] == method]
+        framed = {(row["class"], row["component"]): row["doubtful"] for row in pairs}
         components = list(dict.fromkeys(of["component"]))
         rows = [
             {
@@ -30,7 +29,8 @@ def distance_tables(distances, assignments, labels):
                     {
                         "distance": cells[name, k]["distance"],
                         "sign": cells[name, k]["sign"],
-                        "framed": (name, k) in assigned,
+                        "framed": (name, k) in framed,
+                        "doubtful": framed.get((name, k), False),
                     }
                     for k in components
                 ],

@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 from astropy.table import vstack
 from matplotlib.ticker import MaxNLocator
 
-from figures import COLOURS, STYLE, heading, save
+from figures import COLOURS, STYLE, heading, logarithmic_axis, save
 from spectra_files import read_components, read_table, write_table
 from spectralunmix import comparison
 from step import step
@@ -54,13 +54,15 @@ def draw(fits, library, metric):
         if scale == "symlog":
             ax.set_yscale("symlog", linthresh=1e-4)
             ax.set_ylim(bottom=0)
+        if scale != "linear":
+            logarithmic_axis(ax.yaxis)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         heading(ax, letter, title)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     n_starts = fits["start"].nunique()
     fig.legend(
         handles,
-        [f"$\\lambda$ = {label}" for label in labels],
+        [f"λ = {label}" for label in labels],
         loc="outside lower center",
         ncols=len(levels),
         title=f"points: {n_starts} starts; lines: the start of least objective (D: the median); "

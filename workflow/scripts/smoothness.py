@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from astropy.table import Table
 
-from figures import STYLE, heading, save, wavelength_axis
+from figures import STYLE, assigned, class_captions, heading, save, wavelength_axis
 from spectra_files import (
-    class_of_components,
     component_names,
     read_curves,
     read_inverse_variance,
     read_spectra,
+    read_table,
     write_table,
 )
 from spectralunmix import SmoothNMF, comparison, scan_smoothness
@@ -34,7 +34,7 @@ def close_up(curves):
     return slice(max(0, centre - WINDOW), min(curves.shape[1], centre + WINDOW))
 
 
-def draw(wavelength, curves, smoothness, class_of, labels, library):
+def draw(wavelength, curves, smoothness, pairs, labels, library):
     """curves (n_lambda, k, n_wave), the same component in the same place."""
     n, k = curves.shape[:2]
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, n))
@@ -46,12 +46,12 @@ def draw(wavelength, curves, smoothness, class_of, labels, library):
         width_ratios=[2, 1],
         squeeze=False,
     )
-    for j, (name, (left, right)) in enumerate(zip(component_names(k), axes, strict=True)):
+    titles = class_captions(component_names(k), pairs, labels).values()
+    for j, (title, (left, right)) in enumerate(zip(titles, axes, strict=True)):
         near = close_up(curves[:, j])
         for curve, colour, value in zip(curves[:, j], colours, smoothness, strict=True):
-            left.plot(wavelength, curve, color=colour, lw=0.6, label=f"$\\lambda$ = {value:g}")
+            left.plot(wavelength, curve, color=colour, lw=0.6, label=f"λ = {value:g}")
             right.plot(wavelength[near], curve[near], color=colour, lw=0.9)
-        title = f"{j + 1}: {labels.get(class_of.get(name), 'no class')}"
         heading(left, chr(ord("A") + j), title)
         left.set(ylim=(0, 1.05))
         left.axvspan(*wavelength[near][[0, -1]], color="black", alpha=0.08, lw=0)
@@ -94,9 +94,9 @@ def main(snakemake, log):
         for model in models
     ]
     write_table(output.table, Table(rows))
-    class_of = class_of_components(inputs.assignments)
+    pairs = assigned(read_table(inputs.assignments), "nmf")
     with mpl.rc_context(STYLE):
-        fig = draw(wavelength, curves, values, class_of, options.labels, options.library)
+        fig = draw(wavelength, curves, values, pairs, options.labels, options.library)
         save(fig, output.pdf, output.png, output.svg)
     log.info("%d fits, %d converged", len(rows), sum(row["converged"] for row in rows))
 

@@ -6,17 +6,18 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures import COLOURS, STYLE, heading, save
-from spectra_files import class_of_components, read_curves, read_table, read_weights
+from figures import COLOURS, STYLE, assigned, by_class, class_captions, heading, save, wrapped
+from spectra_files import read_curves, read_table, read_weights
 from spectralunmix import comparison
 from step import step
 
 COLUMNS = 5
+TITLE = 85  # points that a panel has for its title
 
 
-def draw(share, names, members, classes, labels, class_of, library):
+def draw(share, names, members, classes, labels, pairs, library):
     """A panel a component, in the order of classes; a point a spectrum, over its class."""
-    order = sorted(names, key=lambda name: [*classes, None].index(class_of.get(name)))
+    order, captions = by_class(names, pairs, classes), class_captions(names, pairs, labels)
     columns = min(len(order), COLUMNS)
     rows = math.ceil(len(order) / columns)
     size = (max(4, 1.75 * columns), 2.9 * rows)
@@ -36,8 +37,7 @@ def draw(share, names, members, classes, labels, class_of, library):
             ax.plot([i - 0.38, i + 0.38], 2 * [np.median(values)], color="black", lw=1.2)
         ax.set_xticks(range(len(classes)), [labels[c] for c in classes], rotation=40, ha="right")
         ax.set(ylim=(-0.03, 1.03), xlim=(-0.6, len(classes) - 0.4))
-        own = labels.get(class_of.get(name), "no class")
-        heading(ax, chr(ord("A") + order.index(name)), f"{names.index(name) + 1}: {own}")
+        heading(ax, chr(ord("A") + order.index(name)), wrapped(captions[name], 8, TITLE))
     for ax in axes[:, 0]:
         ax.set_ylabel("Share of the component in a spectrum")
     fig.suptitle(f"{library}: weights by class (bar: median)", x=0.01, ha="left", weight="bold")
@@ -49,10 +49,10 @@ def main(snakemake, log):
     _, names, components = read_curves(inputs.components)
     share = comparison.shares(read_weights(inputs.weights, names), components)
     members = np.array(read_table(inputs.selection)["class"])
-    class_of = class_of_components(inputs.assignments)
+    pairs = assigned(read_table(inputs.assignments), "nmf")
     classes = list(dict.fromkeys(members))
     with mpl.rc_context(STYLE):
-        fig = draw(share, names, members, classes, options.labels, class_of, options.library)
+        fig = draw(share, names, members, classes, options.labels, pairs, options.library)
         save(fig, snakemake.output.pdf, snakemake.output.png, snakemake.output.svg)
     log.info("drawn: %s", snakemake.output.pdf)
 

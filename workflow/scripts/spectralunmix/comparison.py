@@ -63,3 +63,33 @@ def assign(distances):
     distances : (k, n_classes).  One to one; where the numbers differ the surplus stays out.
     """
     return linear_sum_assignment(distances)
+
+
+def reach(prototypes, spectra, classes, metric="rms"):
+    """(n_classes,): how far from a prototype a component may lie and still stand for its class.
+
+    That is as far as the farthest spectrum of the class, or the nearest other prototype, where
+    that is farther.
+
+    prototypes : (n_classes, n_wave); spectra : (n_spectra, n_wave)
+    classes : (n_spectra,) of the spectra, numbers of prototypes
+    """
+    between = METRICS[metric](prototypes, prototypes)
+    np.fill_diagonal(between, np.inf)
+    nearest = between.min(axis=1)
+    own = [METRICS[metric](spectra[classes == j], p[None]) for j, p in enumerate(prototypes)]
+    farthest = np.array([distance.max(initial=0) for distance in own])
+    return np.maximum(farthest, np.where(np.isfinite(nearest), nearest, 0))
+
+
+def doubtful(distances, pairs, reach):
+    """(n_pairs,) bool: assignments that do not say what a component stands for.
+
+    The component lies nearer to another prototype than to that of its class, or beyond the
+    reach of its class.
+
+    distances : (k, n_classes); pairs : as `assign` returns them; reach : (n_classes,)
+    """
+    components, classes = pairs
+    own = distances[components, classes]
+    return (distances[components].min(axis=1) < own) | (own > reach[classes])
