@@ -16,6 +16,7 @@ from spectra_files import (
     read_inverse_variance,
     read_medium,
     read_spectra,
+    read_table,
     write_table,
 )
 from spectralunmix import SmoothNMF, comparison
