@@ -2,6 +2,7 @@
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 from astropy.table import vstack
 from matplotlib.ticker import MaxNLocator
 
@@ -10,6 +11,7 @@ from spectra_files import read_components, read_table, write_table
 from spectralunmix import comparison
 from step import step
 
+DECIMALS = 10  # of a distance: further ones are rounding, which may depend on the fits beside it
 MARKERS = "osD^vPX*"
 PANELS = [
     ("objective", "Objective", "log"),
@@ -30,7 +32,7 @@ def from_best(fits, components, metric):
     for own, row in zip(components, best_start(fits), strict=True):
         distance, _ = comparison.distances(own, components[row], metric)
         found.append(distance[comparison.assign(distance)].mean())
-    return found
+    return np.round(found, DECIMALS)
 
 
 def draw(fits, library, metric):

@@ -95,8 +95,14 @@ def check_finite(path: str, values: np.ndarray) -> None:
 
 
 def write_table(path: str, table: Table) -> None:
-    """ECSV, numbers with 8 digits: more than any figure needs, and the same on every machine."""
+    """ECSV, numbers with 8 digits: more than any figure needs, and the same on every machine.
+
+    Line breaks in text become spaces: ECSV has a row a line.
+    """
     for name in table.colnames:
+        for i, value in enumerate(table[name]):
+            if isinstance(value, str) and len(value.splitlines()) > 1:
+                table[name][i] = " ".join(value.splitlines())
         if table[name].dtype.kind == "f":
             column = table[name]
             values = np.ma.filled(np.ma.asarray(column), np.nan)  # NaN: a parameter not known
@@ -134,12 +140,6 @@ def read_weights(path: str, names: list[str]) -> np.ndarray:
     weights = np.transpose([table[name] for name in names])
     check_finite(path, weights)
     return weights
-
-
-def class_of_components(assignments: str) -> dict[str, str]:
-    """The class that each NMF component is assigned to, by the component's name."""
-    pairs = read_table(assignments)
-    return {row["component"]: row["class"] for row in pairs[pairs["method"] == "nmf"]}
 
 
 def write_factors(snakemake, wavelength, components, weights) -> None:
