@@ -15,8 +15,6 @@ SNAKEMAKE := XDG_CACHE_HOME="$(CURDIR)/.snakemake/cache" $(VENV)/bin/snakemake -
 CONFIG = library='$(LIBRARY)' $(if $(LIBRARY_PATH),library_path='$(LIBRARY_PATH)')
 comma := ,
 space := $() $()
-TORCH = $(shell grep '^torch==' envs/requirements.txt)
-TORCH_CPU := https://download.pytorch.org/whl/cpu
 
 # One thread: the same numbers on every machine, and no contention on shared ones.
 export OMP_NUM_THREADS := 1
@@ -113,11 +111,8 @@ benchmark: demo
 clean:
 	rm -rf $(VENV) .snakemake $(filter-out results/README.md,$(wildcard results/*))
 
-# torch first, as its CPU build: the package index's own build for Linux brings gigabytes of CUDA.
-$(READY): envs/requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --no-deps --retries 1 --timeout 15 --index-url $(TORCH_CPU) $(TORCH) \
-	  || { echo "$(TORCH_CPU) is out of reach: $(TORCH) comes from the package index"; \
-	       $(VENV)/bin/pip install --quiet $(TORCH); }
-	$(VENV)/bin/pip install --quiet --requirement envs/requirements.txt
-	touch $@
+# It sees for itself whether there is anything to do, and does it from scratch.
+$(READY): FORCE
+	@$(PYTHON) envs/set_up.py '$(VENV)'
+
+FORCE:
