@@ -41,6 +41,9 @@ SOURCES = re.compile(
     "|RETRIES|(NO_)?CACHE_DIR|KEYRING_PROVIDER|USE_FEATURE)$"
 )
 
+# How pip begins the line of a package.
+PACKAGE = ("Collecting ", "Processing ", "Requirement already satisfied")
+
 # A folder that holds nothing else is an environment, however little of it is there.
 PARTS = {"bin", "include", "lib", "lib64", "share", "etc", "downloads"}
 PARTS |= {"pyvenv.cfg", "ready", "ready.new", ".gitignore"}
@@ -149,11 +152,11 @@ def own_environment():
     }
 
 
-def output_of(command, complaint):
+def output_of(command, complaint, **variables):
     """What a command writes, or a message."""
     done = subprocess.run(
         command,
-        env=own_environment(),
+        env={**own_environment(), **variables},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -190,7 +193,9 @@ class Pip:
     def sources(self):
         """Where packages come from, by the user's files and environment variables."""
         command = [self.python, "-I", "-m", "pip", "config", "list"]
-        listed = output_of(command, "pip cannot read its settings")
+        # a `user` or `quiet` in a file is one of this command too, unless the environment has it
+        plain = {"PIP_USER": "0", "PIP_QUIET": "0"}
+        listed = output_of(command, "pip cannot read its settings", **plain)
         found = {}
         for section in ("global", "install", ":env:"):
             for name, value in re.findall(rf"^{section}\.([\w-]+)=(.*)$", listed, flags=re.M):
@@ -244,16 +249,18 @@ class Progress:
     def read(self, lines):
         """Take note of lines; those that are worth showing where pip fails."""
         self.moved = time.monotonic()
-        self.packages += sum(line.startswith("Collecting ") for line in lines)
+        self.packages += sum(line.startswith(PACKAGE) for line in lines)
         self.installing |= any(line.startswith("Installing ") for line in lines)
-        return [line for line in lines if not line.startswith(("Collecting", "  Downloading"))]
+        dull = (*PACKAGE, "  Downloading", "  Using cached")
+        return [line for line in lines if not line.startswith(dull)]
 
     def stalled(self):
         now, received = time.monotonic(), size(self.downloads)
         if abs(received - self.received) >= STALLED_BYTES:
             self.moved, self.received = now, received
         if now - self.reported >= REPORT_SECONDS:
-            say(f"  {self.packages} of {self.total} packages, {received / 1e6:.0f} MB")
+            doing = "installing" if self.installing else f"{received / 1e6:.0f} MB fetched"
+            say(f"  {self.packages} of {self.total} packages, {doing}")
             self.reported = now
         # nothing is fetched any more once packages are installed
         return not self.installing and now - self.moved > STALLED_SECONDS
