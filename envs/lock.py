@@ -54,7 +54,7 @@ def cpu_builds(version):
     except OSError as error:
         print(f"{CPU_INDEX}: {error}; the checksums in the lock are kept")
         return set()
-    build = re.escape(version) + r"(?:\+|%2B)cpu-cp31[123]-\S*manylinux\S*"
+    build = re.escape(version) + r"(?:\+|%2B)cpu-cp31[123]-[^\s#]*manylinux[^\s#]*"
     return set(re.findall(rf"torch-{build}#sha256=([0-9a-f]{{64}})", page))
 
 

@@ -251,7 +251,7 @@ class Progress:
         self.moved = time.monotonic()
         self.packages += sum(line.startswith(PACKAGE) for line in lines)
         self.installing |= any(line.startswith("Installing ") for line in lines)
-        dull = (*PACKAGE, "  Downloading", "  Using cached")
+        dull = (*PACKAGE, "Looking in ", "  Downloading", "  Using cached")
         return [line for line in lines if not line.startswith(dull)]
 
     def stalled(self):
