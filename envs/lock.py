@@ -23,7 +23,7 @@ LOCK_HEADER = f"""\
 """
 CUDA_HEADER = """\
 # Made by `make lock`: what torch needs besides where it is the package index's build for Linux.
---only-binary :all:
+# Read after requirements.txt, whose options it shares.
 """
 
 

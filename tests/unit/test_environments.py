@@ -70,6 +70,8 @@ def test_the_lock_has_torch_of_both_indexes_and_what_it_needs():
     assert "setuptools" in pinned()
     cuda = re.compile("(nvidia|cuda)-|triton")
     assert all(map(cuda.match, blocks("cuda.txt")))
+    # pip would take an option here for one of the lock's packages as well
+    assert "\n--" not in (ROOT / "envs/cuda.txt").read_text()
     assert not any(map(cuda.match, pinned()))
 
 
