@@ -113,6 +113,6 @@ clean:
 
 # It sees for itself whether there is anything to do, and does it from scratch.
 $(READY): FORCE
-	@$(PYTHON) envs/set_up.py '$(VENV)'
+	@$(PYTHON) -I envs/set_up.py '$(VENV)'
 
 FORCE:

@@ -244,7 +244,7 @@ class Progress:
         self.downloads, self.total = downloads, total
         self.packages = self.received = 0
         self.installing = False
-        self.moved = self.reported = time.monotonic()
+        self.started = self.moved = self.reported = time.monotonic()
 
     def read(self, lines):
         """Take note of lines; those that are worth showing where pip fails."""
@@ -260,7 +260,8 @@ class Progress:
             self.moved, self.received = now, received
         if now - self.reported >= REPORT_SECONDS:
             doing = "installing" if self.installing else f"{received / 1e6:.0f} MB fetched"
-            say(f"  {self.packages} of {self.total} packages, {doing}")
+            seconds = int(now - self.started)
+            say(f"  {seconds} s: {self.packages} of {self.total} packages, {doing}")
             self.reported = now
         # nothing is fetched any more once packages are installed
         return not self.installing and now - self.moved > STALLED_SECONDS
@@ -298,7 +299,7 @@ def install(pip, venv):
             say(f"It is not to be had there:\n{failed}")
             pip.install("torch from the package index, whose build may be for CUDA", only("torch"))
         if not list(venv.glob("lib/python*/site-packages/torch-*+cpu.dist-info")):
-            say("This build of torch is for CUDA: with what it needs it takes about 3 GB.")
+            say("This build of torch is for CUDA: with what it needs it takes about 5 GB.")
             files.append(CUDA)
     pip.install("the other packages", files)
 
