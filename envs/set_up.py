@@ -229,7 +229,8 @@ class Pip:
                         continue
                     chunk = os.read(process.stdout.fileno(), 1 << 16)
                     if not chunk:
-                        return said if process.wait() else []
+                        status = process.wait()
+                        return [*said, f"status {status}"] if status else []
                     *lines, rest = (rest + chunk).split(b"\n")
                     said += progress.read([line.decode(errors="replace") for line in lines])
             finally:

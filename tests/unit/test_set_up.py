@@ -244,12 +244,13 @@ from pathlib import Path
 set_up.create = lambda venv: shutil.copytree({str(template)!r}, venv, symlinks=True)
 set_up.LOCK, set_up.CUDA = Path("requirements.txt"), Path("cuda.txt")
 set_up.CPU_INDEX = {quick.CPU_INDEX!r}
-set_up.main()
+set_up.main({str(tmp_path / ".venv")!r})
 """
     with subprocess.Popen([sys.executable, "-c", driver], stdout=subprocess.PIPE) as process:
         while not any("tiny-1.0" in path for path in index.asked):
             assert process.poll() is None
             time.sleep(0.05)
+        assert str(tmp_path / ".venv") in commands()
         process.send_signal(signal.SIGKILL)
         process.communicate()
     deadline = time.monotonic() + 5
