@@ -4,8 +4,6 @@ LIBRARIES ?= pickles1998 miles
 
 VENV := .venv
 READY := $(VENV)/ready
-TORCH = $(shell grep '^torch==' envs/requirements.txt)
-TORCH_CPU := https://download.pytorch.org/whl/cpu
 COMMAND := $(VENV)/bin/python -I workflow/scripts/front_door.py
 # The settings reach the command as variables of the shell, which reads nothing in them.
 export LIBRARY LIBRARIES LIBRARY_PATH N_COMPONENTS SMOOTHNESS METRIC REFERENCE PROFILE CORES
@@ -15,18 +13,19 @@ OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,ME
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test faults lint benchmark clean help
+.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-all faults lint lock benchmark clean help FORCE
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
 	@echo "make paper   the paper's, on Coelho (2014); LIBRARY_PATH=<file or folder> for your own copy"
-	@echo "make figure LIBRARY=miles     that of any library in config/libraries"
+	@echo "make figure LIBRARY=miles     that of any library in config/libraries; N_COMPONENTS=5"
+	@echo "                              SMOOTHNESS=100 METRIC=angle CORES=2 as you like"
 	@echo "make report LIBRARY=miles     one page with figure, pictures, methods and an interactive view"
 	@echo "make scan LIBRARY=miles       over numbers of components, smoothness and starts"
 	@echo "make validate LIBRARY=miles   what a library holds, and whether its entry fits it"
-	@echo "make verify LIBRARY=miles     that results are what their manifest says; REFERENCE=<other run>"
+	@echo "make verify  that the results made last are what their manifest says; REFERENCE=<other run>"
 	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries side by side"
-	@echo "make test    the tests"
+	@echo "make test    the tests, in five minutes; make test-all: all of them"
 	@echo "make faults  the whole table of faults"
 	@echo "make browser the report's pages in Chromium"
 	@echo "make slurm   the scan on a Slurm of one node, as root on Debian"
@@ -58,10 +57,17 @@ reference: figure verify
 	mkdir -p "tests/reference/$$LIBRARY"
 	cd "results/$$LIBRARY" && cp $(REFERENCE_FILES) "$(CURDIR)/tests/reference/$$LIBRARY"
 
-test: lint
-	$(VENV)/bin/pytest -m "not slow" --numprocesses 2 --dist worksteal
+# One thread a process: the same numbers on every machine, and no contention.
+PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/pytest --numprocesses 2 --dist worksteal
 
-# The whole table of faults, and KILLS runs that are killed once each.
+test: lint
+	$(PYTEST) -m "not slow"
+
+# What `make test` leaves out, too: every command of the pages, every row of the table of faults.
+test-all: test
+	$(PYTEST) -m slow
+
+# Among them KILLS runs that are killed once each.
 KILLS ?= 10
 faults: $(READY)
 	KILLS=$(KILLS) $(VENV)/bin/pytest tests/faults
@@ -91,11 +97,13 @@ benchmark: demo
 clean:
 	rm -rf $(VENV) .snakemake $(filter-out results/README.md,$(wildcard results/*))
 
-# torch first, as its CPU build: the package index's own build for Linux brings gigabytes of CUDA.
-$(READY): envs/requirements.txt
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --no-deps --retries 1 --timeout 15 --index-url $(TORCH_CPU) $(TORCH) \
-	  || { echo "$(TORCH_CPU) is out of reach: $(TORCH) comes from the package index"; \
-	       $(VENV)/bin/pip install --quiet $(TORCH); }
-	$(VENV)/bin/pip install --quiet --requirement envs/requirements.txt
-	touch $@
+# New versions with UPGRADE=--upgrade; needs the package index.
+lock: $(READY)
+	$(VENV)/bin/python -I -m pip install --quiet uv
+	$(VENV)/bin/python envs/lock.py $(UPGRADE)
+
+# It sees for itself whether there is anything to do, and does it from scratch.
+$(READY): FORCE
+	@$(PYTHON) -I envs/set_up.py '$(VENV)'
+
+FORCE:

@@ -1,23 +1,34 @@
 """One set of versions, and every key documented."""
 
 import ast
+import importlib
 import re
 import tomllib
 from itertools import chain
 from pathlib import Path
 
+import pytest
 import yaml
 from astropy.table import Table
 
 import pages
 import spectralunmix
+from served import served
 
 ROOT = Path(__file__).parents[2]
+LOCKS = ("requirements.txt", "cuda.txt")
+
+
+def blocks(lock):
+    """Name, version and checksums of each requirement."""
+    text = (ROOT / "envs" / lock).read_text()
+    pattern = r"^([a-z][\w.-]*)==(\S+) ((?:\\\n +--hash=sha256:[0-9a-f]{64} ?)+)$"
+    found = re.findall(pattern, text, flags=re.M)
+    return {name: (version, re.findall(r"sha256:(\w+)", hashes)) for name, version, hashes in found}
 
 
 def pinned():
-    lines = (ROOT / "envs/requirements.txt").read_text().splitlines()
-    return dict(line.split("==") for line in lines if "==" in line and not line.startswith(" "))
+    return {name: version for name, (version, _) in blocks("requirements.txt").items()}
 
 
 def test_conda_has_the_versions_of_the_lock():
@@ -35,6 +46,58 @@ def test_the_lock_holds_every_dependency():
     wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     names = {re.match(r"[\w-]+", requirement)[0].lower() for requirement in wanted}
     assert names <= set(pinned())
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_line_of_a_lock_has_a_version_and_checksums(lock):
+    lines = (ROOT / "envs" / lock).read_text().splitlines()
+    named = [line for line in lines if re.match("[a-zA-Z]", line)]
+    assert len(named) > 15
+    assert len(named) == len(blocks(lock))
+
+
+def test_the_lock_has_torch_of_both_indexes_and_what_it_needs():
+    """The CPU build for this Python on Linux, and what is for CUDA in a list of its own."""
+    version, hashes = blocks("requirements.txt")["torch"]
+    assert version == "2.13.0"
+    for build in (
+        "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",  # CPU, cp311, x86_64
+        "84453b69508ec79902f899c5ed9495acb9e2bbe9fda5f1d5d6f19e3c3842e1a7",  # CPU, cp311, aarch64
+        "60fcdcb2f3876e21146cb4524ef06397d727ca9ad5f020818547e25075fe3cb7",  # the package index's
+        "e76f9bcecc52b8ff711239a2f7547d5353df95878ab232f0773c1d95928b92f8",  # macOS
+    ):
+        assert build in hashes
+    assert "setuptools" in pinned()
+    cuda = re.compile("(nvidia|cuda)-|triton")
+    assert all(map(cuda.match, blocks("cuda.txt")))
+    # pip would take an option here for one of the lock's packages as well
+    assert "\n--" not in (ROOT / "envs/cuda.txt").read_text()
+    assert not any(map(cuda.match, pinned()))
+
+
+def test_a_renewed_lock_has_torchs_cpu_builds(tmp_path, monkeypatch):
+    """Of its version and its Pythons; where their index is out of reach, those known already."""
+    monkeypatch.syspath_prepend(ROOT / "envs")
+    lock = importlib.import_module("lock")
+    files = {
+        "torch-2.13.0%2Bcpu-cp311-cp311-manylinux_2_28_x86_64.whl": "1" * 64,
+        "torch-2.13.0%2Bcpu-cp313-cp313-manylinux_2_28_aarch64.whl": "2" * 64,
+        "torch-2.13.0%2Bcpu-cp310-cp310-manylinux_2_28_x86_64.whl": "3" * 64,
+        "torch-2.13.0%2Bcpu-cp311-cp311-win_amd64.whl": "4" * 64,
+        "torch-2.12.0%2Bcpu-cp311-cp311-manylinux_2_28_x86_64.whl": "5" * 64,
+    }
+    (tmp_path / "torch").mkdir()
+    links = [f'<a href="/whl/cpu/{name}#sha256={digest}">it</a>' for name, digest in files.items()]
+    (tmp_path / "torch/index.html").write_text("<br/>".join(links))
+    known = set(blocks("requirements.txt")["torch"][1])
+    torch = "torch==2.13.0 \\\n    --hash=sha256:" + "6" * 64
+    with served(tmp_path) as address:
+        monkeypatch.setattr(lock, "CPU_INDEX", address)
+        renewed = lock.with_cpu_builds(torch)
+    assert set(re.findall(r"sha256:(\w+)", renewed)) == known | {c * 64 for c in "126"}
+    assert set(re.findall(r"sha256:(\w+)", lock.with_cpu_builds(torch))) == known | {"6" * 64}
+    newer = lock.with_cpu_builds(torch.replace("2.13.0", "2.99.0"))
+    assert re.findall(r"sha256:(\w+)", newer) == ["6" * 64]
 
 
 def test_the_version_stands_in_one_place():
