@@ -65,7 +65,23 @@ def project(tmp_path):
 
 @pytest.fixture
 def tiny(project):
-    return Tiny(project)
+    """The library `tiny`, of which nothing was made yet."""
+    return Tiny(project.folder).create()
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """A folder in which the figure of `tiny` was made."""
+    tiny = Tiny(Project(tmp_path_factory.mktemp("made")).folder).create()
+    code, printed = tiny.run()
+    assert code == 0, printed
+    return tiny.folder
+
+
+@pytest.fixture
+def made(made_once, tmp_path):
+    """The library `tiny` with its figure, in a folder of the test's own."""
+    return Tiny(shutil.copytree(made_once, tmp_path / "project"))
 
 
 def page_entry():

@@ -13,6 +13,7 @@ import yaml
 ENTRY = {
     "name": "Tiny",
     "citation": "nobody",
+    "licence": "none",
     "medium": "air",
     "sources": [
         {
@@ -39,19 +40,26 @@ def flux(teff):
 class Tiny:
     """The project with the library `tiny`, run as a user does."""
 
-    def __init__(self, project):
-        self.project, self.folder = project, project.folder
-        self.spectra = self.folder / "spectra"
+    def __init__(self, folder):
+        self.folder = folder
+        self.entry = yaml.safe_load(yaml.safe_dump(ENTRY))
+
+    @property
+    def spectra(self):
+        return self.folder / "spectra"
+
+    def create(self):
+        """The library and its settings, in a copy of the project."""
         self.spectra.mkdir()
         for teff in range(4000, 8000, 300):
             self.write(f"t{teff}.txt", flux(teff))
-        self.entry = yaml.safe_load(yaml.safe_dump(ENTRY))
         self.save()
         text = (self.folder / "config/config.yaml").read_text()
         text = text.replace("n_components: 4", "n_components: 2").replace(
             "library: coelho2014", "library: tiny"
         )
         (self.folder / "config/config.yaml").write_text(text)
+        return self
 
     def write(self, name, values, wave=WAVE):
         np.savetxt(self.spectra / name, np.transpose([wave, values]))

@@ -87,9 +87,8 @@ def test_a_link_in_the_place_of_a_result_is_moved_itself(results, tmp_path):
     assert list(altered.altered("tiny")) == []
 
 
-def test_a_run_heals_links_and_what_was_deleted(tiny):
-    code, printed = tiny.run()
-    assert code == 0, printed
+def test_a_run_heals_links_and_what_was_deleted(made):
+    tiny = made
     figure = (tiny.results / "figure.png").read_bytes()
     (tiny.results / "figure.png").unlink()
     (tiny.results / "figure.png").symlink_to("nowhere")
