@@ -2,6 +2,7 @@
 import ast
 import hashlib
 import math
+import os
 import re
 import time
 from pathlib import Path
@@ -207,6 +208,11 @@ def check_addresses(file, key, entry):
     addresses, over = entry["addresses"], entry["over"]
     name = entry.get("name")
     for address in addresses:
+        if ":" not in address:
+            place = Path(os.path.abspath(Path(address).expanduser()))
+            if not place.is_relative_to(Path.cwd()):
+                why = "lies outside the folder of the run: name it as LIBRARY_PATH or library_path"
+                wrong(address, why)
         if address.startswith("pypi:"):
             wheel = re.fullmatch(r"pypi:[\w.-]+==[\w.!+]+", address, re.ASCII)
             if not (wheel and entry["sha256"] and (name or "").endswith(".whl")):

@@ -184,7 +184,8 @@ class StepLines(LogHandlerBase):
             case None if record.getMessage().startswith("Nothing to be done"):
                 self.console.print("nothing to be done: all of it is there and up to date")
             case LogEvent.ERROR:
-                self.errors.append(dedent(AROUND.sub("", record.getMessage())).strip())
+                message = re.split(r"\n *(?:Wildcards|Traceback):\n", record.getMessage())[0]
+                self.errors.append(dedent(AROUND.sub("", message)).strip())
 
     def begin(self, job: int, log: str) -> None:
         step = self.steps[job] = Step(Path(log).stem, log)

@@ -177,7 +177,7 @@ def _at_mirror(mirror: str | None, files: list[dict], file: dict) -> list[str]:
 def _from_address(file, address, wanted, kept, folder) -> tuple[Path, dict]:
     name = file["name"]
     if not _is_fetched(address):
-        path = Path(address).expanduser()
+        path = _inside(address)
         if path.is_dir():
             return _packed(path, wanted, folder)
         if not path.is_file():
@@ -195,6 +195,16 @@ def _from_address(file, address, wanted, kept, folder) -> tuple[Path, dict]:
     _land(lambda beside: shutil.copyfile(part, beside), before)
     part.unlink()
     return before, {"name": name, "from": address, "sha256": sha256(before)}
+
+
+def _inside(address: str) -> Path:
+    """The path of an entry's own, below the run's folder: an entry may be a stranger's."""
+    path = Path(address).expanduser()
+    if not Path(os.path.abspath(path)).is_relative_to(Path.cwd()):
+        raise LibraryError(
+            f"{path} lies outside the folder of the run: name it as LIBRARY_PATH or library_path"
+        )
+    return path
 
 
 def _from_copy(source: dict, path: Path, wanted, folder: Path) -> list[tuple[Path, dict]]:
