@@ -384,12 +384,18 @@ def test_a_fit_that_does_not_converge(tiny):
     repair = config(*STRICT)(tiny)
     code, printed = tiny.run()
     assert code != 0
-    assert re.search(r"ERROR: .*smooth_nmf\.max_iter .* smooth_nmf\.strict", printed)
-    assert not (tiny.results / "nmf_fit.json").exists()
+    message = r"ERROR: (.*smooth_nmf\.max_iter .*last 3 iterations .* smooth_nmf\.strict.*)"
+    (said,) = set(re.findall(message, printed))
+    assert said.count("smooth_nmf.max_iter") == 2  # where it stopped, and as a way out
+    assert not (tiny.results / "figure.pdf").exists()
+    kept = [tiny.results / f"nmf_{name}" for name in ("fit.json", "components.ecsv")]
+    made = [path.stat().st_mtime_ns for path in kept]
     config("strict: true", "strict: false")(tiny)
     code, printed = tiny.run()
     assert code == 0
     assert "NOT converged" in printed
+    assert [path.stat().st_mtime_ns for path in kept] == made  # without a new fit
+    assert (tiny.results / "figure.pdf").exists()
     repair()
     assert tiny.run()[0] == 0
     assert tiny.verify()[0] == 0

@@ -26,6 +26,7 @@ rule assign:
         code=code("assign.py"),
         library=of_library("name"),
         metric=config["assign"]["metric"],
+        strict=config["smooth_nmf"]["strict"],
     script:
         "../scripts/assign.py"
 
