@@ -377,30 +377,6 @@ def test_row(tiny, name):
     assert code == 0, printed
 
 
-STRICT = ("max_iter: 2000", "max_iter: 3")
-
-
-def test_a_fit_that_does_not_converge(tiny):
-    repair = config(*STRICT)(tiny)
-    code, printed = tiny.run()
-    assert code != 0
-    message = r"ERROR: (.*smooth_nmf\.max_iter .*last 3 iterations .* smooth_nmf\.strict.*)"
-    (said,) = set(re.findall(message, printed))
-    assert said.count("smooth_nmf.max_iter") == 2  # where it stopped, and as a way out
-    assert not (tiny.results / "figure.pdf").exists()
-    kept = [tiny.results / f"nmf_{name}" for name in ("fit.json", "components.ecsv")]
-    made = [path.stat().st_mtime_ns for path in kept]
-    config("strict: true", "strict: false")(tiny)
-    code, printed = tiny.run()
-    assert code == 0
-    assert "NOT converged" in printed
-    assert [path.stat().st_mtime_ns for path in kept] == made  # without a new fit
-    assert (tiny.results / "figure.pdf").exists()
-    repair()
-    assert tiny.run()[0] == 0
-    assert tiny.verify()[0] == 0
-
-
 def test_nothing_is_unpickled():
     loads = re.compile(r"pickle|joblib|torch\.load|allow_pickle|read_pickle|shelve|marshal")
     for path in Path(__file__).parents[2].joinpath("workflow").rglob("*.py"):
