@@ -321,24 +321,6 @@ def test_row(tiny, name):
     assert code == 0, printed
 
 
-STRICT = ("max_iter: 2000", "max_iter: 3")
-
-
-def test_a_fit_that_does_not_converge(tiny):
-    repair = config(*STRICT)(tiny)
-    code, printed = tiny.run()
-    assert code != 0
-    assert re.search(r"ERROR: .*smooth_nmf\.max_iter .* smooth_nmf\.strict", printed)
-    assert not (tiny.results / "nmf_fit.json").exists()
-    config("strict: true", "strict: false")(tiny)
-    code, printed = tiny.run()
-    assert code == 0
-    assert "NOT converged" in printed
-    repair()
-    assert tiny.run()[0] == 0
-    assert tiny.verify()[0] == 0
-
-
 def test_nothing_is_unpickled():
     loads = re.compile(r"pickle|joblib|torch\.load|allow_pickle|read_pickle|shelve|marshal")
     for path in Path(__file__).parents[2].joinpath("workflow").rglob("*.py"):

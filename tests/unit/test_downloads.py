@@ -33,6 +33,12 @@ WHEELS = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def in_the_folder_of_the_run(tmp_path, monkeypatch):
+    """An entry names no path outside of it."""
+    monkeypatch.chdir(tmp_path)
+
+
 def fetch(tmp_path, library_path=None, **file):
     file = {"sha256": None, "over": {}} | file
     source = {"files": [file], "members": ["*.txt"], "options": {}}
@@ -44,7 +50,7 @@ def check_addresses():
     """The check of the entry, which comes before any work."""
     text = (ROOT / "workflow/rules/common.smk").read_text()
     (function,) = re.findall(r"^def check_addresses.*?(?=^def )", text, flags=re.M | re.S)
-    names = {"re": re, "WorkflowError": WorkflowError}
+    names = {"os": os, "re": re, "Path": Path, "WorkflowError": WorkflowError}
     exec(function, names)
 
     def check(**file):

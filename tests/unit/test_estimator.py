@@ -1,6 +1,7 @@
 """SmoothNMF as its callers meet it: arrays in and out, errors, progress, scikit-learn."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,8 +52,6 @@ X_NAN[3, 4] = np.nan
         (mixtures(), {"n_restarts": 2}, "n_restarts=2 needs init='random'"),
         (mixtures(), {"init": np.ones((2, 50))}, "init: non-negative components"),
         (mixtures(), {"dtype": "float16"}, "dtype='float16'"),
-        (mixtures() * 1e-20, {"dtype": "float32"}, "values up to .*e-20, .*another unit"),
-        (mixtures() * 1e30, {"dtype": "float32"}, "too large ones for float32"),
         (mixtures(), {"device": "gpu"}, "device='gpu': 'cpu', 'cuda' or 'auto' is needed"),
         (np.ma.masked_invalid(X_NAN), {}, "masked array: .* inverse_variance of 0"),
     ],
@@ -62,9 +61,15 @@ def test_bad_input_is_named(X, parameters, message):
         SmoothNMF(**{"n_components": 3, **parameters}).fit(X)
 
 
-def test_strict_raises():
+def test_strict_raises_and_keeps_what_was_found():
+    model, as_it_is = (SmoothNMF(3, max_iter=2, strict=strict) for strict in (True, False))
     with pytest.raises(NotConvergedError, match="max_iter=2"):
-        SmoothNMF(3, max_iter=2, strict=True).fit(mixtures())
+        model.fit(mixtures())
+    with pytest.warns(ConvergenceWarning):
+        as_it_is.fit(mixtures())
+    assert np.array_equal(model.components_, as_it_is.components_)
+    assert model.objective_[-1] == as_it_is.objective_[-1]
+    assert np.array_equal(model.transform(mixtures()), as_it_is.transform(mixtures()))
 
 
 def test_arrays_in_arrays_out():
@@ -106,7 +111,9 @@ def test_progress_is_told_when_asked(caplog):
         SmoothNMF(3, verbose=10, tol=0, max_iter=50).fit(mixtures())
     told = [record.getMessage() for record in caplog.records]
     assert [line.split(":")[0] for line in told] == [f"iteration {n}" for n in range(10, 60, 10)]
-    assert all("objective" in line and "passes over X a second" in line for line in told)
+    assert all(
+        "objective" in line and re.search("0[.0-9e-]+ s per iteration$", line) for line in told
+    )
 
 
 def test_progress_is_seen_where_no_logs_are_set_up():

@@ -92,3 +92,41 @@ def test_an_empty_component_responds_with_nothing(smoothness):
     whole = more([0, 1, 2])
     np.testing.assert_allclose(whole[[0, 2]], more([0, 2]), rtol=1e-9)
     assert not whole[1].any()
+
+
+@pytest.mark.parametrize("smoothness", [0.0, 3.7])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_response_is_kaufmans_part_of_the_components_derivative(weighted, smoothness):
+    """That derivative, of the components best for the weights, agrees with finite differences."""
+    rng = np.random.default_rng(4)
+    W, dW = rng.random((K, N)), rng.standard_normal((K, N))
+    X = W.T @ (rng.random((K, M)) + 1) + 0.2 * rng.standard_normal((N, M))
+    v = rng.random((N, M)) + 0.5 if weighted else np.ones((N, M))
+    spectra = Spectra(torch.from_numpy(X), torch.from_numpy(v) if weighted else None)
+    W = W / np.sqrt(np.square(W) @ spectra.mean_weight)[:, None]
+    D = np.diff(np.eye(M), axis=0)
+
+    def matrix(W):
+        coupling = smoothness * np.diag(np.square(W) @ spectra.mean_weight)
+        data = np.einsum("ki,li,ij,jm->kjlm", W, W, v, np.eye(M)).reshape(K * M, K * M)
+        return data + np.kron(coupling, D.T @ D)
+
+    def components(W):
+        return np.linalg.solve(matrix(W), (W @ (v * X)).ravel()).reshape(K, M)
+
+    H, B = components(W), matrix(W)
+    kaufman, of_residual = W @ (v * (dW.T @ H)), dW @ (v * (X - W.T @ H))
+    moved = 2 * smoothness * ((W * dW) @ spectra.mean_weight)
+    of_coupling = moved[:, None] * (H @ D.T @ D)
+    whole = -np.linalg.solve(B, (kaufman - of_residual + of_coupling).ravel()).reshape(K, M)
+    step = 1e-6
+    differences = (components(W + step * dW) - components(W - step * dW)) / (2 * step)
+    np.testing.assert_allclose(whole, differences, rtol=1e-6, atol=1e-6)
+
+    assert (H > 0).all()  # so that the response, which holds what is zero, holds none
+    now = SimpleNamespace(W=W, H=H, B=spectra.gram_of_weights(W[None])[0])
+    (product,) = response._model_with_weights(spectra, W[None], dW[None], H[None])
+    used = -response._inverse(now, smoothness)(product)
+    expected = -np.linalg.solve(B, kaufman.ravel()).reshape(K, M)
+    np.testing.assert_allclose(used, expected, rtol=1e-7, atol=1e-9)
+    assert np.linalg.norm(used - whole) > 0.01 * np.linalg.norm(whole)

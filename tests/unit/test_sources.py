@@ -8,6 +8,12 @@ import pytest
 from libraries import LibraryError, archives, sources
 
 
+@pytest.fixture(autouse=True)
+def in_the_folder_of_the_run(tmp_path, monkeypatch):
+    """An entry names no path outside of it."""
+    monkeypatch.chdir(tmp_path)
+
+
 def source(*files, members=("*.txt",), **options):
     described = [{"sha256": None, "over": {}} | file for file in files]
     return {"files": described, "members": list(members), "options": options}
@@ -116,7 +122,11 @@ def test_the_users_copy_of_several_files(tmp_path, folder):
 @pytest.mark.parametrize(
     ("file", "path", "message"),
     [
-        ({"addresses": ["/nowhere/s.txt"]}, None, r"/nowhere/s\.txt does not exist"),
+        (
+            {"addresses": ["/nowhere/s.txt"]},
+            None,
+            r"/nowhere/s\.txt lies outside the folder of the run",
+        ),
         ({"addresses": ["http://x/s.dat"]}, "nowhere", "nowhere does not exist"),
         ({"addresses": ["http://x/s.dat"]}, "mine/notes.doc", r"notes\.doc is not s\.dat"),
         ({"addresses": ["mine/s0.txt"], "sha256": "0" * 64}, None, "another file, or a part of it"),

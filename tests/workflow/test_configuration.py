@@ -11,9 +11,12 @@ def test_numbers_as_people_write_them(tiny):
     tiny.entry["classes"] = {"hot": {"label": "Hot", "where": {"teff": {"min": "5e3"}}}}
     tiny.save()
     assert "min: 5e3" in (tiny.folder / "config/libraries/tiny.yaml").read_text()
-    fit = "results/tiny/nmf_fit.json"
-    code, printed = tiny.run(fit, "--config", "smooth_nmf={smoothness: 2e1, strict: false}")
+    summary = "results/tiny/summary.json"
+    code, printed = tiny.run(summary, "--config", "smooth_nmf={smoothness: 2e1, strict: false}")
     assert code == 0, printed
-    settings = json.loads((tiny.results / "records/smooth_nmf.json").read_text())["settings"]
-    assert (settings["tol"], settings["smoothness"], settings["strict"]) == (1e-7, 20, False)
+    settings, of_assign = (
+        json.loads((tiny.results / f"records/{step}.json").read_text())["settings"]
+        for step in ("smooth_nmf", "assign")
+    )
+    assert (settings["tol"], settings["smoothness"], of_assign["strict"]) == (1e-7, 20, False)
     assert settings["n_components"] == 2

@@ -23,8 +23,8 @@ libraries/readers/fits_table.py libraries/readers/layouts.py libraries/readers/r
 libraries/readers/spectrum.py libraries/readers/text.py libraries/readers/votable.py
 spectralunmix/__init__.py spectralunmix/arrays.py spectralunmix/comparison.py
 spectralunmix/compression.py spectralunmix/estimator.py spectralunmix/objective.py
-spectralunmix/progress.py spectralunmix/response.py spectralunmix/solver.py spectralunmix/spectra.py
-spectralunmix/starts.py spectralunmix/updates.py
+spectralunmix/progress.py spectralunmix/response.py spectralunmix/scale.py spectralunmix/solver.py
+spectralunmix/spectra.py spectralunmix/starts.py spectralunmix/updates.py
 """.split()
 
 

@@ -28,6 +28,7 @@ rule assign:
         library=of_library("name"),
         labels=labels,
         metric=config["assign"]["metric"],
+        strict=config["smooth_nmf"]["strict"],
     script:
         "../scripts/assign.py"
 

@@ -46,7 +46,6 @@ rule smooth_nmf:
         init=config["smooth_nmf"]["init"],
         max_iter=config["smooth_nmf"]["max_iter"],
         tol=config["smooth_nmf"]["tol"],
-        strict=config["smooth_nmf"]["strict"],
         random_state=config["smooth_nmf"]["random_state"],
     script:
         "../scripts/smooth_nmf.py"

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
+from libraries import LibraryError
 from spectra_files import (
     component_names,
     read_curves,
@@ -20,6 +21,7 @@ from step import step
 
 OF_DISTANCES = ("method", "component", "class", "distance", "sign")
 OF_ASSIGNMENTS = (*OF_DISTANCES, "nearest_class", "nearest_distance", "reach", "doubtful")
+RECENT = 100  # iterations whose worth tells what further ones would be
 
 
 def compare(method, components, prototypes, classes, metric, reach):
@@ -72,8 +74,34 @@ def describe(rows):
     return [dict(zip(OF_ASSIGNMENTS[1:], row[1:], strict=True)) for row in rows]
 
 
+def check_converged(path, strict, log):
+    """Stop, or warn where that is allowed, at a fit that ended before its tolerance.
+
+    Here and not in the fit's own step, so that its results stay, and are taken without a new fit.
+    """
+    fit = json.loads(Path(path).read_text())
+    if fit["converged"] or fit["tol"] == 0:  # with 0 max_iter iterations are what was asked for
+        return
+    objective = np.array(fit["history"]["objective"])
+    earlier = np.array(fit["history"]["objective_iterations"]) <= fit["n_iter"] - RECENT
+    fall = objective[max(0, earlier.sum() - 1)] / objective[-1] - 1
+    message = (
+        f"{path}: NOT converged: the fit stopped at smooth_nmf.max_iter ({fit['n_iter']} "
+        f"iterations) with optimality {fit['optimality']:.1e}, above smooth_nmf.tol "
+        f"({fit['tol']:.1e}); its last {min(RECENT, fit['n_iter'])} iterations lowered the "
+        f"objective, {fit['objective']:.9g}, by {fall:.1e} of it"
+    )
+    if strict:
+        raise LibraryError(
+            f"{message}. Its results are kept: smooth_nmf.strict: false goes on with them as they "
+            "are, without a new fit; a larger smooth_nmf.max_iter or smooth_nmf.tol fits anew"
+        )
+    log.warning("%s", message)
+
+
 def main(snakemake, log):
     inputs, metric = snakemake.input, snakemake.params.metric
+    check_converged(inputs.nmf_fit, snakemake.params.strict, log)
     _, classes, prototypes = read_curves(inputs.prototypes)
     selection = read_table(inputs.selection)
     members = np.array([classes.index(name) for name in selection["class"]])

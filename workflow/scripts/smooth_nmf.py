@@ -1,10 +1,12 @@
 """Smooth non-negative factorisation of the spectra: components, weights, and how it ended."""
 
-import torch
+import warnings
 
-from libraries import LibraryError
+import torch
+from sklearn.exceptions import ConvergenceWarning
+
 from spectra_files import read_inverse_variance, read_spectra, write_factors, write_json
-from spectralunmix import NotConvergedError, SmoothNMF
+from spectralunmix import SmoothNMF
 from step import step
 
 PROGRESS = 100  # iterations between two lines of the log, in a long fit
@@ -42,15 +44,11 @@ def main(snakemake, log):
     wavelength, flux = read_spectra(snakemake.input.spectra)
     inverse_variance = read_inverse_variance(snakemake.input.spectra)
     settings = {key: value for key, value in snakemake.params.items() if key != "code"}
-    settings["strict"] &= settings["tol"] > 0  # with 0 max_iter iterations are what was asked for
     model = SmoothNMF(**settings, verbose=PROGRESS)
-    try:
+    with warnings.catch_warnings():
+        # the line below says it; whether to go on with such a fit is the next step's to decide
+        warnings.simplefilter("ignore", ConvergenceWarning)
         weights = model.fit_transform(flux, inverse_variance=inverse_variance)
-    except NotConvergedError as error:
-        raise LibraryError(
-            f"{error}: raise smooth_nmf.max_iter or smooth_nmf.tol, or set smooth_nmf.strict to "
-            "false to take it as it is"
-        ) from error
     write_factors(snakemake, wavelength, model.components_, weights)
     fit = numbers(model, flux, inverse_variance)
     write_json(snakemake.output.fit, fit)

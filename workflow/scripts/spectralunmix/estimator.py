@@ -18,13 +18,12 @@ from torch import Tensor
 from . import solver, starts
 from .arrays import as_given, as_tensor, checked_weights, device_named, float_array, on_disk
 from .progress import Progress
+from .scale import exponent, scale_of
 from .spectra import Spectra
-
-SAFE = 1e15  # values whose squares and products are far from the limits of float32
 
 
 class NotConvergedError(RuntimeError):
-    """A fit with strict=True stopped at its limit of iterations."""
+    """A fit with strict=True stopped at its limit of iterations; the model has what it found."""
 
 
 class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -59,7 +58,8 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     n_restarts : starts of init="random", fitted side by side; the lowest objective is kept
     max_iter : iterations, each of two passes over X, or over X compressed where it is large
     tol : the fit stops where its optimality is at most this; 0 runs to `max_iter`
-    strict : raise NotConvergedError, instead of a ConvergenceWarning, at `max_iter`
+    strict : raise NotConvergedError, instead of a ConvergenceWarning, at `max_iter`; the model is
+        fitted all the same, and `transform` gives the weights
     random_state : int, numpy Generator or RandomState, or None; used by init="random" alone
     device : "cpu", "cuda" (an error where there is none), or "auto"; tensors stay where they are.
         X and the passes over it are there; the factors' own problems are solved on the CPU
@@ -135,7 +135,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """Weights (n_spectra, k) of the spectra X (n_spectra, n_wave), the components held."""
         check_is_fitted(self)
         spectra = self._spectra(X, inverse_variance, reset=False)
-        return as_given(X, self.dtype)(self._weights(spectra).T)
+        return as_given(X, self.dtype)(spectra.scale.of_weights(self._weights(spectra).T))
 
     def inverse_transform(self, X):
         """Spectra (n_spectra, n_wave) of the weights X (n_spectra, k)."""
@@ -153,7 +153,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         check_is_fitted(self)
         spectra = self._spectra(X, inverse_variance, reset=False)
         misfit = spectra.misfit(self._weights(spectra), float_array(self.components_))
-        return -misfit / (spectra.shape[0] * spectra.shape[1])
+        return -spectra.scale.of_squares(misfit) / (spectra.shape[0] * spectra.shape[1])
 
     @property
     def _n_features_out(self):
@@ -165,7 +165,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return tags
 
     def _run(self, spectra: Spectra, H, smoothness) -> list[solver.Fit]:
-        progress = Progress(spectra, self.verbose) if self.verbose else solver.silent
+        progress = Progress(spectra.scale, self.verbose) if self.verbose else solver.silent
         return solver.fit(spectra, H, smoothness, self.max_iter, self.tol, progress)
 
     def _keep(self, spectra: Spectra, fits: list[solver.Fit], convert):
@@ -173,18 +173,17 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         best = min(fits, key=lambda fit: fit.now.F)
         W, H = _maximum_gauge(best.now.W, best.now.H)
         self.components_ = convert(H)
-        self.objective_iterations_, self.objective_ = map(
-            np.array, zip(*best.objective, strict=True)
-        )
+        self.objective_iterations_, objective = map(np.array, zip(*best.objective, strict=True))
+        self.objective_ = spectra.scale.of_squares(objective)
         self.optimality_iterations_, self.optimality_ = map(
             np.array, zip(*best.optimality, strict=True)
         )
         self.converged_ = bool(self.optimality_[-1] <= self.tol)
         self.n_iter_ = best.n_iter
-        self.restart_objectives_ = np.array([fit.now.F for fit in fits])
-        self.reconstruction_err_ = spectra.misfit(W, H) ** 0.5
+        self.restart_objectives_ = spectra.scale.of_squares([fit.now.F for fit in fits])
+        self.reconstruction_err_ = spectra.scale.of_roots(spectra.misfit(W, H) ** 0.5)
         self._report(W, H)
-        return convert(W.T)
+        return convert(spectra.scale.of_weights(W.T))
 
     def _weights(self, spectra: Spectra):
         """(k, n_spectra), best for the components of the fit."""
@@ -205,20 +204,16 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         if on_disk(X):
             self._check_dimensions(X, reset)
         elif isinstance(X, Tensor):
-            X = X.detach()
+            X = X.detach().to(device)
             self._check_dimensions(X, reset)
-            X = X.to(device, dtype)
+            X = X if X.is_floating_point() else X.to(dtype)
         else:
-            finite = True if inverse_variance is None else "allow-nan"
-            numpy_dtype = getattr(np, self.dtype)
-            X = validate_data(self, X, reset=reset, dtype=numpy_dtype, ensure_all_finite=finite)
-            X = as_tensor(X).to(device, dtype)
-        spectra = Spectra(X, checked_weights(inverse_variance, X), device, dtype)
-        if not np.isfinite(spectra.sum_of_squares):
-            where = "" if inverse_variance is None else " where inverse_variance is not 0"
-            raise ValueError(
-                f"X has NaN or infinite values, or too large ones for {self.dtype}{where}"
-            )
+            floats = np.float64, np.float32
+            X = validate_data(self, X, reset=reset, dtype=floats, ensure_all_finite=False)
+            X = as_tensor(X).to(device)
+        v = checked_weights(inverse_variance, X)
+        spectra = Spectra(X, v, device, dtype, scale_of(X, v, dtype))
+        spectra.scale.check_sum(spectra.sum_of_squares)
         return spectra
 
     def _check_dimensions(self, X, reset: bool) -> None:
@@ -259,15 +254,11 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         largest = max(float(X.max()) for _, X, _ in spectra.unweighted().pieces())
         if not largest > 0:
             raise ValueError("X has no value above zero: there is nothing to factorise")
-        if self.dtype == "float32" and not 1 / SAFE < largest < SAFE:
-            raise ValueError(
-                f"X has values up to {largest:.2g}, whose products float32 does not hold: give it "
-                "in another unit, or dtype='float64'"
-            )
         if not isinstance(self.init, str):
             H = float_array(self.init)
             if H.shape[-2:] != (k, n_wave) or H.ndim > 3 or not (np.isfinite(H) & (H >= 0)).all():
                 raise ValueError(f"init: non-negative components ({k}, {n_wave}) are needed")
+            H = np.ldexp(H, -exponent(H.max(axis=-1, keepdims=True)))
             return H.reshape(-1, k, n_wave)
         rng = self.random_state
         rng = rng if isinstance(rng, np.random.Generator) else check_random_state(rng)

@@ -5,6 +5,13 @@ the components' own update, and the more they overlap the more iterations that t
 Here the weights are chosen for the components as these will then be.  To first order a change
 dW of the weights moves the components by
 
+    - B^-1 [W (v (dW^T H)) - dW (v R) + C H D^T D],
+
+R = X - W^T H the residual and C = 2 smoothness diag(sum_i v_i w_ik dw_ik) the change of the
+smoothness's share.  The last two terms are left out: the second needs X (Kaufman 1975, BIT 15,
+49, leaves it out too), and the third is zero for a dW that leaves the length of the weights of
+each component as it is.  What is used is
+
     dH = - B^-1 W (v (dW^T H)),
 
 B the matrix of the components' quadratic problem (`updates`) on the entries above zero, and
@@ -15,8 +22,10 @@ above zero, the weights change by dW = best - W + e, e zero elsewhere, where
     (A - G) e = G (best - W).
 
 This is the Gauss-Newton step of variable projection (Golub & Pereyra 1973, SIAM J. Numer.
-Anal. 10, 413; Kaufman 1975, BIT 15, 49).  It is solved roughly, by a few conjugate gradients
-preconditioned with A (Dembo & Steihaug 1983, Math. Program. 26, 190), which need v but not X.
+Anal. 10, 413) as Kaufman approximates it.  That decides how fast a fit converges, not where: a
+step is kept only where the true objective does not rise.  It is solved roughly, by a few
+conjugate gradients preconditioned with A (Dembo & Steihaug 1983, Math. Program. 26, 190), which
+need v but not X.
 """
 
 import numpy as np

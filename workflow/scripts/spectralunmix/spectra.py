@@ -5,15 +5,20 @@ through here only.  Factors and products are numpy float64, (fits, k, n_spectra)
 (fits, k, n_wave), so that one pass serves several fits.
 """
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from .compression import sketch
+from .scale import Scale, divided, read
 
 OVERSAMPLING = 16  # directions of a sketch beyond k
 BLOCK = 2**26  # bytes of X worked on at once, where it is on disk or a copy is needed
 CACHED = 2**20  # bytes that a CPU keeps at hand: 3 times faster where a model is made of them
+
+NO_SCALE = Scale()
 
 
 class Spectra:
@@ -21,22 +26,26 @@ class Spectra:
 
     X, v : tensors, or arrays on disk of any byte order (memory-mapped, a FITS image),
         which each pass reads in blocks of rows and converts to `dtype` on `device`
+    scale : what X and v are divided by; all products are of what is left
     sum_of_squares : sum_ij v_ij X_ij^2
     mean_weight : (n_spectra,), the mean of each spectrum's weights above 0; 0 where there is none
-    passes : over X, made so far
 
     A pixel of weight 0 counts for nothing, whatever its value, NaN included.
     """
 
-    def __init__(self, X, v=None, device="cpu", dtype=torch.float64, mask_only=False):
-        self.shape, self.passes = tuple(X.shape), 0
-        self.weighted = v is not None and not mask_only
+    def __init__(self, X, v=None, device="cpu", dtype=torch.float64, scale=NO_SCALE):
+        self.shape, self.scale, self.weighted = tuple(X.shape), scale, v is not None
         self.eps = torch.finfo(dtype).eps
-        self._X, self._v, self._device, self._dtype = X, v, device, dtype
+        self._device, self._dtype = device, dtype
         self._block_rows, self._cached_rows = (
             max(1, size // (self.shape[1] * dtype.itemsize)) for size in (BLOCK, min(CACHED, BLOCK))
         )
         self._in_memory = self._prepared(X, v) if isinstance(X, Tensor) else None
+        self._X, self._v = (None, None) if self._in_memory else (X, v)
+        self._count()
+
+    def _count(self) -> None:
+        """What is known of X as a whole."""
         self._sketches = {}
         of_pieces = [(_sum(X.square(), v), mean_weight(X, v)) for _, X, v in self.pieces()]
         squares, means = zip(*of_pieces, strict=True)
@@ -46,9 +55,11 @@ class Spectra:
         """The same X, zero where its weight is 0, with weight 1 throughout."""
         if not self.weighted:
             return self
-        if self._in_memory:
-            return Spectra(self._in_memory[0], None, self._device, self._dtype)
-        return Spectra(self._X, self._v, self._device, self._dtype, mask_only=True)
+        same = copy.copy(self)
+        same.weighted = False
+        same._in_memory = self._in_memory and (self._in_memory[0], None, self._in_memory[0])
+        same._count()
+        return same
 
     def pieces(self):
         """(rows, X, v) of consecutive rows, as tensors of about BLOCK bytes, v as in `blocks`."""
@@ -65,17 +76,15 @@ class Spectra:
             return
         for start in range(first, stop or self.shape[0], self._block_rows):
             rows = slice(start, min(start + self._block_rows, stop or self.shape[0]))
-            v = None if self._v is None else self._read(self._v[rows])
-            yield rows, *self._prepared(self._read(self._X[rows]), v)
+            v = None if self._v is None else self._v[rows]
+            yield rows, *self._prepared(self._X[rows], v)
 
     def with_weights(self, W):
         """W^T (v X): (fits, k, n_wave) for W (fits, k, n_spectra).  One pass over X."""
-        self.passes += 1
         return self._summed(W, lambda v, vX: vX)
 
     def with_components(self, H):
         """H (v X)^T: (fits, k, n_spectra) for H (fits, k, n_wave).  One pass over X."""
-        self.passes += 1
         return self._joined(H, lambda v, vX: vX)
 
     def gram_of_weights(self, W):
@@ -114,7 +123,10 @@ class Spectra:
         step = self._cached_rows if on_cpu else self._block_rows
         for start in range(0, self.shape[0], step):
             rows = slice(start, min(start + step, self.shape[0]))
-            yield rows, self._in_memory[1][rows] if self._in_memory else self._read(self._v[rows])
+            yield (
+                rows,
+                self._in_memory[1][rows] if self._in_memory else self._weights(self._v[rows]),
+            )
 
     def misfit(self, W, H):
         """sum_ij v_ij (X - W H)_ij^2 for W (k, n_spectra) and H (k, n_wave)."""
@@ -154,12 +166,14 @@ class Spectra:
     def _tensor(self, Z):
         return torch.from_numpy(Z).to(self._device, self._dtype)
 
-    def _read(self, rows):
-        return self._tensor(np.array(rows, dtype=rows.dtype.newbyteorder("=")))
+    def _weights(self, v):
+        return divided(read(v), self.scale.v).to(self._device, self._dtype)
 
     def _prepared(self, X, v):
+        X = divided(read(X), self.scale.x).to(self._device, self._dtype)
         if v is None:
             return X, None, X
+        v = self._weights(v)
         X = torch.where(v > 0, X, 0)
         return (X, v, v * X) if self.weighted else (X, None, X)
 

@@ -35,7 +35,8 @@ def spa(spectra, k: int):
     each component pure.
     """
     flux = spectra.with_components(np.ones((1, 1, spectra.shape[1])))[0, 0]
-    scale = np.where(flux > 0, 1 / np.where(flux > 0, flux, 1), 0)
+    bright = flux > spectra.eps**2 * flux.max()  # the others' squares might be no numbers
+    scale = np.where(bright, 1 / np.where(bright, flux, 1), 0)
     length = spectra.squared_lengths() * scale**2  # of what is left of each row
     picked, directions = [], np.empty((0, spectra.shape[1]))
     for _ in range(k):

@@ -23,7 +23,7 @@ MAX_ROUNDS = 1000  # of exchanges between free and held; a few is the rule
 PATIENCE = 3  # rounds in which a column may get no better before it exchanges one entry a round
 RIDGE = 1e-14  # on a unit diagonal: two components alike stay solvable
 RIDGE_BANDED = 1e-12  # as RIDGE, for a Cholesky factorisation
-NEGLIGIBLE = 1e-13  # of the largest entry of B: smaller negative values count as zero
+NEGLIGIBLE = 1e-13  # of the largest entry of a column of B: smaller negative values count as zero
 SHARED = 100  # columns, at the least, for which one inverse a pattern of zeros pays
 BLOCK = 2**20  # entries of the inverses held at once, k^2 a column
 MOST_PATTERNED = 62  # components of which a pattern of zeros is kept in one integer
@@ -61,7 +61,7 @@ def _pivoting(A, B, start):
     """
     R, scale = _unit_diagonal(A[None] if A.ndim == 2 else np.moveaxis(A, 2, 0))
     b, free = B * scale.T, start > 0
-    floor = -NEGLIGIBLE * max(b.max(), -b.min())
+    floor = -NEGLIGIBLE * np.abs(b).max(axis=0)
     solved = _complementary(R, free, b)
     Z, wrong = solved * free, solved < floor
     columns = np.flatnonzero(wrong.any(axis=0))
@@ -77,7 +77,7 @@ def _pivoting(A, B, start):
         free = free ^ np.where(patience > 0, wrong, last)
         solved = _complementary(R, free, b)
         Z[:, columns] = solved * free
-        wrong = solved < floor
+        wrong = solved < floor[columns]
         left = np.flatnonzero(wrong.any(axis=0))
         columns, fewest, patience = columns[left], fewest[left], patience[left]
         R, free, b, wrong = _of(left, R), free[:, left], b[:, left], wrong[:, left]
