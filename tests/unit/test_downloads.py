@@ -3,17 +3,15 @@
 import fcntl
 import hashlib
 import os
-import pty
 import re
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
 from snakemake.exceptions import WorkflowError
 
-from libraries import LibraryError, sources
+from libraries import LibraryError, downloads, sources
 from served import served
 
 ROOT = Path(__file__).parents[2]
@@ -171,13 +169,18 @@ def test_pip_knows_the_users_index_and_no_other_option(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     seen = {}
 
-    def run(command, env, **_):
-        folder = Path(command[command.index("--dest") + 1])
-        (folder / WHEEL["name"]).write_bytes(b"wheel")
-        seen.update(command=command, env=env, pinned=(folder / "wheel.txt").read_text())
-        return subprocess.CompletedProcess(command, 0, "", "")
+    class Pip:
+        returncode = 0
 
-    monkeypatch.setattr(subprocess, "run", run)
+        def __init__(self, command, env, **_):
+            folder = Path(command[command.index("--dest") + 1])
+            (folder / WHEEL["name"]).write_bytes(b"wheel")
+            seen.update(command=command, env=env, pinned=(folder / "wheel.txt").read_text())
+
+        def wait(self, seconds):
+            """It ended."""
+
+    monkeypatch.setattr(subprocess, "Popen", Pip)
     digest = hashlib.sha256(b"wheel").hexdigest()
     fetch(tmp_path, addresses=["pypi:Stars==1.0"], name=WHEEL["name"], sha256=digest)
     assert settings.keys() & seen["env"].keys() == {"PIP_INDEX_URL", "PYTHONPATH"}
@@ -194,9 +197,32 @@ def test_a_missing_path_is_not_to_be_fetched(tmp_path):
         fetch(tmp_path, addresses=["http://127.0.0.1:9/x.txt"])
 
 
+OUTSIDE = ["/etc/hostname", "../mine.txt", "web/../../mine.txt", "~/mine.txt"]
+
+
+@pytest.mark.parametrize("address", OUTSIDE)
+def test_an_entry_reads_nothing_outside_the_folder_of_the_run(tmp_path, check_addresses, address):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "mine.txt").write_text("1 2\n3 4\n")
+    os.chdir(tmp_path / "run")
+    with pytest.raises(LibraryError, match="outside the folder of the run: name it as LIBRARY_P"):
+        fetch(tmp_path / "run", addresses=[address])
+    with pytest.raises(WorkflowError, match="outside the folder of the run: name it as LIBRARY_P"):
+        check_addresses(addresses=[address])
+
+
+def test_a_field_does_not_lead_outside_either(tmp_path):
+    (tmp_path / "run/a").mkdir(parents=True)
+    (tmp_path / "mine.txt").write_text("1 2\n3 4\n")
+    os.chdir(tmp_path / "run")
+    with pytest.raises(LibraryError, match="outside the folder of the run"):
+        fetch(tmp_path / "run", addresses=["a/{up}/{up}/mine.txt"], over={"up": [".."]})
+
+
 def test_a_device_is_not_a_file(tmp_path):
-    with pytest.raises(LibraryError, match="/dev/zero is not a file"):
-        fetch(tmp_path, addresses=["/dev/zero"])
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    with pytest.raises(LibraryError, match="zero is not a file"):
+        fetch(tmp_path, addresses=["zero"])
 
 
 @pytest.mark.parametrize("pattern", ["", "a**b", "x/"])
@@ -244,41 +270,32 @@ def test_a_run_holds_the_folder_of_downloads(tmp_path, web, monkeypatch):
     assert held == [True]
 
 
-def printed(tmp_path, address, terminal):
-    """What a download, alone, prints on a terminal or elsewhere."""
+def test_the_message_is_the_last_thing_said(tmp_path):
     script = "import sys; from pathlib import Path; from libraries import sources, downloads; "
-    script += "downloads.RETRIES = 1; folder = Path(sys.argv[2])\n"
-    script += "file = {'addresses': [sys.argv[1]], 'sha256': None, 'over': {}}\n"
+    script += "downloads.RETRIES = 1; folder = Path(sys.argv[1])\n"
+    script += "file = {'addresses': ['http://127.0.0.1:9/x'], 'sha256': None, 'over': {}}\n"
     script += "source = {'files': [file], 'members': ['*'], 'options': {}}\n"
     script += "try: sources.fetch([source], None, folder / 'out/library', folder / 'kept', [])\n"
     script += "except ValueError as error: print('ERROR:', error, file=sys.stderr)\n"
-    command = [sys.executable, "-c", script, address, str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
-    ours, theirs = pty.openpty() if terminal else os.pipe()
-    if terminal:
-        termios.tcsetwinsize(ours, (24, 80))
-    subprocess.run(command, env=environment, stderr=theirs, check=True)
-    os.close(theirs)
-    found = b""
-    try:
-        while more := os.read(ours, 2**16):
-            found += more
-    except OSError:
-        """The terminal's other end is closed."""
-    os.close(ours)
-    return found.decode()
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    before, after = done.stderr.split("ERROR:")
+    assert before == ""
+    assert after.strip().endswith("the package index carries its library.")
 
 
-@pytest.mark.parametrize("terminal", [True, False])
-def test_the_message_is_the_last_thing_said(tmp_path, terminal):
-    lines = printed(tmp_path, "http://127.0.0.1:9/x.txt", terminal).split("ERROR:")
-    assert lines[0] == ""
-    assert lines[1].strip().endswith("the package index carries its library.")
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_a_bar_is_drawn_on_a_terminal_alone(tmp_path, web, terminal):
+def test_a_long_download_says_how_far_it_is(tmp_path, web, monkeypatch, caplog):
+    monkeypatch.setattr(downloads, "INTERVAL", 0)
+    caplog.set_level("INFO")
     (tmp_path / "web/x.txt").write_bytes(b"1 2\n" * 2**20)
-    said = printed(tmp_path, f"{web}/x.txt", terminal)
-    assert ("B/s" in said) == terminal
-    assert "no checksum is published" in said.splitlines()[-1]
+    fetch(tmp_path, addresses=[f"{web}/x.txt"])
+    lines = [line for line in caplog.messages if line.endswith(" %")]
+    assert lines[-1] == "x.txt: 4.2 of 4.2 MB, 100 %"
+    shares = [int(line.split()[-2]) for line in lines]
+    assert shares == sorted(shares)
+    assert len(set(shares)) > 5

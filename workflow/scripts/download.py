@@ -17,9 +17,9 @@ def main(snakemake, log):
         options.also,
     )
     write_json(output.source, record)
-    log.info("library: %s, from", record["source"]["description"])
     for file in record["files"]:
-        log.info("  %s", file["from"])
+        log.info("%s: from %s", file["name"], file["from"])
+    log.info("%s", record["source"]["description"])
 
 
 if __name__ == "__main__":

