@@ -54,7 +54,7 @@ def warning(row, labels):
     if row["nearest_class"] != row["class"]:
         said += f"nearer to {nearest} ({row['nearest_distance']:.3g})"
     else:
-        said += "farther than every spectrum of that class and every other class "
+        said += "farther from them than every spectrum of the class and every other prototype "
         said += f"({row['reach']:.3g})"
     return f"{said}: do not read it as {own}"
 
@@ -149,8 +149,8 @@ def main(snakemake, log):
     write_json(snakemake.output.summary, summary)
     for each in warnings:
         log.warning("%s", each)
-    for method in ("nmf", "pca"):
-        log.info("%s: total distance %.4f", method, summary[method]["total_distance"])
+    totals = {name: summary[name]["total_distance"] for name in ("nmf", "pca")}
+    log.info("total distance %.4f of NMF, %.4f of PCA", *totals.values())
 
 
 if __name__ == "__main__":
