@@ -13,7 +13,7 @@ OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,ME
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-all faults lint lock benchmark clean help FORCE
+.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-slow test-all faults lint lock benchmark clean help FORCE
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -63,9 +63,11 @@ PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/pytest --numprocesses 2 --dist worksteal
 test: lint
 	$(PYTEST) -m "not slow"
 
-# What `make test` leaves out, too: every command of the pages, every row of the table of faults.
-test-all: test
+# What `make test` leaves out: every command of the pages, every row of the table of faults ...
+test-slow: $(READY)
 	$(PYTEST) -m slow
+
+test-all: test test-slow
 
 # Among them KILLS runs that are killed once each.
 KILLS ?= 10

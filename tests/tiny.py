@@ -103,6 +103,10 @@ class Tiny:
         printed, _ = process.communicate(timeout=300)
         return process.returncode, printed
 
+    def run_figure(self):
+        """Exit status and what a user sees of `make figure`."""
+        return self._done([sys.executable, "-I", "workflow/scripts/front_door.py", "figure"])
+
     def snakemake(self, *arguments, **environment):
         """Exit status of Snakemake alone, and what was printed."""
         command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]

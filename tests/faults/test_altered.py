@@ -4,6 +4,7 @@ import hashlib
 import re
 
 import numpy as np
+import pytest
 from astropy.io import fits
 
 SELECTION = "results/tiny/selection.ecsv"
@@ -50,6 +51,7 @@ def test_results_edited_by_hand_are_named_and_made_again(made):
     assert (tiny.results / "figure.png.altered.altered").read_bytes() == b"junk again"
 
 
+@pytest.mark.slow
 def test_nan_that_reaches_a_step(tiny):
     """Past all checks before: the file is spoilt together with its record."""
     assert tiny.run(SELECTION)[0] == 0

@@ -19,6 +19,9 @@ from verify import against_manifest
 
 ROOT = Path(__file__).parents[2]
 SELECTION = "results/tiny/selection.ecsv"
+FOLDERS = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ('a "b" c', "1e4", "[a, b]", "ä é")
+]
 
 
 @pytest.fixture
@@ -143,7 +146,10 @@ def test_a_librarys_name_is_no_command(tiny, name):
     assert not (tiny.folder / "y").exists()
 
 
-@pytest.mark.parametrize("name", ["o'brien", 'a "b" c', "1e4", "[a, b]", "ä é"])
+@pytest.mark.parametrize(
+    "name",
+    ["o'brien", *FOLDERS],
+)
 def test_a_copy_in_a_folder_of_any_name(tiny, name):
     shutil.copyfile(ROOT / "Makefile", tiny.folder / "Makefile")
     copy = tiny.folder / name

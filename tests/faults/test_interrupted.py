@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 SELECTION = "results/tiny/selection.ecsv"
+SLOW = pytest.mark.slow
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=SLOW)])
 def test_a_run_that_is_stopped(tiny, how):
     process = tiny.start()
     tiny.wait_for("results/tiny/records/select.json")
@@ -54,6 +55,7 @@ def mounted(*arguments):
         pytest.skip("mounting needs privileges")
 
 
+@pytest.mark.slow
 def test_disk_full(tiny):
     results = tiny.folder / "results"
     results.mkdir()
@@ -71,6 +73,7 @@ def test_disk_full(tiny):
         subprocess.run(["umount", results], check=True)
 
 
+@pytest.mark.slow
 def test_read_only_results(tiny):
     assert tiny.run(SELECTION)[0] == 0
     results = tiny.folder / "results"

@@ -93,3 +93,13 @@ def test_a_project_that_loads_it_keeps_its_own_files(tiny, tmp_path_factory):
     after = content(other)
     assert after.pop("results/exp/made.txt") == b"made\n"
     assert after == before
+
+
+def test_a_working_folder_needs_no_configuration(tiny, tmp_path_factory):
+    empty = tmp_path_factory.mktemp("empty")
+    code, printed = tiny.snakemake(
+        "--dry-run", "--directory", str(empty), "--config", "library=pickles1998"
+    )
+    assert code == 0, printed
+    assert "results/pickles1998/figure.pdf" in printed
+    assert content(empty) == {}

@@ -6,6 +6,8 @@ import platform
 import re
 import shutil
 
+import pytest
+
 STEPS = ["select", "prototypes", "pca", "smooth_nmf", "assign", "plot", "manifest"]
 DEPENDENT = {
     "download": set(STEPS),
@@ -77,6 +79,7 @@ def edited(path, edit):
         path.write_text(text.replace(*edit, 1))
 
 
+@pytest.mark.slow
 def test_each_edit_of_the_report_reruns_what_depends_on_it(made):
     tiny = made
     text = (tiny.folder / "config/config.yaml").read_text()
@@ -181,6 +184,7 @@ def test_another_run_that_deviates_is_told(made):
     assert "components deviates by 1.0e-05" in printed
 
 
+@pytest.mark.slow
 def test_other_kernels_of_linear_algebra_are_within_the_tolerances(made):
     """As on an older processor: the last digits differ."""
     tiny = made

@@ -92,8 +92,9 @@ def test_a_doubtful_assignment_is_put_in_a_sentence():
     ]
     _, rows = compared(np.array([[0, 0, 0, -1.0]]), "pca")
     assert assign.warning(rows[0], LABELS) == (
-        "PCA component_1 is assigned to Hot stars at a distance of 0.707, but lies farther than "
-        "every spectrum of that class and every other class (0.5): do not read it as Hot stars"
+        "PCA component_1 is assigned to Hot stars at a distance of 0.707, but lies farther from "
+        "them than every spectrum of the class and every other prototype (0.5): do not read it as "
+        "Hot stars"
     )
 
 

@@ -47,6 +47,7 @@ def consumer(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_a_workflow_that_loads_this_one(consumer):
     with served(ROOT) as address:
         run = consumer(address)

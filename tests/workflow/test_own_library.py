@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from astropy.table import Table
 
 COMPARISON = "results/comparison/manifest.json"
@@ -60,6 +61,7 @@ def test_mistakes_come_in_one_message_before_any_fit(own):
     assert not list(own.results("mystars").glob("*.*"))
 
 
+@pytest.mark.slow
 def test_two_libraries_side_by_side(own):
     """The demo's components and another's, from the optical range that both have."""
     own.edit("config/libraries/mystars.yaml", "dwarf: {label", "cool_dwarf: {label")

@@ -69,7 +69,10 @@ def test_a_mistake_ends_in_one_error(project, edit, config, message):
             ("reader: fits_table", "reader: text\n    options: {row: 1}"),
             "sources.0.options: 'row'",
         ),
-        (("sha256:", "# sha256:"), "a wheel needs its name and sha256"),
+        (
+            ("sha256:", "# sha256:"),
+            "a wheel is pypi:name==version, with `name`, a .whl, and",
+        ),
         (("order: [spectral_class]", "per_class: 23"), "there are 22 of hot_star, 30 of"),
         (("order: [spectral_class]", "classes: [hot_stars]"), "no rule for hot_stars"),
     ],

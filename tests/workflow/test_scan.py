@@ -1,10 +1,12 @@
 """The scan in jobs, and a library too small for it."""
 
+import pytest
 from astropy.table import Table
 
 SCAN = "results/tiny/scan.ecsv"
 
 
+@pytest.mark.slow
 def test_the_jobs_of_a_scan_do_not_change_it(tiny):
     path = tiny.folder / "config/config.yaml"
     text = (
@@ -26,6 +28,7 @@ def test_the_jobs_of_a_scan_do_not_change_it(tiny):
     assert (tiny.folder / SCAN).read_bytes() == together
 
 
+@pytest.mark.slow
 def test_a_library_too_small_for_the_scan_still_has_its_figure(tiny):
     tiny.entry["selection"]["per_class"] = 2
     tiny.save()

@@ -74,14 +74,14 @@ def describe(rows):
     return [dict(zip(OF_ASSIGNMENTS[1:], row[1:], strict=True)) for row in rows]
 
 
-def check_converged(path, strict, log):
-    """Stop, or warn where that is allowed, at a fit that ended before its tolerance.
+def not_converged(path, strict):
+    """Sentences on a fit that ended before its tolerance: none or one; an error where `strict`.
 
     Here and not in the fit's own step, so that its results stay, and are taken without a new fit.
     """
     fit = json.loads(Path(path).read_text())
     if fit["converged"] or fit["tol"] == 0:  # with 0 max_iter iterations are what was asked for
-        return
+        return []
     objective = np.array(fit["history"]["objective"])
     earlier = np.array(fit["history"]["objective_iterations"]) <= fit["n_iter"] - RECENT
     fall = objective[max(0, earlier.sum() - 1)] / objective[-1] - 1
@@ -96,12 +96,12 @@ def check_converged(path, strict, log):
             f"{message}. Its results are kept: smooth_nmf.strict: false goes on with them as they "
             "are, without a new fit; a larger smooth_nmf.max_iter or smooth_nmf.tol fits anew"
         )
-    log.warning("%s", message)
+    return [message]
 
 
 def main(snakemake, log):
     inputs, metric = snakemake.input, snakemake.params.metric
-    check_converged(inputs.nmf_fit, snakemake.params.strict, log)
+    warnings = not_converged(inputs.nmf_fit, snakemake.params.strict)
     _, classes, prototypes = read_curves(inputs.prototypes)
     selection = read_table(inputs.selection)
     members = np.array([classes.index(name) for name in selection["class"]])
@@ -114,7 +114,7 @@ def main(snakemake, log):
     distances, assignments = nmf_distances + pca_distances, nmf_pairs + pca_pairs
     write_table(snakemake.output.distances, as_table(distances, OF_DISTANCES, metric))
     write_table(snakemake.output.assignments, as_table(assignments, OF_ASSIGNMENTS, metric))
-    warnings = [warning(row, snakemake.params.labels) for row in assignments if row[-1]]
+    warnings += [warning(row, snakemake.params.labels) for row in assignments if row[-1]]
 
     weights = read_weights(inputs.nmf_weights, nmf_names)
     class_of = {nmf_names.index(row[1]): row[2] for row in nmf_pairs}

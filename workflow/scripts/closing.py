@@ -21,9 +21,9 @@ def table(path: Path, columns: list[str] | None = None) -> list[str]:
 
 def of_figure(folder: Path) -> list[str]:
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    doubts = [f"doubtful: {sentence}" for sentence in summary.get("warnings", [])]
+    warnings = [f"WARNING: {sentence}" for sentence in summary["warnings"]]
     shown = table(folder / "assignments.ecsv", ["method", "component", "class", "distance", "sign"])
-    return [*shown, "", *doubts, f"figure: {folder}/figure.pdf, .png and .svg"]
+    return [*shown, "", *warnings, f"figure: {folder}/figure.pdf, .png and .svg"]
 
 
 def of_report(folder: Path) -> list[str]:
