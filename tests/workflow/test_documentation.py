@@ -22,14 +22,14 @@ ELSEWHERE = {"make test", "make benchmark"}
 
 
 def commands():
-    """Lines of the blocks without a language, and `make ...` in the text."""
+    """Lines of the blocks without a language, and `make ...` with settings in the text."""
     found = []
     for page in PAGES:
         text = (ROOT / page).read_text()
         blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, flags=re.S | re.M)
         typed = [line for kind, block in blocks if not kind for line in block.splitlines()]
         lines = [line.split("  #")[0].strip() for line in typed]
-        lines += re.findall(r"`(make [a-z]+[^`]*)`", text)
+        lines += re.findall(r"`(make (?:paper|[a-z]+ [^`]+))`", text)
         found += [line for line in lines if line and line not in ELSEWHERE]
     return list(dict.fromkeys(found))
 
