@@ -1,12 +1,26 @@
 # make demo | paper | figure | compare | test; each sets up what it needs in .venv first.
+.NOTPARALLEL:
 PYTHON ?= python3
-LIBRARIES ?= pickles1998 miles
+
+# What a user may set, as words of the command line: `make figure LIBRARY=miles`. Taken as it is,
+# with nothing in it run; not from the environment, where such names have other meanings.
+SETTINGS := LIBRARY LIBRARIES LIBRARY_PATH N_COMPONENTS SMOOTHNESS METRIC REFERENCE PROFILE CORES
+OTHERS := PYTHON VENV KILLS UPGRADE MAKEFLAGS
+GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
+ifneq ($(filter-out $(SETTINGS) $(OTHERS),$(GIVEN)),)
+$(error $(filter-out $(SETTINGS) $(OTHERS),$(GIVEN)): no such setting; there are $(SETTINGS))
+endif
+$(foreach v,$(filter-out $(GIVEN),$(SETTINGS)),$(eval $(v) :=))
+$(foreach v,$(filter $(GIVEN),$(SETTINGS)),$(eval override $(v) := $$(value $(v))))
+ifeq ($(LIBRARIES),)
+LIBRARIES := pickles1998 miles
+endif
 
 VENV := .venv
 READY := $(VENV)/ready
 COMMAND := $(VENV)/bin/python -I workflow/scripts/front_door.py
 # The settings reach the command as variables of the shell, which reads nothing in them.
-export LIBRARY LIBRARIES LIBRARY_PATH N_COMPONENTS SMOOTHNESS METRIC REFERENCE PROFILE CORES
+export $(SETTINGS)
 option = $${$(1):+--$(2) "$$$(1)"}
 OF_LIBRARY = $(call option,LIBRARY,library)
 OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,METRIC,metric) \
@@ -34,7 +48,8 @@ help:
 
 demo: override LIBRARY := pickles1998
 paper: override LIBRARY := coelho2014
-demo paper: figure
+demo paper: $(READY)
+	@$(COMMAND) figure $(OF_RUN)
 
 figure report scan validate: $(READY)
 	@$(COMMAND) $@ $(OF_RUN)
@@ -48,7 +63,7 @@ verify: $(READY)
 
 # Do the libraries' addresses still serve the same bytes?
 addresses: $(READY)
-	$(VENV)/bin/python workflow/scripts/addresses.py config/libraries/*.yaml
+	$(VENV)/bin/python -I workflow/scripts/addresses.py config/libraries/*.yaml
 
 # The numbers and the figure that others compare theirs with, of a run just made and verified.
 REFERENCE_FILES := manifest.json summary.json nmf_fit.json pca_fit.json figure.png selection.ecsv \
@@ -72,7 +87,7 @@ test-all: test test-slow
 # Among them KILLS runs that are killed once each.
 KILLS ?= 10
 faults: $(READY)
-	KILLS=$(KILLS) $(VENV)/bin/pytest tests/faults
+	KILLS='$(KILLS)' $(VENV)/bin/pytest tests/faults
 
 # The report's pages in Chromium or Chrome, which has to be there.
 browser: $(READY)
@@ -106,6 +121,6 @@ lock: $(READY)
 
 # It sees for itself whether there is anything to do, and does it from scratch.
 $(READY): FORCE
-	@$(PYTHON) -I envs/set_up.py '$(VENV)'
+	@"$(PYTHON)" -I envs/set_up.py '$(VENV)'
 
 FORCE:

@@ -35,9 +35,9 @@ class Project:
             copy(ROOT / name, folder / name)
 
     def run(self, *config: str, target: str = "figure") -> subprocess.CompletedProcess:
-        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "run", "--", target]
-        if config:
-            command += ["--config", *config]
+        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "run", target]
+        for setting in config:
+            command += ["--set", setting]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
 
     def edit(self, file: str, old: str, new: str) -> None:

@@ -84,7 +84,7 @@ class Tiny:
 
     def start(self, *target, **environment):
         """A run, by the command that `make` calls."""
-        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "run", "--"]
+        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "run"]
         return subprocess.Popen(
             [*command, *(target or ["figure"])],
             cwd=self.folder,
@@ -126,10 +126,10 @@ class Tiny:
         return done.returncode, done.stdout + done.stderr
 
     def kill(self, process, how=signal.SIGKILL):
-        """The run, the jobs it started and all: as a machine that goes down."""
+        """The run, the jobs it started and all: as a machine that goes down. What was printed."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, how)
-        process.communicate(timeout=60)
+        return process.communicate(timeout=60)[0]
 
     def wait_for(self, path, seconds=60):
         end = time.time() + seconds

@@ -49,14 +49,25 @@ def warning(row, labels):
     """What is wrong with a doubtful assignment, in a sentence."""
     row = dict(zip(OF_ASSIGNMENTS, row, strict=True))
     own, nearest = labels[row["class"]], labels[row["nearest_class"]]
-    said = f"{row['method'].upper()} {row['component']} is assigned to {own} at a distance of "
-    said += f"{row['distance']:.3g}, but lies "
+    said = f"{row['method'].upper()} {row['component']} lies {row['distance']:.3g} from the "
+    said += f"prototype of {own}, to which it is assigned, "
     if row["nearest_class"] != row["class"]:
-        said += f"nearer to {nearest} ({row['nearest_distance']:.3g})"
+        said += f"but {row['nearest_distance']:.3g} from that of {nearest}"
     else:
-        said += "farther from them than every spectrum of the class and every other prototype "
-        said += f"({row['reach']:.3g})"
+        said += "farther than any spectrum of the class and any other prototype "
+        said += f"({row['reach']:.3g} at most)"
     return f"{said}: do not read it as {own}"
+
+
+def left_over(classes, pairs, labels):
+    """Sentences on classes that no component is assigned to: none or one."""
+    without = [labels[name] for name in classes if name not in {row[2] for row in pairs}]
+    if not without:
+        return []
+    return [
+        f"{', '.join(without)}: no NMF component is assigned to them, as there are fewer "
+        f"components than the {len(classes)} classes: set smooth_nmf.n_components"
+    ]
 
 
 def dominant_share(weights, components, labels, class_of):
@@ -114,7 +125,9 @@ def main(snakemake, log):
     distances, assignments = nmf_distances + pca_distances, nmf_pairs + pca_pairs
     write_table(snakemake.output.distances, as_table(distances, OF_DISTANCES, metric))
     write_table(snakemake.output.assignments, as_table(assignments, OF_ASSIGNMENTS, metric))
-    warnings += [warning(row, snakemake.params.labels) for row in assignments if row[-1]]
+    labels = snakemake.params.labels
+    warnings += left_over(classes, nmf_pairs, labels)
+    warnings += [warning(row, labels) for row in assignments if row[-1]]
 
     weights = read_weights(inputs.nmf_weights, nmf_names)
     class_of = {nmf_names.index(row[1]): row[2] for row in nmf_pairs}
@@ -148,7 +161,7 @@ def main(snakemake, log):
     }
     write_json(snakemake.output.summary, summary)
     for each in warnings:
-        log.warning("%s", each)
+        log.info("%s", each)
     totals = {name: summary[name]["total_distance"] for name in ("nmf", "pca")}
     log.info("total distance %.4f of NMF, %.4f of PCA", *totals.values())
 

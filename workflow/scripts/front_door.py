@@ -9,12 +9,16 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import sys
+import tempfile
 from pathlib import Path
+
+import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # python -I does not
 
-from altered import RESULTS, altered, set_aside
+from altered import RESULTS, altered, clear, set_aside
 from closing import LAST_WORDS, made_last
 from libraries import LibraryError
 
@@ -26,8 +30,10 @@ SETTINGS = WORKING / "settings.json"
 OUTPUT = WORKING / "output.log"
 # One thread: the same numbers on every machine, and no contention on shared ones.
 THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
+DEFAULT_LIBRARY = "coelho2014"  # of the schema, where the configuration names none
+OURS = WORKING / "front_door"  # there while a run is at work; after a kill it stays
 # Of the caller's, these would put other code, or other settings, in the place of the run's own.
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "MATPLOTLIBRC", "SNAKEMAKE_PROFILE")
+FOREIGN = re.compile("PYTHON.*|MATPLOTLIBRC|SNAKEMAKE_PROFILE")
 
 
 class RunError(Exception):
@@ -41,7 +47,7 @@ COMMANDS = {
     "validate": "what a library holds, and what of it does not fit its entry",
     "compare": "the components of several libraries side by side",
     "verify": "whether results are what their manifest says, or equal to another run's",
-    "run": "any target of the workflow: what follows -- goes to Snakemake as it is",
+    "run": "any file or rule of the workflow",
 }
 
 
@@ -63,9 +69,15 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         add("--profile", metavar="FOLDER", help="a profile of Snakemake's, as for a cluster")
         if name == "compare":
             add("--libraries", metavar="NAME", nargs="+", required=True, help="two or more")
+        add("--set", metavar="KEY=VALUE", action="append", default=[], help="as plot.width=10")
         if name == "run":
-            add("arguments", nargs="*", help="targets and options of Snakemake, after --")
-    return parser.parse_args(arguments)
+            add("targets", metavar="TARGET", nargs="+", help="such as results/miles/summary.json")
+    options = parser.parse_args(arguments)
+    wrong = [stated for stated in getattr(options, "set", []) if "=" not in stated]
+    wrong += [target for target in getattr(options, "targets", []) if target.startswith("-")]
+    if wrong:
+        parser.error(f"{wrong[0]}: neither a target nor KEY=VALUE")
+    return options
 
 
 def settings(options: argparse.Namespace) -> dict:
@@ -80,7 +92,14 @@ def settings(options: argparse.Namespace) -> dict:
         "smooth_nmf": n_components | {"smoothness": options.smoothness},
         "assign": {"metric": options.metric},
     }
-    return _stated(content)
+    changes = _stated(content)
+    for key, value in (stated.split("=", 1) for stated in options.set):
+        *path, last = key.split(".")
+        place = changes
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = yaml.safe_load(value)
+    return changes
 
 
 def _stated(content: dict) -> dict:
@@ -91,8 +110,8 @@ def _stated(content: dict) -> dict:
 
 def environment_of_its_own() -> None:
     """What the caller's environment would put in the place of the run's own code and settings."""
-    for name in FOREIGN:
-        os.environ.pop(name, None)
+    for name in filter(FOREIGN.fullmatch, list(os.environ)):
+        del os.environ[name]
     cache = WORKING.resolve() / "cache"  # a home that cannot be written to does no harm
     os.environ |= THREADS | {
         "MPLBACKEND": "agg",
@@ -121,6 +140,35 @@ def results_held():
         os.close(folder)
 
 
+@contextlib.contextmanager
+def snakemakes_lock():
+    """Clear Snakemake's lock where a run of ours was killed: with the results held, none goes on.
+
+    The lock of a plain `snakemake` stays: that may be at work.
+    """
+    WORKING.mkdir(exist_ok=True)
+    if OURS.exists():
+        for lock in (WORKING / "locks").glob("*"):
+            lock.unlink()
+    OURS.touch()
+    yield
+    OURS.unlink()
+
+
+@contextlib.contextmanager
+def python_by_a_plain_path():
+    """Snakemake starts the jobs by a path that it does not quote: one without spaces, then."""
+    if re.fullmatch(r"[\w@%+=:,./-]+", sys.executable, re.ASCII):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="spectralunmix-") as folder:
+        link = Path(folder) / "env"
+        link.symlink_to(sys.prefix)
+        before, sys.executable = sys.executable, str(link / "bin" / Path(sys.executable).name)
+        yield
+        sys.executable = before
+
+
 def entries() -> set[str]:
     """The names that results of our own have: of libraries with an entry, and `comparison`."""
     folders = (Path("config/libraries"), SCRIPTS.parents[1] / "config/libraries")
@@ -140,7 +188,8 @@ def snakemake(arguments: list[str], profile: str | None, cores: str) -> None:
 
     from terminal import Output, StepLines
 
-    with Output(OUTPUT) as terminal, StepLines(terminal) as lines:
+    failed = True
+    with Output(OUTPUT) as terminal, StepLines(terminal, OUTPUT) as lines:
         registry = LoggerPluginRegistry()
         registry.plugins["steps"] = Plugin(
             _name="steps", log_handler=lambda *_: lines, _logger_settings_cls=None
@@ -149,13 +198,15 @@ def snakemake(arguments: list[str], profile: str | None, cores: str) -> None:
 
         command = ["--configfile", str(SETTINGS), "--snakefile", str(SNAKEFILE)]
         command += ["--profile", profile] if profile else []
-        command += ["--cores", cores, "--logger", "steps", "--nolock"]
+        command += ["--logger", "steps", "--cores", cores]
         try:
             main([*command, *arguments])
         except SystemExit as end:
             failed = bool(end.code)
-        if failed:
-            raise RunError(lines.error or f"Snakemake failed: {OUTPUT} has its words")
+    if lines.stopped:
+        raise KeyboardInterrupt
+    if failed:
+        raise RunError(lines.error or f"Snakemake failed: {OUTPUT} has its words")
 
 
 def make(options: argparse.Namespace) -> None:
@@ -164,24 +215,28 @@ def make(options: argparse.Namespace) -> None:
         raise RunError(
             f"{Path.cwd()}: Snakemake cannot work below a folder with {{ or }} in its name"
         )
-    with results_held():
+    with results_held(), snakemakes_lock(), python_by_a_plain_path():
         for name in sorted(entries()):
+            clear(name)
             for path in list(altered(name)):
                 print(f"{path} was altered: moved to {set_aside(path)}, made again", flush=True)
-        WORKING.mkdir(exist_ok=True)
         changes = settings(options)
         SETTINGS.write_text(json.dumps(changes), encoding="utf-8")
         library = changes.get("library") or configured_library()
+        folder = RESULTS / ("comparison" if options.command == "compare" else library)
         targets = {
             "figure": ["figure"],
             "report": ["report"],
-            "scan": [f"results/{library}/scan.ecsv"],
-            "validate": [f"results/{library}/library.png"],
-            "compare": ["results/comparison/manifest.json"],
-            "run": getattr(options, "arguments", []),
+            "scan": [f"{folder}/scan.ecsv"],
+            "validate": [f"{folder}/library.png"],
+            "compare": [f"{folder}/manifest.json"],
+            "run": getattr(options, "targets", []),
         }[options.command]
+        if options.command != "run":
+            print(
+                f"{options.command} of {', '.join(changes.get('compare', [library]))}:", flush=True
+            )
         snakemake(targets, options.profile, options.cores)
-        folder = RESULTS / ("comparison" if options.command == "compare" else library)
         if options.command == "report":
             page = ["--report", str(folder / "report.html"), "--report-stylesheet", str(STYLESHEET)]
             snakemake([*targets, *page], options.profile, options.cores)
@@ -190,10 +245,12 @@ def make(options: argparse.Namespace) -> None:
 
 
 def configured_library() -> str:
-    import yaml
-
-    content = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
-    return str(content.get("library"))
+    """The library of the configuration; the mistakes of that are Snakemake's to name."""
+    try:
+        content = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+        return str(content["library"])
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return DEFAULT_LIBRARY
 
 
 def check(options: argparse.Namespace) -> None:

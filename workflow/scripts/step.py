@@ -9,6 +9,14 @@ from libraries import LibraryError
 from spectra_files import write_json
 
 
+class Lines(logging.Formatter):
+    """The message alone, after its level where that is a warning or an error."""
+
+    def format(self, record):
+        level = f"{record.levelname}: " if record.levelno >= logging.WARNING else ""
+        return level + super().format(record)
+
+
 @contextlib.contextmanager
 def step(snakemake, script: str):
     """Log to file and terminal; end the job with one message where the input is at fault.
@@ -16,7 +24,9 @@ def step(snakemake, script: str):
     Last of all comes the step's record: without it the step was not finished.
     """
     handlers = [logging.FileHandler(snakemake.log[0], mode="w"), logging.StreamHandler(sys.stderr)]
-    logging.basicConfig(format="%(message)s", handlers=handlers)
+    for handler in handlers:
+        handler.setFormatter(Lines())
+    logging.basicConfig(handlers=handlers)
     for ours in ("step", "libraries"):
         logging.getLogger(ours).setLevel(logging.INFO)
     logging.captureWarnings(True)
@@ -24,7 +34,7 @@ def step(snakemake, script: str):
         yield logging.getLogger("step")
         write_json(snakemake.output.record, provenance.record(snakemake, script))
     except (LibraryError, OSError) as error:
-        logging.error("ERROR: %s", error)
+        logging.error("%s", error)
         raise SystemExit(1) from None
     except Exception:
         logging.exception("unexpected error")
