@@ -291,3 +291,25 @@ def test_verify_looks_at_what_was_made_last(results, monkeypatch):
         (folder / "manifest.json").write_text("{}")
         os.utime(folder / "manifest.json", (1000 - age, 1000 - age))
     assert closing.made_last() == "pickles1998"
+
+
+def test_settings_that_make_does_not_know_and_those_of_the_environment(tiny, monkeypatch):
+    shutil.copyfile(ROOT / "Makefile", tiny.folder / "Makefile")
+    done = makes(tiny.folder, "figure", library="tiny")
+    assert done.returncode != 0
+    assert "library: no such setting; there are LIBRARY" in done.stderr
+    monkeypatch.setenv("LIBRARY_PATH", "/opt/lib:/usr/lib")  # the linker's
+    done = makes(tiny.folder, "validate", LIBRARY="tiny")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_folder_and_an_environment_with_spaces_and_quotes(tiny):
+    folder = tiny.folder.rename(tiny.folder.with_name("it's a folder"))
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
+    (packages,) = (folder / ".venv").glob("lib/python*/site-packages")
+    (packages / "here.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")
+    command = [folder / ".venv/bin/python", "-I", "workflow/scripts/front_door.py", "figure"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "figure: results/tiny/figure.pdf" in done.stdout
