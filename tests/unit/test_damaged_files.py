@@ -216,6 +216,40 @@ def test_votables_that_ask_for_too_much(tmp_path, old, new, message):
         read(tmp_path, "votable", "s.xml", content)
 
 
+WIDE = '<FIELD name="a" datatype="double" arraysize="10000"/>'
+PARAM = '<PARAM name="p" datatype="double" arraysize="10000" value=""/>'
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        f'<TABLE nrows="10000">{WIDE}<DATA><TABLEDATA>',
+        f"<TABLE>{WIDE}<DATA><TABLEDATA>" + "<TR><TD/></TR>" * 500,
+        f"<TABLE>{PARAM * 150}{WIDE}<DATA><TABLEDATA>",
+    ],
+)
+def test_a_votable_has_no_more_values_than_its_file_can_hold(tmp_path, table):
+    """Neither its rows nor its columns alone ask for too much."""
+    content = f"<VOTABLE><RESOURCE>{table}</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+    content = content.ljust(20_000).encode()
+
+    def refused():
+        with pytest.raises(LibraryError, match=r"s\.xml: .* are more than the file can hold"):
+            read(tmp_path, "votable", "s.xml", content)
+
+    assert peak(refused) < 10
+
+
+def test_texts_of_a_votable_may_be_shorter_than_announced(tmp_path):
+    buffer, table = io.BytesIO(), Table({"WAVELENGTH": WAVE, "FLUX": FLUX})
+    table["NOTE"] = ["none"] * 399 + ["x" * 1000]
+    table["FLAG"] = np.zeros(400, bool)
+    from_table(table).to_xml(buffer)
+    assert b'arraysize="1000"' in buffer.getvalue()
+    (found,) = read(tmp_path, "votable", "s.xml", buffer.getvalue())
+    np.testing.assert_allclose(found.flux, FLUX)
+
+
 WRITTEN = ["basic", "commented_header", "csv", "ecsv", "fixed_width", "fixed_width_no_header"]
 WRITTEN += ["fixed_width_two_line", "ipac", "no_header", "rdb", "tab"]
 

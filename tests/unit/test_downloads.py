@@ -177,8 +177,11 @@ def test_pip_knows_the_users_index_and_no_other_option(tmp_path, monkeypatch):
             (folder / WHEEL["name"]).write_bytes(b"wheel")
             seen.update(command=command, env=env, pinned=(folder / "wheel.txt").read_text())
 
-        def wait(self, seconds):
+        def wait(self, seconds=None):
             """It ended."""
+
+        def kill(self):
+            """It has ended."""
 
     monkeypatch.setattr(subprocess, "Popen", Pip)
     digest = hashlib.sha256(b"wheel").hexdigest()
@@ -186,6 +189,64 @@ def test_pip_knows_the_users_index_and_no_other_option(tmp_path, monkeypatch):
     assert settings.keys() & seen["env"].keys() == {"PIP_INDEX_URL", "PYTHONPATH"}
     assert "-I" in seen["command"]  # without PYTHONPATH
     assert seen["pinned"] == f"stars==1.0 --hash=sha256:{digest}\n"
+
+
+@pytest.fixture
+def pip(tmp_path, monkeypatch):
+    """A program in place of Python, and so of pip; and those that were started."""
+    program, started = tmp_path / "python", []
+    popen = subprocess.Popen
+
+    def start(*arguments, **settings):
+        started.append(popen(*arguments, **settings))
+        return started[-1]
+
+    def does(script):
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return started
+
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(downloads, "INTERVAL", 0.1)
+    return does
+
+
+DRIPS = 'while true; do printf x >> "$TMPDIR/s.whl"; sleep 0.05; done'
+
+
+@pytest.mark.parametrize("script", ["exec sleep 20", DRIPS])
+def test_pip_is_not_waited_for_where_nothing_comes(tmp_path, pip, monkeypatch, script):
+    monkeypatch.setattr(downloads, "STALL", 0.5)
+    started = pip(script)
+    with pytest.raises(LibraryError, match=r"stars-1\.0.*: pip fetched almost nothing in 0\.5 s"):
+        fetch(tmp_path, addresses=["pypi:stars==1.0"], **WHEEL)
+    assert started[0].returncode is not None
+
+
+def test_pip_is_ended_with_the_run(tmp_path, pip, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    started = pip("exec sleep 20")
+    monkeypatch.setattr(downloads, "_ended", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(tmp_path, addresses=["pypi:stars==1.0"], **WHEEL)
+    assert started[0].returncode is not None
+
+
+def test_a_wheel_without_end(tmp_path, pip, monkeypatch):
+    monkeypatch.setattr(downloads.archives, "MAX_TOTAL", 5000)
+    pip('head -c 6000 /dev/zero > "$TMPDIR/s.whl"; exec sleep 20')
+    with pytest.raises(LibraryError, match=r"stars-1\.0.*: more than 5000 bytes"):
+        fetch(tmp_path, addresses=["pypi:stars==1.0"], **WHEEL)
+
+
+def test_a_wheel_that_pip_moves_while_it_is_looked_at(tmp_path, pip):
+    """A link to nothing is listed, and has no size, as what is moved in between."""
+    pip('ln -s gone "$TMPDIR/s.whl"; sleep 0.5; echo no; exit 1')
+    with pytest.raises(LibraryError, match=r"stars-1\.0.*: pip: no\n"):
+        fetch(tmp_path, addresses=["pypi:stars==1.0"], **WHEEL)
 
 
 def test_a_missing_path_is_not_to_be_fetched(tmp_path):
@@ -205,9 +266,9 @@ def test_an_entry_reads_nothing_outside_the_folder_of_the_run(tmp_path, check_ad
     (tmp_path / "run").mkdir()
     (tmp_path / "mine.txt").write_text("1 2\n3 4\n")
     os.chdir(tmp_path / "run")
-    with pytest.raises(LibraryError, match="outside the folder of the run: name it as LIBRARY_P"):
+    with pytest.raises(LibraryError, match=r"outside the folder of the run: .* as LIBRARY_PATH"):
         fetch(tmp_path / "run", addresses=[address])
-    with pytest.raises(WorkflowError, match="outside the folder of the run: name it as LIBRARY_P"):
+    with pytest.raises(WorkflowError, match=r"outside the folder of the run: .* as LIBRARY_PATH"):
         check_addresses(addresses=[address])
 
 
@@ -237,7 +298,7 @@ def test_a_pattern_that_names_no_file(tmp_path, pattern):
 
 def test_parts_of_another_run_at_work_are_left(tmp_path, web):
     """Two clones may share the folder of downloads."""
-    part = tmp_path / "kept/abc.part-1"
+    part = tmp_path / f"kept/{DIGEST}.part-1"
     part.parent.mkdir()
     part.write_text("half")
     hold = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_SH)"

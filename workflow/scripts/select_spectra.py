@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
 from astropy.table import Table
 
 from libraries import grids, quality
+from libraries.readers import has_uncertainties
 from libraries.survey import survey
 from spectra_files import write_spectra, write_table
 from step import step
@@ -41,6 +43,17 @@ def as_table(chosen, columns, meta):
     return table
 
 
+def what_is_selected(flux, inverse_variance, source) -> str:
+    """How many spectra and channels, and what weighs them."""
+    text = f"{flux.shape[0]} spectra of {flux.shape[1]} channels selected"
+    if inverse_variance is None:
+        return text
+    share = f"{100 * np.mean(inverse_variance == 0):.3g} % of the channels"
+    if has_uncertainties(source):
+        return f"{text}, weighted by their uncertainties, {share} without weight"
+    return f"{text}, {share} missing"
+
+
 def main(snakemake, log):
     options = snakemake.params
     fetched = json.loads(Path(snakemake.input.source).read_text())
@@ -70,7 +83,7 @@ def main(snakemake, log):
     write_spectra(snakemake.output.spectra, wavelength, flux, inverse_variance, options.medium)
     columns = options.parameters["columns"]
     write_table(snakemake.output.selection, as_table(chosen, columns, meta))
-    log.info("%d spectra of %d channels selected", *flux.shape)
+    log.info("%s", what_is_selected(flux, inverse_variance, fetched["source"]))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 
 from figures import COLOURS, wavelength_axis
 from libraries.quality import usable
+from libraries.readers import has_uncertainties
 from libraries.survey import survey
 from spectra_files import replacing
 from step import step
@@ -41,6 +42,10 @@ def report(found, source, options) -> str:
     lines += ["", f"wavelengths: from {min(first):.6g} to {max(last):.6g} Angstrom"]
     lines += [f"all cover: {max(first):.6g} to {min(last):.6g} Angstrom"]
     lines += [f"channels: {min(n_wave)} to {max(n_wave)}"]
+    if any(s.unit_assumed for s in found.spectra):
+        why = "as neither the entry nor the files say one"
+        lines.append(f"wavelength unit: Angstrom assumed, {why}")
+    lines.append(f"uncertainties: {'of all spectra' if has_uncertainties(source) else 'none'}")
     lines += ["", *found.remarks] if found.remarks else []
     lines += [f"left out: {file}: {why}" for file, why in found.left_out.items()]
     return "\n".join(lines) + "\n"
