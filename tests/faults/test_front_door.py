@@ -313,3 +313,23 @@ def test_a_folder_and_an_environment_with_spaces_and_quotes(tiny):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "figure: results/tiny/figure.pdf" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("notes: [2020-13-45]", "tiny.yaml: month must be in 1..12"),
+        ("name: x\n<<: {a: 1}", "tiny.yaml: <<, line 1 on: keys are not merged here"),
+        ("name: x\nname: y", "tiny.yaml: name is there twice, line 1 on"),
+        (None, "results/comparison is for something else: choose another name"),
+    ],
+)
+def test_a_mistake_in_an_entry_names_its_file(tiny, text, message):
+    if text:
+        (tiny.folder / "config/libraries/tiny.yaml").write_text(text)
+    else:
+        path = tiny.folder / "config/config.yaml"
+        path.write_text(path.read_text().replace("library: tiny", "library: comparison"))
+    code, printed = tiny.run()
+    assert code != 0
+    assert message in printed

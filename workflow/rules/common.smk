@@ -68,13 +68,16 @@ class Yaml(yaml.SafeLoader):
     """YAML with 1e4 for a number, and errors where a key stands twice or is no text, as `no`."""
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key) for key, _ in node.value]
-        where = f"line {node.start_mark.line + 1} on"
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.YAMLError(f"{key} is there twice, {where}")
+        where, seen = f"line {node.start_mark.line + 1} on", set()
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.YAMLError(f"<<, {where}: keys are not merged here: write them out")
+            key = self.construct_object(key)
             if not isinstance(key, str):
                 raise yaml.YAMLError(f"the key {key} is not text: put it in quotes, {where}")
+            if key in seen:
+                raise yaml.YAMLError(f"{key} is there twice, {where}")
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 
@@ -113,7 +116,7 @@ def size(content):
 def read_yaml(file):
     try:
         content = yaml.load(Path(file).read_text(encoding="utf-8"), Yaml)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise WorkflowError(f"{file}: {error}") from None
     if size(content) > MOST_VALUES:
         raise WorkflowError(f"{file}: more than {MOST_VALUES} values, aliases counted in full")
@@ -144,6 +147,8 @@ def checked(content, schema, file):
 
 def entry_file(name):
     """The library's entry: the user's own in the working directory, else the workflow's."""
+    if name in ("comparison", "downloads"):
+        raise WorkflowError(f"library: results/{name} is for something else: choose another name")
     own = Path(f"config/libraries/{name}.yaml")
     if own.exists():
         return own
@@ -168,7 +173,7 @@ def library_entry(name):
         raise WorkflowError(f"{file}: selection.classes: no rule for {', '.join(unknown)}")
     try:
         re.compile(entry["parameters"].get("file_name", ""))
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise WorkflowError(f"{file}: parameters.file_name: not a regular expression: {error}")
     check_names(file, entry)
     for i, source in enumerate(entry["sources"]):
@@ -211,7 +216,10 @@ def check_addresses(file, key, entry):
         if ":" not in address:
             place = Path(os.path.abspath(Path(address).expanduser()))
             if not place.is_relative_to(Path.cwd()):
-                why = "lies outside the folder of the run: name it as LIBRARY_PATH or library_path"
+                why = "lies outside the folder of the run: an entry may not look there: write its "
+                why += (
+                    "last part alone here, and name the whole path as LIBRARY_PATH or library_path"
+                )
                 wrong(address, why)
         if address.startswith("pypi:"):
             wheel = re.fullmatch(r"pypi:[\w.-]+==[\w.!+]+", address, re.ASCII)
