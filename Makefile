@@ -1,19 +1,33 @@
 # make demo | paper | figure | compare | test; each sets up what it needs in .venv first.
+.NOTPARALLEL:
 PYTHON ?= python3
-LIBRARIES ?= pickles1998 miles
+
+# What a user may set, as words of the command line: `make figure LIBRARY=miles`. Taken as it is,
+# with nothing in it run; not from the environment, where such names have other meanings.
+SETTINGS := LIBRARY LIBRARIES LIBRARY_PATH N_COMPONENTS SMOOTHNESS METRIC REFERENCE PROFILE CORES
+OTHERS := PYTHON VENV KILLS UPGRADE MAKEFLAGS
+GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
+ifneq ($(filter-out $(SETTINGS) $(OTHERS),$(GIVEN)),)
+$(error $(filter-out $(SETTINGS) $(OTHERS),$(GIVEN)): no such setting; there are $(SETTINGS))
+endif
+$(foreach v,$(filter-out $(GIVEN),$(SETTINGS)),$(eval $(v) :=))
+$(foreach v,$(filter $(GIVEN),$(SETTINGS)),$(eval override $(v) := $$(value $(v))))
+ifeq ($(LIBRARIES),)
+LIBRARIES := pickles1998 miles
+endif
 
 VENV := .venv
 READY := $(VENV)/ready
-COMMAND := $(VENV)/bin/python -I workflow/scripts/front_door.py
+COMMAND := $(VENV)/bin/python -I -m spectralunmix.cli
 # The settings reach the command as variables of the shell, which reads nothing in them.
-export LIBRARY LIBRARIES LIBRARY_PATH N_COMPONENTS SMOOTHNESS METRIC REFERENCE PROFILE CORES
+export $(SETTINGS)
 option = $${$(1):+--$(2) "$$$(1)"}
 OF_LIBRARY = $(call option,LIBRARY,library)
 OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,METRIC,metric) \
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-slow test-all faults lint lock benchmark clean help FORCE
+.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark clean help FORCE
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -34,7 +48,8 @@ help:
 
 demo: override LIBRARY := pickles1998
 paper: override LIBRARY := coelho2014
-demo paper: figure
+demo paper: $(READY)
+	@$(COMMAND) figure $(OF_RUN)
 
 figure report scan validate: $(READY)
 	@$(COMMAND) $@ $(OF_RUN)
@@ -48,7 +63,7 @@ verify: $(READY)
 
 # Do the libraries' addresses still serve the same bytes?
 addresses: $(READY)
-	$(VENV)/bin/python workflow/scripts/addresses.py config/libraries/*.yaml
+	$(COMMAND) addresses config/libraries/*.yaml
 
 # The numbers and the figure that others compare theirs with, of a run just made and verified.
 REFERENCE_FILES := manifest.json summary.json nmf_fit.json pca_fit.json figure.png selection.ecsv \
@@ -72,7 +87,7 @@ test-all: test test-slow
 # Among them KILLS runs that are killed once each.
 KILLS ?= 10
 faults: $(READY)
-	KILLS=$(KILLS) $(VENV)/bin/pytest tests/faults
+	KILLS='$(KILLS)' $(VENV)/bin/pytest tests/faults
 
 # The report's pages in Chromium or Chrome, which has to be there.
 browser: $(READY)
@@ -93,11 +108,15 @@ lint: $(READY)
 # On the paper's spectra where `make paper` has run, else on the demo's.
 benchmark: demo
 	$(VENV)/bin/pip install --quiet --no-deps --requirement envs/benchmark.txt
-	PYTHONPATH=workflow/scripts $(VENV)/bin/python tests/benchmark/benchmark.py \
+	$(VENV)/bin/python tests/benchmark/benchmark.py \
 	  $(firstword $(wildcard results/coelho2014/spectra.fits) results/pickles1998/spectra.fits)
 
 clean:
 	rm -rf $(VENV) .snakemake $(filter-out results/README.md,$(wildcard results/*))
+
+# The tables of keys in the pages of config/, and the JSON schemas for editors, from the models.
+keys: $(READY)
+	$(VENV)/bin/python -m spectralunmix.pages_of_keys
 
 # New versions with UPGRADE=--upgrade; needs the package index.
 lock: $(READY)
@@ -106,6 +125,6 @@ lock: $(READY)
 
 # It sees for itself whether there is anything to do, and does it from scratch.
 $(READY): FORCE
-	@$(PYTHON) -I envs/set_up.py '$(VENV)'
+	@"$(PYTHON)" -I envs/set_up.py '$(VENV)'
 
 FORCE:

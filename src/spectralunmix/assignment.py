@@ -6,18 +6,11 @@ from pathlib import Path
 import numpy as np
 from astropy.table import Table
 
-from libraries import LibraryError
-from spectra_files import (
-    component_names,
-    read_curves,
-    read_spectra,
-    read_table,
-    read_weights,
-    write_json,
-    write_table,
-)
 from spectralunmix import comparison
-from step import step
+from spectralunmix.errors import LibraryError
+from spectralunmix.files import (
+    component_names,
+)
 
 OF_DISTANCES = ("method", "component", "class", "distance", "sign")
 OF_ASSIGNMENTS = (*OF_DISTANCES, "nearest_class", "nearest_distance", "reach", "doubtful")
@@ -49,14 +42,25 @@ def warning(row, labels):
     """What is wrong with a doubtful assignment, in a sentence."""
     row = dict(zip(OF_ASSIGNMENTS, row, strict=True))
     own, nearest = labels[row["class"]], labels[row["nearest_class"]]
-    said = f"{row['method'].upper()} {row['component']} is assigned to {own} at a distance of "
-    said += f"{row['distance']:.3g}, but lies "
+    said = f"{row['method'].upper()} {row['component']} lies {row['distance']:.3g} from the "
+    said += f"prototype of {own}, to which it is assigned, "
     if row["nearest_class"] != row["class"]:
-        said += f"nearer to {nearest} ({row['nearest_distance']:.3g})"
+        said += f"but {row['nearest_distance']:.3g} from that of {nearest}"
     else:
-        said += "farther from them than every spectrum of the class and every other prototype "
-        said += f"({row['reach']:.3g})"
+        said += "farther than any spectrum of the class and any other prototype "
+        said += f"({row['reach']:.3g} at most)"
     return f"{said}: do not read it as {own}"
+
+
+def left_over(classes, pairs, labels):
+    """Sentences on classes that no component is assigned to: none or one."""
+    without = [labels[name] for name in classes if name not in {row[2] for row in pairs}]
+    if not without:
+        return []
+    return [
+        f"{', '.join(without)}: no NMF component is assigned to them, as there are fewer "
+        f"components than the {len(classes)} classes: set smooth_nmf.n_components"
+    ]
 
 
 def dominant_share(weights, components, labels, class_of):
@@ -97,62 +101,3 @@ def not_converged(path, strict):
             "are, without a new fit; a larger smooth_nmf.max_iter or smooth_nmf.tol fits anew"
         )
     return [message]
-
-
-def main(snakemake, log):
-    inputs, metric = snakemake.input, snakemake.params.metric
-    warnings = not_converged(inputs.nmf_fit, snakemake.params.strict)
-    _, classes, prototypes = read_curves(inputs.prototypes)
-    selection = read_table(inputs.selection)
-    members = np.array([classes.index(name) for name in selection["class"]])
-    reach = comparison.reach(prototypes, read_spectra(inputs.spectra)[1], members, metric)
-    _, nmf_names, nmf = read_curves(inputs.nmf_components)
-    _, _, eigenspectra = read_curves(inputs.pca_components)
-    against = (prototypes, classes, metric, reach)
-    nmf_distances, nmf_pairs = compare("nmf", nmf, *against)
-    pca_distances, pca_pairs = compare("pca", eigenspectra, *against)
-    distances, assignments = nmf_distances + pca_distances, nmf_pairs + pca_pairs
-    write_table(snakemake.output.distances, as_table(distances, OF_DISTANCES, metric))
-    write_table(snakemake.output.assignments, as_table(assignments, OF_ASSIGNMENTS, metric))
-    warnings += [warning(row, snakemake.params.labels) for row in assignments if row[-1]]
-
-    weights = read_weights(inputs.nmf_weights, nmf_names)
-    class_of = {nmf_names.index(row[1]): row[2] for row in nmf_pairs}
-    fit = json.loads(Path(inputs.nmf_fit).read_text())
-    del fit["history"]
-    fetched = json.loads(Path(inputs.source).read_text())
-    summary = {
-        "library": snakemake.params.library,
-        "source": {
-            "description": fetched["source"]["description"],
-            "files": [file["name"] for file in fetched["files"]],
-            "sha256": fetched["sha256"],
-        },
-        "n_spectra": len(selection),
-        "n_wave": nmf.shape[1],
-        "metric": metric,
-        "warnings": warnings,
-        "nmf": {
-            **fit,
-            "assignment": describe(nmf_pairs),
-            "total_distance": sum(row[3] for row in nmf_pairs),
-            "dominant_component_is_own_class": dominant_share(
-                weights, nmf, list(selection["class"]), class_of
-            ),
-        },
-        "pca": {
-            **json.loads(Path(inputs.pca_fit).read_text()),
-            "assignment": describe(pca_pairs),
-            "total_distance": sum(row[3] for row in pca_pairs),
-        },
-    }
-    write_json(snakemake.output.summary, summary)
-    for each in warnings:
-        log.warning("%s", each)
-    totals = {name: summary[name]["total_distance"] for name in ("nmf", "pca")}
-    log.info("total distance %.4f of NMF, %.4f of PCA", *totals.values())
-
-
-if __name__ == "__main__":
-    with step(snakemake, __file__) as log:
-        main(snakemake, log)

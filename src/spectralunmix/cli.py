@@ -9,25 +9,27 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import sys
+import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))  # python -I does not
+from spectralunmix.command.altered import RESULTS, altered, clear, set_aside
+from spectralunmix.command.closing import LAST_WORDS, made_last
+from spectralunmix.errors import ConfigurationError, LibraryError
+from spectralunmix.yaml_files import parse_yaml, read_yaml
 
-from altered import RESULTS, altered, set_aside
-from closing import LAST_WORDS, made_last
-from libraries import LibraryError
-
-SCRIPTS = Path(__file__).resolve().parent
-SNAKEFILE = SCRIPTS.parents[1] / "Snakefile"
-STYLESHEET = SCRIPTS.parent / "report/report.css"
+SNAKEFILE = Path("Snakefile")
+STYLESHEET = Path("workflow/report/report.css")
 WORKING = Path(".snakemake")  # Snakemake's folder in the run's
 SETTINGS = WORKING / "settings.json"
 OUTPUT = WORKING / "output.log"
 # One thread: the same numbers on every machine, and no contention on shared ones.
 THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
+DEFAULT_LIBRARY = "coelho2014"  # where the configuration names none
+OURS = WORKING / "front_door"  # there while a run is at work; after a kill it stays
 # Of the caller's, these would put other code, or other settings, in the place of the run's own.
-FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "MATPLOTLIBRC", "SNAKEMAKE_PROFILE")
+FOREIGN = re.compile("PYTHON.*|MATPLOTLIBRC|SNAKEMAKE_PROFILE")
 
 
 class RunError(Exception):
@@ -41,7 +43,7 @@ COMMANDS = {
     "validate": "what a library holds, and what of it does not fit its entry",
     "compare": "the components of several libraries side by side",
     "verify": "whether results are what their manifest says, or equal to another run's",
-    "run": "any target of the workflow: what follows -- goes to Snakemake as it is",
+    "run": "any file or rule of the workflow",
 }
 
 
@@ -63,9 +65,15 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         add("--profile", metavar="FOLDER", help="a profile of Snakemake's, as for a cluster")
         if name == "compare":
             add("--libraries", metavar="NAME", nargs="+", required=True, help="two or more")
+        add("--set", metavar="KEY=VALUE", action="append", default=[], help="as plot.width=10")
         if name == "run":
-            add("arguments", nargs="*", help="targets and options of Snakemake, after --")
-    return parser.parse_args(arguments)
+            add("targets", metavar="TARGET", nargs="+", help="such as results/miles/summary.json")
+    options = parser.parse_args(arguments)
+    wrong = [stated for stated in getattr(options, "set", []) if "=" not in stated]
+    wrong += [target for target in getattr(options, "targets", []) if target.startswith("-")]
+    if wrong:
+        parser.error(f"{wrong[0]}: neither a target nor KEY=VALUE")
+    return options
 
 
 def settings(options: argparse.Namespace) -> dict:
@@ -80,7 +88,14 @@ def settings(options: argparse.Namespace) -> dict:
         "smooth_nmf": n_components | {"smoothness": options.smoothness},
         "assign": {"metric": options.metric},
     }
-    return _stated(content)
+    changes = _stated(content)
+    for key, value in (stated.split("=", 1) for stated in options.set):
+        *path, last = key.split(".")
+        place = changes
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = parse_yaml(value, f"--set {key}")
+    return changes
 
 
 def _stated(content: dict) -> dict:
@@ -91,8 +106,8 @@ def _stated(content: dict) -> dict:
 
 def environment_of_its_own() -> None:
     """What the caller's environment would put in the place of the run's own code and settings."""
-    for name in FOREIGN:
-        os.environ.pop(name, None)
+    for name in filter(FOREIGN.fullmatch, list(os.environ)):
+        del os.environ[name]
     cache = WORKING.resolve() / "cache"  # a home that cannot be written to does no harm
     os.environ |= THREADS | {
         "MPLBACKEND": "agg",
@@ -121,10 +136,38 @@ def results_held():
         os.close(folder)
 
 
+@contextlib.contextmanager
+def snakemakes_lock():
+    """Clear Snakemake's lock where a run of ours was killed: with the results held, none goes on.
+
+    The lock of a plain `snakemake` stays: that may be at work.
+    """
+    WORKING.mkdir(exist_ok=True)
+    if OURS.exists():
+        for lock in (WORKING / "locks").glob("*"):
+            lock.unlink()
+    OURS.touch()
+    yield
+    OURS.unlink()
+
+
+@contextlib.contextmanager
+def python_by_a_plain_path():
+    """Snakemake starts the jobs by a path that it does not quote: one without spaces, then."""
+    if re.fullmatch(r"[\w@%+=:,./-]+", sys.executable, re.ASCII):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="spectralunmix-") as folder:
+        link = Path(folder) / "env"
+        link.symlink_to(sys.prefix)
+        before, sys.executable = sys.executable, str(link / "bin" / Path(sys.executable).name)
+        yield
+        sys.executable = before
+
+
 def entries() -> set[str]:
     """The names that results of our own have: of libraries with an entry, and `comparison`."""
-    folders = (Path("config/libraries"), SCRIPTS.parents[1] / "config/libraries")
-    return {"comparison"} | {path.stem for folder in folders for path in folder.glob("*.yaml")}
+    return {"comparison"} | {path.stem for path in Path("config/libraries").glob("*.yaml")}
 
 
 def snakemake(arguments: list[str], profile: str | None, cores: str) -> None:
@@ -138,9 +181,10 @@ def snakemake(arguments: list[str], profile: str | None, cores: str) -> None:
     from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
     from snakemake_interface_logger_plugins.registry.plugin import Plugin
 
-    from terminal import Output, StepLines
+    from spectralunmix.command.terminal import Output, StepLines
 
-    with Output(OUTPUT) as terminal, StepLines(terminal) as lines:
+    failed = True
+    with Output(OUTPUT) as terminal, StepLines(terminal, OUTPUT) as lines:
         registry = LoggerPluginRegistry()
         registry.plugins["steps"] = Plugin(
             _name="steps", log_handler=lambda *_: lines, _logger_settings_cls=None
@@ -149,13 +193,15 @@ def snakemake(arguments: list[str], profile: str | None, cores: str) -> None:
 
         command = ["--configfile", str(SETTINGS), "--snakefile", str(SNAKEFILE)]
         command += ["--profile", profile] if profile else []
-        command += ["--cores", cores, "--logger", "steps", "--nolock"]
+        command += ["--logger", "steps", "--cores", cores]
         try:
             main([*command, *arguments])
         except SystemExit as end:
             failed = bool(end.code)
-        if failed:
-            raise RunError(lines.error or f"Snakemake failed: {OUTPUT} has its words")
+    if lines.stopped:
+        raise KeyboardInterrupt
+    if failed:
+        raise RunError(lines.error or f"Snakemake failed: {OUTPUT} has its words")
 
 
 def make(options: argparse.Namespace) -> None:
@@ -164,24 +210,30 @@ def make(options: argparse.Namespace) -> None:
         raise RunError(
             f"{Path.cwd()}: Snakemake cannot work below a folder with {{ or }} in its name"
         )
-    with results_held():
+    if not SNAKEFILE.is_file():
+        raise RunError(f"{Path.cwd()}: no Snakefile: work in a clone of the project")
+    with results_held(), snakemakes_lock(), python_by_a_plain_path():
         for name in sorted(entries()):
+            clear(name)
             for path in list(altered(name)):
                 print(f"{path} was altered: moved to {set_aside(path)}, made again", flush=True)
-        WORKING.mkdir(exist_ok=True)
         changes = settings(options)
         SETTINGS.write_text(json.dumps(changes), encoding="utf-8")
         library = changes.get("library") or configured_library()
+        folder = RESULTS / ("comparison" if options.command == "compare" else library)
         targets = {
             "figure": ["figure"],
             "report": ["report"],
-            "scan": [f"results/{library}/scan.ecsv"],
-            "validate": [f"results/{library}/library.png"],
-            "compare": ["results/comparison/manifest.json"],
-            "run": getattr(options, "arguments", []),
+            "scan": [f"{folder}/scan.ecsv"],
+            "validate": [f"{folder}/library.png"],
+            "compare": [f"{folder}/manifest.json"],
+            "run": getattr(options, "targets", []),
         }[options.command]
+        if options.command != "run":
+            print(
+                f"{options.command} of {', '.join(changes.get('compare', [library]))}:", flush=True
+            )
         snakemake(targets, options.profile, options.cores)
-        folder = RESULTS / ("comparison" if options.command == "compare" else library)
         if options.command == "report":
             page = ["--report", str(folder / "report.html"), "--report-stylesheet", str(STYLESHEET)]
             snakemake([*targets, *page], options.profile, options.cores)
@@ -190,15 +242,16 @@ def make(options: argparse.Namespace) -> None:
 
 
 def configured_library() -> str:
-    import yaml
-
-    content = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
-    return str(content.get("library"))
+    """The library of the configuration; the mistakes of that are Snakemake's to name."""
+    try:
+        return str(read_yaml("config/config.yaml")["library"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return DEFAULT_LIBRARY
 
 
 def check(options: argparse.Namespace) -> None:
     """Check the results of a library, by default those that were made last."""
-    import verify
+    from spectralunmix.command import verify
 
     name = options.library or made_last()
     if name is None:
@@ -213,7 +266,7 @@ def main() -> None:
     environment_of_its_own()
     try:
         check(options) if options.command == "verify" else make(options)
-    except (RunError, LibraryError, OSError) as error:
+    except (RunError, LibraryError, ConfigurationError, OSError) as error:
         text = str(error)
         sys.exit(text if text.startswith("ERROR: ") else f"ERROR: {text}")
     except KeyboardInterrupt:

@@ -15,11 +15,14 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
-from . import solver, starts
-from .arrays import as_given, as_tensor, checked_weights, device_named, float_array, on_disk
-from .progress import Progress
-from .scale import exponent, scale_of
-from .spectra import Spectra
+from .nmf import solver, starts
+from .nmf.arrays import as_given, as_tensor, checked_weights, device_named, float_array, on_disk
+from .nmf.progress import Progress
+from .nmf.scale import exponent, scale_of
+from .nmf.spectra import Spectra
+
+MOST_SMOOTHNESS = 1e9  # the optimality ends at about 1e-16 times it, by rounding
+OUT_OF_MEMORY = "out of memory", "can't allocate memory", "DefaultCPUAllocator"  # torch's words
 
 
 class NotConvergedError(RuntimeError):
@@ -52,7 +55,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     Parameters
     ----------
     n_components : k, at most the number of spectra
-    smoothness : lambda >= 0; 0 is plain NMF
+    smoothness : lambda, 0 to 1e9; 0 is plain NMF
     init : starting components: "nndsvd", "spa" (the most extreme spectra), "random", or
         an array to start from, (k, n_wave), or (n, k, n_wave) for n starts
     n_restarts : starts of init="random", fitted side by side; the lowest objective is kept
@@ -233,6 +236,11 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             value = getattr(self, name)
             if not (isinstance(value, Real) and 0 <= value < np.inf):
                 raise ValueError(f"{name}={value!r}: a finite number of at least 0 is needed")
+        if self.smoothness > MOST_SMOOTHNESS:
+            raise ValueError(
+                f"smoothness={self.smoothness!r}: at most {MOST_SMOOTHNESS:g} is needed; that "
+                "smooths over 30 000 channels, and more cannot be told from rounding"
+            )
         if isinstance(self.init, str) and self.init not in ("nndsvd", "spa", "random"):
             raise ValueError(f"init={self.init!r}: 'nndsvd', 'spa', 'random' or an array is needed")
         if self.n_restarts > 1 and not (isinstance(self.init, str) and self.init == "random"):
@@ -270,7 +278,8 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         try:
             yield
         except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and "memory" not in str(error):
+            of_torch = any(words in str(error) for words in OUT_OF_MEMORY)
+            if not (isinstance(error, MemoryError) or of_torch):
                 raise
             copies = 2 if inverse_variance is None else 5  # X, v, v X and one while it is made
             size = X.shape[0] * X.shape[1] * np.dtype(self.dtype).itemsize * copies / 2**30

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,20 @@ from astropy import units
 from astropy.io import fits
 from astropy.table import Column, Table
 
-from libraries import LibraryError
+from spectralunmix.errors import LibraryError
 
 
 @contextlib.contextmanager
 def replacing(path: str):
-    """A name to write to beside `path`, which is put in its place in one step, or not at all."""
-    part = Path(path).with_name(f".part-{Path(path).name}")
+    """A new file beside `path` to write to, put in its place in one step, or not at all."""
+    path = Path(path)
+    # a name that nobody can foresee, so that no link of that name leads elsewhere
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=f"-{path.name}")
+    os.close(handle)
+    part = Path(name)
     try:
         yield part
+        part.chmod(0o644)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

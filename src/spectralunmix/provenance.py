@@ -6,7 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
-SCRIPTS = ("workflow", "scripts")
+PACKAGE = Path(__file__).parent
 PACKAGES = [
     "astropy",
     "matplotlib",
@@ -20,9 +20,6 @@ PACKAGES = [
     "snakemake",
     "torch",
 ]
-
-
-READ = []  # files of the workflow's own, other than modules, that this process has read
 
 
 def sha256(path: str | Path) -> str:
@@ -46,18 +43,17 @@ def record(snakemake, script: str) -> dict:
 
 
 def sources(script: str) -> dict[str, str]:
-    """The workflow's own files that this process has run or read, by path below workflow/scripts.
+    """The script and the files of this package that the process has imported, and their templates.
 
-    script : its path, or its address where the workflow was loaded from one; that is kept
+    By `scripts/<name>`, and their path in the package. Of a workflow that was loaded from an
+    address the script's is kept in place of a checksum.
     """
-    modules = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-    files = [script, *READ, *modules]
-    found = {}
-    for file in filter(None, files):
-        parts = Path(file).resolve().parts
-        for i in range(len(parts) - len(SCRIPTS)):
-            if parts[i : i + 2] == SCRIPTS:
-                found["/".join(parts[i + 2 :])] = sha256(file) if Path(file).is_file() else file
+    found = {f"scripts/{Path(script).name}": sha256(script) if Path(script).is_file() else script}
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    ours = [Path(file) for file in files if file and Path(file).is_relative_to(PACKAGE)]
+    if PACKAGE / "figures/pages.py" in ours:
+        ours += (PACKAGE / "figures/templates").glob("*.html")
+    found |= {f"spectralunmix/{file.relative_to(PACKAGE)}": sha256(file) for file in ours}
     return dict(sorted(found.items()))
 
 

@@ -4,9 +4,17 @@ import contextlib
 import logging
 import sys
 
-import provenance
-from libraries import LibraryError
-from spectra_files import write_json
+from spectralunmix import provenance
+from spectralunmix.errors import LibraryError
+from spectralunmix.files import write_json
+
+
+class Lines(logging.Formatter):
+    """The message alone, after its level where that is a warning or an error."""
+
+    def format(self, record):
+        level = f"{record.levelname}: " if record.levelno >= logging.WARNING else ""
+        return level + super().format(record)
 
 
 @contextlib.contextmanager
@@ -16,15 +24,16 @@ def step(snakemake, script: str):
     Last of all comes the step's record: without it the step was not finished.
     """
     handlers = [logging.FileHandler(snakemake.log[0], mode="w"), logging.StreamHandler(sys.stderr)]
-    logging.basicConfig(format="%(message)s", handlers=handlers)
-    for ours in ("step", "libraries"):
-        logging.getLogger(ours).setLevel(logging.INFO)
+    for handler in handlers:
+        handler.setFormatter(Lines())
+    logging.basicConfig(handlers=handlers)
+    logging.getLogger("spectralunmix").setLevel(logging.INFO)
     logging.captureWarnings(True)
     try:
-        yield logging.getLogger("step")
+        yield logging.getLogger("spectralunmix.step")
         write_json(snakemake.output.record, provenance.record(snakemake, script))
     except (LibraryError, OSError) as error:
-        logging.error("ERROR: %s", error)
+        logging.error("%s", error)
         raise SystemExit(1) from None
     except Exception:
         logging.exception("unexpected error")

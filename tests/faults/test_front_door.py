@@ -11,11 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
+from astropy.table import Table
 
-import altered
-import closing
-from libraries import LibraryError
-from verify import against_manifest
+from environment import environment
+from spectralunmix import cli
+from spectralunmix.command import altered, closing
+from spectralunmix.command.verify import against_manifest, verify
+from spectralunmix.errors import LibraryError
+from spectralunmix.files import replacing, write_table
 
 ROOT = Path(__file__).parents[2]
 SELECTION = "results/tiny/selection.ecsv"
@@ -56,21 +59,48 @@ def test_a_record_names_only_results_of_its_own_library(results, tmp_path):
     assert list(altered.altered("tiny")) == [Path("results/tiny/x")]
 
 
-@pytest.mark.parametrize("text", ["null", "[]", "{", '{"outputs": []}', '{"outputs": 3}', "\xff"])
+NESTED = "[" * 200_000
+
+
+@pytest.mark.parametrize(
+    "text", ["null", "[]", "{", '{"outputs": []}', '{"outputs": 3}', "\xff", NESTED], ids=range(7)
+)
 def test_a_damaged_record_is_one_that_is_missing(results, text):
     path = results / "records/pca.json"
     path.write_bytes(text.encode("latin-1"))
     assert list(altered.altered("tiny")) == [Path("results/tiny/records/pca.json")]
-    (results / "manifest.json").write_text('{"steps": []}')
+    step = STEP | {"versions": {}, "platform": {}}
+    (results / "manifest.json").write_text(json.dumps({"steps": [step]}))
     wrong = against_manifest(Path("results/tiny"))
     assert "results/tiny/records/pca.json: not a record" in wrong
 
 
-@pytest.mark.parametrize("text", ["[]", "null", "3", '{"steps": [1]}', '{"steps": {"a": 1}}', "{"])
+STEP = {"step": "pca", "inputs": {}, "outputs": {}, "sources": {}}
+NO_MANIFESTS = ["[]", "null", "3", '{"steps": [1]}', '{"steps": {"a": 1}}', "{", '{"steps": []}']
+NO_MANIFESTS += [
+    NESTED,
+    json.dumps({"steps": [STEP]}),
+    json.dumps({"steps": [STEP | {"step": []}]}),
+]
+
+
+@pytest.mark.parametrize("text", NO_MANIFESTS, ids=range(len(NO_MANIFESTS)))
 def test_a_damaged_manifest_is_named(results, text):
     (results / "manifest.json").write_text(text)
     with pytest.raises(LibraryError, match=r"results/tiny/manifest.json: not a manifest .*again"):
         against_manifest(Path("results/tiny"))
+
+
+def test_a_reference_that_is_damaged_is_named(results, tmp_path):
+    step = STEP | {"versions": {"matplotlib": "1"}, "platform": {}}
+    for folder, version in ((results, "1"), (tmp_path / "theirs", "2")):
+        folder.mkdir(exist_ok=True)
+        steps = [step | {"versions": {"matplotlib": version}}]
+        (folder / "manifest.json").write_text(json.dumps({"steps": steps}))
+        (folder / "nmf_fit.json").write_text("[]")
+    (results / "records/manifest.json").write_text("{}")
+    with pytest.raises(LibraryError, match="theirs: not whole results"):
+        verify(Path("results/tiny"), tmp_path / "theirs")
 
 
 def test_a_link_in_the_place_of_a_result_is_moved_itself(results, tmp_path):
@@ -125,6 +155,52 @@ def test_the_callers_code_and_settings_stay_outside(tiny):
     assert code == 0, printed
 
 
+def test_links_in_the_place_of_files_of_a_run(results, tmp_path):
+    """Snakemake would write the times of a step through the link, and a killed run's part too."""
+    victim = tmp_path / "thesis.tex"
+    victim.write_text("mine")
+    (results / "benchmarks").mkdir()
+    for link in (results / "benchmarks/plot.tsv", results / ".part-figure.svg"):
+        link.symlink_to(victim)
+    with replacing(results / "figure.svg") as part:
+        part.write_text("figure")
+    altered.clear("tiny")
+    assert victim.read_text() == "mine"
+    assert not (results / "figure.svg").is_symlink()
+    assert [path.name for path in results.rglob("*") if path.is_symlink()] == []
+
+
+def test_records_that_are_a_link_to_another_folder(results, tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/private.json").write_text('{"mine": 1}')
+    (results / "records").rmdir()
+    (results / "records").symlink_to(tmp_path / "docs")
+    assert list(altered.altered("tiny")) == []
+
+
+@pytest.mark.parametrize("target", ["-n", "--list-rules", "--unlock"])
+def test_only_targets_are_run(tiny, target):
+    tiny.results.mkdir(parents=True)
+    code, printed = tiny.run("--", target)
+    assert code != 0
+    assert f"{target}: neither a target nor KEY=VALUE" in printed
+
+
+def test_the_last_words_on_classes_of_any_name(tmp_path):
+    names = ["M's", 'a "b"', "back\\slash", "two words"]
+    write_table(tmp_path / "t.ecsv", Table({"class": names, "n": [1, 2, 3, 4]}))
+    assert [line.rsplit(maxsplit=1)[0] for line in closing.table(tmp_path / "t.ecsv")[1:]] == names
+
+
+def test_a_configuration_without_a_library(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.configured_library() == "coelho2014"
+    (tmp_path / "config").mkdir()
+    for text in ("", "library: [", "3", "plot: {width: 7}"):
+        (tmp_path / "config/config.yaml").write_text(text)
+        assert cli.configured_library() == "coelho2014"
+
+
 def makes(folder, target, **settings):
     set_up = [f"VENV={sys.prefix}", "-o", f"{sys.prefix}/ready"]
     return subprocess.run(
@@ -136,13 +212,13 @@ def makes(folder, target, **settings):
 
 
 @pytest.mark.parametrize(
-    "name", ["x; touch y", "$$(touch y)", "`touch y`", "x' ; touch y ; '", '"']
+    "name", ["x; touch y", "$(shell touch y)", "$$(touch y)", "`touch y`", "x' ; touch y ; '", '"']
 )
 def test_a_librarys_name_is_no_command(tiny, name):
     shutil.copyfile(ROOT / "Makefile", tiny.folder / "Makefile")
     done = makes(tiny.folder, "figure", LIBRARY=name)
     assert done.returncode != 0
-    assert f"no config/libraries/{name.replace('$$', '$')}.yaml" in done.stderr
+    assert f"no config/libraries/{name}.yaml" in done.stderr
     assert not (tiny.folder / "y").exists()
 
 
@@ -176,7 +252,7 @@ def test_a_working_folder_that_snakemake_cannot_work_in(tiny):
     folder = tiny.folder / "{x}"
     shutil.copytree(tiny.folder / "config", folder / "config")
     tiny.folder = folder
-    for name in ("workflow", "Snakefile"):
+    for name in ("workflow", "Snakefile", ".venv"):
         (folder / name).symlink_to(f"../{name}")
     code, printed = tiny.run()
     assert code != 0
@@ -215,3 +291,43 @@ def test_verify_looks_at_what_was_made_last(results, monkeypatch):
         (folder / "manifest.json").write_text("{}")
         os.utime(folder / "manifest.json", (1000 - age, 1000 - age))
     assert closing.made_last() == "pickles1998"
+
+
+def test_settings_that_make_does_not_know_and_those_of_the_environment(tiny, monkeypatch):
+    shutil.copyfile(ROOT / "Makefile", tiny.folder / "Makefile")
+    done = makes(tiny.folder, "figure", library="tiny")
+    assert done.returncode != 0
+    assert "library: no such setting; there are LIBRARY" in done.stderr
+    monkeypatch.setenv("LIBRARY_PATH", "/opt/lib:/usr/lib")  # the linker's
+    done = makes(tiny.folder, "validate", LIBRARY="tiny")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_a_folder_and_an_environment_with_spaces_and_quotes(tiny):
+    folder = tiny.folder.rename(tiny.folder.with_name("it's a folder"))
+    shutil.rmtree(folder / ".venv")
+    command = [environment(folder), "-I", "-m", "spectralunmix.cli", "figure"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "figure: results/tiny/figure.pdf" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("notes: [2020-13-45]", "tiny.yaml: citation: is missing"),
+        ("name: x\n<<: {a: 1}", "tiny.yaml: <<: '<<' was unexpected"),
+        ("name: x\nname: y", "tiny.yaml: name is there twice, in lines 1 and 2"),
+        (None, "results/comparison is for something else: choose another name"),
+    ],
+)
+def test_a_mistake_in_an_entry_names_its_file(tiny, text, message):
+    if text:
+        (tiny.folder / "config/libraries/tiny.yaml").write_text(text)
+    else:
+        path = tiny.folder / "config/config.yaml"
+        path.write_text(path.read_text().replace("library: tiny", "library: comparison"))
+    code, printed = tiny.run()
+    assert code != 0
+    assert message in printed

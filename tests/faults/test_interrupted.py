@@ -16,7 +16,11 @@ SLOW = pytest.mark.slow
 def test_a_run_that_is_stopped(tiny, how):
     process = tiny.start()
     tiny.wait_for("results/tiny/records/select.json")
-    tiny.kill(process, how)  # its exit status is Snakemake's, on Ctrl-C now and then 0
+    printed = tiny.kill(process, how)
+    if how == signal.SIGINT:
+        assert "stopped; the next run goes on from here" in printed
+        assert "ERROR" not in printed
+    assert tiny.half_written() == [] or how == signal.SIGKILL
     code, printed = tiny.run()
     assert code == 0, printed
     assert tiny.verify()[0] == 0
@@ -30,7 +34,8 @@ def test_a_job_that_is_killed(tiny):
     script.write_text("import os\nos.kill(os.getpid(), 9)\n" + text)
     code, printed = tiny.run()
     assert code != 0
-    assert "SIGKILL" in printed or "-9" in printed or "137" in printed
+    assert "pca was killed, or could not start:" in printed
+    assert "SIGKILL" in printed
     assert not (tiny.results / "pca_fit.json").exists()
     script.write_text(text)
     assert tiny.run()[0] == 0
@@ -97,11 +102,7 @@ def test_an_unwritable_home_and_cache(tiny):
         "MPLCONFIGDIR": "/proc/x",
     }
     code, printed = tiny.run(**nowhere)
-    # Snakemake's own error, before it reads our files: it ends in a traceback, but names the path
-    assert code != 0
-    assert "/proc/nowhere" in printed
-    assert not tiny.results.exists()
-    assert tiny.run()[0] == 0
+    assert code == 0, printed
     assert tiny.verify()[0] == 0
 
 

@@ -26,7 +26,7 @@ def cluster():
 
 
 def on_slurm(tiny, *arguments):
-    return tiny.run(*arguments, "--profile", "profiles/slurm")
+    return tiny.run(*(arguments or ["figure"]), "--profile", "profiles/slurm")
 
 
 def results(tiny):

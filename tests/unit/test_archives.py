@@ -1,7 +1,9 @@
 """Members of archives: what is read, and what is refused."""
 
 import contextlib
+import gzip
 import io
+import stat
 import tarfile
 import tracemalloc
 import zipfile
@@ -9,7 +11,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from libraries import LibraryError, archives
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import archives
 
 
 def tar(path, *members):
@@ -39,6 +42,15 @@ def test_archives_that_reach_out_are_refused(tmp_path, member, message):
     path = tar(tmp_path / "bad.tgz", (member, b""))
     with pytest.raises(LibraryError, match=message):
         list(archives.members(path, ["*"]))
+
+
+def test_links_in_a_zip_are_refused(tmp_path):
+    info = zipfile.ZipInfo("a.fits")
+    info.create_system, info.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr(info, "/etc/passwd")
+    with pytest.raises(LibraryError, match=r"z\.zip: member 'a\.fits' is a link; not read: pack"):
+        list(archives.members(tmp_path / "z.zip", ["*"]))
 
 
 def test_size_limits(tmp_path):
@@ -168,6 +180,17 @@ def test_a_header_that_unpacks_to_much_is_not_read(tmp_path, kind, look):
         tracemalloc.stop()
     with pytest.raises(LibraryError, match=r"bomb\.tgz: .*a header of more than"):
         list(archives.members(path, ["*"]))
+
+
+def test_a_tar_that_goes_on_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(archives, "MAX_PASSED", 2**21)
+    path = tar(tmp_path / "long.tgz", (tarfile.TarInfo("a.fits"), b"1"))
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + bytes(2**22)))
+    with pytest.raises(LibraryError, match=r"long\.tgz: more than 2097152 B, unpacked"):
+        list(archives.members(path, ["*"]))
+    path = tar(tmp_path / "large.tgz", (tarfile.TarInfo("a.fits"), bytes(2**22)))
+    with pytest.raises(LibraryError, match=r"large\.tgz: more than 2097152 B, unpacked"):
+        list(archives.members(path, ["*.txt"]))
 
 
 def test_a_header_that_leads_backwards_is_an_error(tmp_path):

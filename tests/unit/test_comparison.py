@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-import assign
+from spectralunmix import assignment as assign
 from spectralunmix import comparison
 
 
@@ -87,15 +87,23 @@ def test_a_doubtful_assignment_is_put_in_a_sentence():
     _, rows = compared(np.array([[1.0, 0, 0, 0], [1, 0.9, 1, 1], [1, 1, 1, 1]]))
     said = [assign.warning(row, LABELS) for row in rows if row[-1]]
     assert said == [
-        "NMF component_2 is assigned to A/F stars at a distance of 0.709, but lies nearer to "
-        "Cool dwarfs (0.05): do not read it as A/F stars"
+        "NMF component_2 lies 0.709 from the prototype of A/F stars, to which it is assigned, but "
+        "0.05 from that of Cool dwarfs: do not read it as A/F stars"
     ]
     _, rows = compared(np.array([[0, 0, 0, -1.0]]), "pca")
     assert assign.warning(rows[0], LABELS) == (
-        "PCA component_1 is assigned to Hot stars at a distance of 0.707, but lies farther from "
-        "them than every spectrum of the class and every other prototype (0.5): do not read it as "
-        "Hot stars"
+        "PCA component_1 lies 0.707 from the prototype of Hot stars, to which it is assigned, "
+        "farther than any spectrum of the class and any other prototype (0.5 at most): do not read "
+        "it as Hot stars"
     )
+
+
+def test_classes_that_no_component_is_assigned_to_are_named():
+    pairs = [("nmf", "component_1", "hot"), ("nmf", "component_2", "cool")]
+    labels = {"hot": "Hot stars", "a_f": "A/F stars", "cool": "Cool dwarfs"}
+    assert assign.left_over(["hot", "cool"], pairs, labels) == []
+    (said,) = assign.left_over(["hot", "a_f", "cool"], pairs, labels)
+    assert said.startswith("A/F stars: no NMF component is assigned to them")
 
 
 def test_components_without_a_class_are_no_assignments():

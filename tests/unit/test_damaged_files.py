@@ -9,17 +9,19 @@ import struct
 import time
 import tracemalloc
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import rdata  # noqa: F401  imported here, its memory is none of a test's
-import yaml
 from astropy.io import fits
 from astropy.io.votable import from_table
 from astropy.table import Table
 
-from libraries import LibraryError, readers
-from libraries.readers import text
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import entry_options, readers
+from spectralunmix.libraries.entry import Index
+from spectralunmix.libraries.readers import text
 
 ROOT = Path(__file__).parents[2]
 WAVE = np.linspace(4000.0, 5000.0, 400)
@@ -216,6 +218,40 @@ def test_votables_that_ask_for_too_much(tmp_path, old, new, message):
         read(tmp_path, "votable", "s.xml", content)
 
 
+WIDE = '<FIELD name="a" datatype="double" arraysize="10000"/>'
+PARAM = '<PARAM name="p" datatype="double" arraysize="10000" value=""/>'
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        f'<TABLE nrows="10000">{WIDE}<DATA><TABLEDATA>',
+        f"<TABLE>{WIDE}<DATA><TABLEDATA>" + "<TR><TD/></TR>" * 500,
+        f"<TABLE>{PARAM * 150}{WIDE}<DATA><TABLEDATA>",
+    ],
+)
+def test_a_votable_has_no_more_values_than_its_file_can_hold(tmp_path, table):
+    """Neither its rows nor its columns alone ask for too much."""
+    content = f"<VOTABLE><RESOURCE>{table}</TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+    content = content.ljust(20_000).encode()
+
+    def refused():
+        with pytest.raises(LibraryError, match=r"s\.xml: .* are more than the file can hold"):
+            read(tmp_path, "votable", "s.xml", content)
+
+    assert peak(refused) < 10
+
+
+def test_texts_of_a_votable_may_be_shorter_than_announced(tmp_path):
+    buffer, table = io.BytesIO(), Table({"WAVELENGTH": WAVE, "FLUX": FLUX})
+    table["NOTE"] = ["none"] * 399 + ["x" * 1000]
+    table["FLAG"] = np.zeros(400, bool)
+    from_table(table).to_xml(buffer)
+    assert b'arraysize="1000"' in buffer.getvalue()
+    (found,) = read(tmp_path, "votable", "s.xml", buffer.getvalue())
+    np.testing.assert_allclose(found.flux, FLUX)
+
+
 WRITTEN = ["basic", "commented_header", "csv", "ecsv", "fixed_width", "fixed_width_no_header"]
 WRITTEN += ["fixed_width_two_line", "ipac", "no_header", "rdb", "tab"]
 
@@ -247,14 +283,11 @@ def test_formats_and_settings_that_are_not_text_alone_are_refused(tmp_path, opti
         read(tmp_path, "text", "s.txt", (tmp_path / "t.txt").read_bytes(), **options)
 
 
-def test_the_schema_has_the_readers_formats_and_settings():
-    schema = yaml.safe_load((ROOT / "workflow/schemas/library.schema.yaml").read_text())
-    options = schema["properties"]["sources"]["items"]["properties"]["options"]["properties"]
-    index = schema["properties"]["parameters"]["properties"]["index"]["properties"]
-    of_index = set(index["format"]["enum"]) - {"fits", "votable"}
-    assert set(options["format"]["enum"]) == of_index == text.FORMATS
-    for of in (options, index):
-        assert set(of["table"]["propertyNames"]["enum"]) == text.SETTINGS - {"converters"}
+def test_the_model_has_the_readers_formats_and_settings():
+    assert set(get_args(entry_options.Format)) == text.FORMATS
+    of_index = get_args(Index.model_fields["format"].annotation)
+    assert set(of_index) - {"fits", "votable"} == text.FORMATS
+    assert set(get_args(entry_options.Setting)) == text.SETTINGS - {"converters"}
 
 
 def peak(action):

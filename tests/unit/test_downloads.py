@@ -3,16 +3,17 @@
 import fcntl
 import hashlib
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from snakemake.exceptions import WorkflowError
 
-from libraries import LibraryError, downloads, sources
 from served import served
+from spectralunmix.errors import ConfigurationError, LibraryError
+from spectralunmix.libraries import downloads, sources
+from spectralunmix.libraries.entry import File
+from spectralunmix.models import checked
 
 ROOT = Path(__file__).parents[2]
 DIGEST = "0" * 64
@@ -46,15 +47,7 @@ def fetch(tmp_path, library_path=None, **file):
 @pytest.fixture
 def check_addresses():
     """The check of the entry, which comes before any work."""
-    text = (ROOT / "workflow/rules/common.smk").read_text()
-    (function,) = re.findall(r"^def check_addresses.*?(?=^def )", text, flags=re.M | re.S)
-    names = {"os": os, "re": re, "Path": Path, "WorkflowError": WorkflowError}
-    exec(function, names)
-
-    def check(**file):
-        names["check_addresses"]("e.yaml", "files", {"sha256": None, "over": {}} | file)
-
-    return check
+    return lambda **file: checked(File, file, "e.yaml")
 
 
 @pytest.fixture
@@ -74,7 +67,10 @@ def test_a_name_leads_nowhere_else(tmp_path, web, check_addresses, name):
     for address in (f"{web}/x.txt", str(tmp_path / "web/x.txt")):
         with pytest.raises(LibraryError, match="not the name of a file"):
             fetch(tmp_path, addresses=[address], name=name)
-        with pytest.raises(WorkflowError, match=r"e\.yaml: files: .*name"):
+        with pytest.raises(
+            ConfigurationError,
+            match=r"^e\.yaml: (name: is empty|(name|over.*|addresses.0): .*name)",
+        ):
             check_addresses(addresses=[address], name=name)
     assert (tmp_path / "x.txt").read_text() == (tmp_path / "out/x.txt").read_text() == "mine"
 
@@ -85,7 +81,7 @@ def test_an_address_that_ends_without_a_name(tmp_path, check_addresses, end):
     with pytest.raises(LibraryError, match="not the name of a file"):
         fetch(tmp_path, addresses=[address])
     if end:
-        with pytest.raises(WorkflowError, match="has to say the name"):
+        with pytest.raises(ConfigurationError, match="has to say the name"):
             check_addresses(addresses=[address])
 
 
@@ -93,7 +89,7 @@ def test_names_made_of_parts(tmp_path, web, check_addresses):
     over = {"a": [".", "../"], "b": [".", "x.txt"]}
     with pytest.raises(LibraryError, match="not the name of a file"):
         fetch(tmp_path, addresses=[f"{web}/x.txt"], name="{a}{b}", over=over)
-    with pytest.raises(WorkflowError, match=r"'\.\./': no name of a file, or part of one"):
+    with pytest.raises(ConfigurationError, match=r"'\.\./': no name of a file, or part of one"):
         check_addresses(addresses=[f"{web}/x.txt"], name="{a}{b}", over=over)
 
 
@@ -103,7 +99,7 @@ def test_names_made_of_parts(tmp_path, web, check_addresses):
 )
 def test_a_field_is_a_value_and_nothing_of_what_it_is_made_of(check_addresses, field):
     file = {"addresses": [f"http://x/{field}"], "name": "{a}", "over": {"a": [1]}, "sha256": None}
-    with pytest.raises(WorkflowError, match=r"a field is as|no values over"):
+    with pytest.raises(ConfigurationError, match=r"a field is as|no values over"):
         check_addresses(**file)
     try:
         (found,) = sources.files_of({"files": [file]})
@@ -119,7 +115,7 @@ def test_fields_of_numbers(check_addresses):
     names = [found["name"] for found in sources.files_of({"files": [file]})]
     assert names == ["02300_4.50_4.5.txt", "12000_4.50_4.5.txt"]
     file["over"] = {"t": ["hot"], "g": [4.5]}
-    with pytest.raises(WorkflowError, match="'hot' cannot be written as 05d"):
+    with pytest.raises(ConfigurationError, match="'hot' cannot be written as 05d"):
         check_addresses(**file)
     with pytest.raises(LibraryError, match=r"http://x/.*: over: "):
         sources.files_of({"files": [file]})
@@ -143,7 +139,7 @@ def test_the_package_index_is_asked_for_a_wheel_alone(
         fetch(tmp_path, addresses=[address], **WHEEL)
     assert not asked
     if address not in ("pypi:stars==1.*", "pypi:-r==1.0"):
-        with pytest.raises(WorkflowError, match="a wheel is pypi:name==version"):
+        with pytest.raises(ConfigurationError, match="a wheel is pypi:name==version"):
             check_addresses(addresses=[address], **WHEEL)
 
 
@@ -177,8 +173,11 @@ def test_pip_knows_the_users_index_and_no_other_option(tmp_path, monkeypatch):
             (folder / WHEEL["name"]).write_bytes(b"wheel")
             seen.update(command=command, env=env, pinned=(folder / "wheel.txt").read_text())
 
-        def wait(self, seconds):
+        def wait(self, seconds=None):
             """It ended."""
+
+        def kill(self):
+            """It has ended."""
 
     monkeypatch.setattr(subprocess, "Popen", Pip)
     digest = hashlib.sha256(b"wheel").hexdigest()
@@ -186,6 +185,64 @@ def test_pip_knows_the_users_index_and_no_other_option(tmp_path, monkeypatch):
     assert settings.keys() & seen["env"].keys() == {"PIP_INDEX_URL", "PYTHONPATH"}
     assert "-I" in seen["command"]  # without PYTHONPATH
     assert seen["pinned"] == f"stars==1.0 --hash=sha256:{digest}\n"
+
+
+@pytest.fixture
+def pip(tmp_path, monkeypatch):
+    """A program in place of Python, and so of pip; and those that were started."""
+    program, started = tmp_path / "python", []
+    popen = subprocess.Popen
+
+    def start(*arguments, **settings):
+        started.append(popen(*arguments, **settings))
+        return started[-1]
+
+    def does(script):
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return started
+
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(downloads, "INTERVAL", 0.1)
+    return does
+
+
+DRIPS = 'while true; do printf x >> "$TMPDIR/s.whl"; sleep 0.05; done'
+
+
+@pytest.mark.parametrize("script", ["exec sleep 20", DRIPS])
+def test_pip_is_not_waited_for_where_nothing_comes(tmp_path, pip, monkeypatch, script):
+    monkeypatch.setattr(downloads, "STALL", 0.5)
+    started = pip(script)
+    with pytest.raises(LibraryError, match=r"stars-1\.0.*: pip fetched almost nothing in 0\.5 s"):
+        fetch(tmp_path, addresses=["pypi:stars==1.0"], **WHEEL)
+    assert started[0].returncode is not None
+
+
+def test_pip_is_ended_with_the_run(tmp_path, pip, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    started = pip("exec sleep 20")
+    monkeypatch.setattr(downloads, "_ended", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(tmp_path, addresses=["pypi:stars==1.0"], **WHEEL)
+    assert started[0].returncode is not None
+
+
+def test_a_wheel_without_end(tmp_path, pip, monkeypatch):
+    monkeypatch.setattr(downloads.archives, "MAX_TOTAL", 5000)
+    pip('head -c 6000 /dev/zero > "$TMPDIR/s.whl"; exec sleep 20')
+    with pytest.raises(LibraryError, match=r"stars-1\.0.*: more than 5000 bytes"):
+        fetch(tmp_path, addresses=["pypi:stars==1.0"], **WHEEL)
+
+
+def test_a_wheel_that_pip_moves_while_it_is_looked_at(tmp_path, pip):
+    """A link to nothing is listed, and has no size, as what is moved in between."""
+    pip('ln -s gone "$TMPDIR/s.whl"; sleep 0.5; echo no; exit 1')
+    with pytest.raises(LibraryError, match=r"stars-1\.0.*: pip: no\n"):
+        fetch(tmp_path, addresses=["pypi:stars==1.0"], **WHEEL)
 
 
 def test_a_missing_path_is_not_to_be_fetched(tmp_path):
@@ -205,9 +262,11 @@ def test_an_entry_reads_nothing_outside_the_folder_of_the_run(tmp_path, check_ad
     (tmp_path / "run").mkdir()
     (tmp_path / "mine.txt").write_text("1 2\n3 4\n")
     os.chdir(tmp_path / "run")
-    with pytest.raises(LibraryError, match="outside the folder of the run: name it as LIBRARY_P"):
+    with pytest.raises(LibraryError, match=r"outside the folder of the run: .* as LIBRARY_PATH"):
         fetch(tmp_path / "run", addresses=[address])
-    with pytest.raises(WorkflowError, match="outside the folder of the run: name it as LIBRARY_P"):
+    with pytest.raises(
+        ConfigurationError, match=r"outside the folder of the run: .* as LIBRARY_PATH"
+    ):
         check_addresses(addresses=[address])
 
 
@@ -237,7 +296,7 @@ def test_a_pattern_that_names_no_file(tmp_path, pattern):
 
 def test_parts_of_another_run_at_work_are_left(tmp_path, web):
     """Two clones may share the folder of downloads."""
-    part = tmp_path / "kept/abc.part-1"
+    part = tmp_path / f"kept/{DIGEST}.part-1"
     part.parent.mkdir()
     part.write_text("half")
     hold = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_SH)"
@@ -271,16 +330,15 @@ def test_a_run_holds_the_folder_of_downloads(tmp_path, web, monkeypatch):
 
 
 def test_the_message_is_the_last_thing_said(tmp_path):
-    script = "import sys; from pathlib import Path; from libraries import sources, downloads; "
+    script = "import sys; from pathlib import Path\n"
+    script += "from spectralunmix.libraries import sources, downloads\n"
     script += "downloads.RETRIES = 1; folder = Path(sys.argv[1])\n"
     script += "file = {'addresses': ['http://127.0.0.1:9/x'], 'sha256': None, 'over': {}}\n"
     script += "source = {'files': [file], 'members': ['*'], 'options': {}}\n"
     script += "try: sources.fetch([source], None, folder / 'out/library', folder / 'kept', [])\n"
     script += "except ValueError as error: print('ERROR:', error, file=sys.stderr)\n"
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
-        env=environment,
         capture_output=True,
         text=True,
     )

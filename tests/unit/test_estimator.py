@@ -18,6 +18,8 @@ from sklearn.utils.estimator_checks import check_estimator
 import spectralunmix
 from mixtures import inverse_variance, mixtures
 from spectralunmix import NotConvergedError, SmoothNMF, scan_smoothness
+from spectralunmix.configuration import Configuration
+from spectralunmix.estimator import MOST_SMOOTHNESS
 
 
 def test_says_that_it_did_not_converge():
@@ -47,6 +49,9 @@ X_NAN[3, 4] = np.nan
         (mixtures(), {"n_components": 0}, "n_components=0"),
         (mixtures(), {"smoothness": -1}, "smoothness=-1"),
         (mixtures(), {"smoothness": np.nan}, "smoothness=nan"),
+        (mixtures(), {"smoothness": 1.1e9}, "at most 1e[+]09 is needed; that smooths over 30 000"),
+        (mixtures(), {"smoothness": 1e30}, "smoothness=1e[+]30: at most 1e[+]09"),
+        (mixtures(), {"smoothness": 1e300}, "smoothness=1e[+]300: at most 1e[+]09"),
         (mixtures(), {"init": "best"}, "init='best'"),
         (mixtures(), {"max_iter": 0}, "max_iter=0"),
         (mixtures(), {"n_restarts": 2}, "n_restarts=2 needs init='random'"),
@@ -59,6 +64,46 @@ X_NAN[3, 4] = np.nan
 def test_bad_input_is_named(X, parameters, message):
     with pytest.raises(ValueError, match=message):
         SmoothNMF(**{"n_components": 3, **parameters}).fit(X)
+
+
+def test_the_largest_smoothness_has_flat_components():
+    X = mixtures(noise=0.1)
+    model = SmoothNMF(3, smoothness=MOST_SMOOTHNESS).fit(X)
+    assert model.converged_
+    flat = np.square(X - X.mean(axis=1, keepdims=True)).sum()
+    assert model.objective_[-1] == pytest.approx(flat, rel=1e-6)
+    with pytest.raises(ValueError, match=r"at most 1e\+09"):
+        scan_smoothness(model, X, [10, 1e12])
+
+
+def test_the_workflow_takes_no_larger_smoothness():
+    schema = Configuration.model_json_schema()["$defs"]
+    limits = (
+        schema["SmoothNmf"]["properties"]["smoothness"],
+        schema["Smoothness"]["properties"]["values"]["items"],
+        schema["Scan"]["properties"]["smoothness"]["items"],
+    )
+    assert {each["maximum"] for each in limits} == {MOST_SMOOTHNESS}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("CUDA out of memory. Tried to allocate 20.00 GiB", MemoryError),
+        ("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes", MemoryError),
+        ("std::bad_alloc: can't allocate memory", MemoryError),
+        ("probability tensor: an illegal memory access was encountered", RuntimeError),
+        ("unsupported memory format option", RuntimeError),
+    ],
+)
+def test_only_a_lack_of_memory_is_called_one(message, expected, monkeypatch):
+    def fail(*arguments):
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("spectralunmix.nmf.solver.fit", fail)
+    with pytest.raises(expected) as raised:
+        SmoothNMF(3).fit(mixtures())
+    assert ("memory-mapped" in str(raised.value)) == (expected is MemoryError)
 
 
 def test_strict_raises_and_keeps_what_was_found():

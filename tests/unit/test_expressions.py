@@ -1,10 +1,12 @@
 """What an entry may compute from its parameters, and that nothing else runs."""
 
+import time
+
 import numpy as np
 import pytest
 
-from libraries import LibraryError
-from libraries.expressions import evaluate
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries.expressions import evaluate
 
 VALUES = {"a": np.array([1.0, 4.0, np.nan]), "b": np.array([-3.0, 0.5, 1.0])}
 
@@ -20,10 +22,21 @@ VALUES = {"a": np.array([1.0, 4.0, np.nan]), "b": np.array([-3.0, 0.5, 1.0])}
         ("0 < a <= 1 and not b > 0", [1, 0]),
         ("a == 4 or b != -3 or a >= 9", [0, 1]),
         (" 1e3 ", [1000, 1000]),
+        ("0 < a < 4 < 5 != b", [1, 0]),
+        ("-4 < b <= a < 4.5", [1, 1]),
     ],
 )
 def test_values(expression, expected):
     np.testing.assert_allclose(np.broadcast_to(evaluate(expression, VALUES), 3)[:2], expected)
+
+
+def test_comparisons_within_comparisons_are_each_made_once():
+    expression = "a"
+    for _ in range(20):
+        expression = f"0<({expression})<9"
+    began = time.monotonic()
+    assert evaluate(expression, VALUES)[:2].tolist() == [1, 1]
+    assert time.monotonic() - began < 1
 
 
 def test_of_a_parameter_that_is_not_known_nothing_is():
@@ -51,6 +64,7 @@ def test_of_a_parameter_that_is_not_known_nothing_is():
         "a @ b",
         "a & b",
         "a in b",
+        "0 < a in b",
         "a; b",
         "abs",
         "abs(*a)",

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from test_survey import ENTRY, SOURCE, WAVE, flux, write
 
-import compare
-import pca
-import prototypes
-import reconstructions
-import validate
-from libraries import quality
-from libraries.readers import Spectrum
-from libraries.survey import survey
+from spectralunmix import pca, prototypes
+from spectralunmix.figures import compare, reconstructions
+from spectralunmix.figures import library as validate
+from spectralunmix.libraries import quality
+from spectralunmix.libraries import selected as select_spectra
+from spectralunmix.libraries.readers import Spectrum
+from spectralunmix.libraries.survey import survey
 
 LIMITS = ENTRY["quality"]
 
@@ -48,12 +47,13 @@ def test_it_is_said_whether_the_flux_or_the_uncertainty_is_at_fault(
 ):
     values, weight = flux(5000), np.ones(50)
     values[:spoil_flux], weight[:spoil_weight] = np.inf, 0
-    assert quality.problems([spectrum(values, weight)], LIMITS) == {"s": message}
+    found = quality.problems([spectrum(values, weight)], LIMITS)
+    assert found == {"s": (message, "max_nan")}
 
 
 def test_a_spectrum_without_a_single_channel_that_counts():
     found = quality.problems([spectrum(flux(5000), np.zeros(50))], LIMITS | {"max_nan": 1.0})
-    assert found == {"s": "no flux above zero"}
+    assert found == {"s": ("no flux above zero", None)}
 
 
 def test_a_flux_is_never_replaced_and_what_is_none_has_no_weight():
@@ -78,6 +78,18 @@ def test_missing_channels_have_no_weight_where_there_are_no_uncertainties():
     expected[1, 30:40] = 0
     np.testing.assert_array_equal(arrays["inverse_variance"], expected)
     assert quality.normalised([spectrum(whole)], "maximum")["inverse_variance"] is None
+
+
+def test_it_is_said_what_weighs_the_channels():
+    flux, weight = np.ones((80, 50)), np.ones((80, 50))
+    weight[:40, :6] = 0
+    said = select_spectra.what_is_selected
+    assert said(flux, None, SOURCE) == "80 spectra of 50 channels selected"
+    assert said(flux, weight, SOURCE).endswith(" selected, 6 % of the channels missing")
+    for options in ({"uncertainty": 0}, {"uncertainty_extension": "IVAR"}):
+        assert said(flux, weight, SOURCE | {"options": options}).endswith(
+            "selected, weighted by their uncertainties, 6 % of the channels without weight"
+        )
 
 
 def blocks_of_zeros(folder):
@@ -119,6 +131,23 @@ def test_blocks_of_zeros_that_the_entry_does_not_speak_of_are_told_of(tmp_path):
     assert not any("was run on" in line for line in lines)
     options.run_on = "layout"
     assert "never the library's own" in validate.report(found, SOURCE, options)
+
+
+@pytest.mark.parametrize("grid", [{}, {"start": 4200, "stop": 6800, "step": 100}])
+def test_unit_and_uncertainties_are_told_of(tmp_path, grid):
+    blocks_of_zeros(tmp_path)
+    options = SimpleNamespace(name="mine", run_on=None, medium="air", **ENTRY)
+
+    def lines(**of_source):
+        source = SOURCE | {"options": of_source}
+        found = survey(tmp_path, source, ENTRY | {"grid": ENTRY["grid"] | grid})
+        return validate.report(found, source, options).splitlines()
+
+    assumed = "wavelength unit: Angstrom assumed, as neither the entry nor the files say one"
+    assert {assumed, "uncertainties: none"} < {*lines()}
+    said = {*lines(wavelength_unit="Angstrom", uncertainty=1)}
+    assert "uncertainties: of all spectra" in said
+    assert assumed not in said
 
 
 def test_types_of_no_class_are_told_of_once(tmp_path):

@@ -7,7 +7,7 @@ import torch
 
 from mixtures import inverse_variance, mixtures
 from spectralunmix import SmoothNMF, scan_smoothness
-from spectralunmix.scale import divided, scale_of
+from spectralunmix.nmf.scale import divided, scale_of
 
 X = mixtures(noise=0.1)
 V = inverse_variance(X.shape)
@@ -111,7 +111,7 @@ def test_spectra_on_disk_and_tensors_in_any_unit(of, weighted, tmp_path):
 
 def test_compressed_spectra_in_any_unit(monkeypatch):
     many = mixtures(700, 300, noise=0.1)
-    monkeypatch.setattr("spectralunmix.solver.WORTHWHILE", 1)
+    monkeypatch.setattr("spectralunmix.nmf.solver.WORTHWHILE", 1)
     expected, _ = fitted(X=many, tol=1e-8)
     for constant in (1e-100, 1e100):
         model, _ = fitted(constant, X=many, tol=1e-8)
@@ -186,6 +186,40 @@ def test_a_spectrum_far_fainter_than_the_others(faint, weighted, init):
 def test_beyond_the_range_of_numbers_is_one_error(data, v, dtype, message):
     with pytest.raises(ValueError, match=message):
         SmoothNMF(3, dtype=dtype).fit(data, inverse_variance=v)
+
+
+RANGE_OF_V = {"float64": 1e115, "float32": 1e14}  # its root, which a fit takes
+
+
+@pytest.mark.parametrize("init", ["nndsvd", "spa"])
+@pytest.mark.parametrize(
+    ("along", "smoothness"), [("spectra", 0), ("spectra", 10), ("channels", 0)]
+)
+@pytest.mark.parametrize(
+    ("dtype", "s"),
+    [("float64", s) for s in (1e6, 1e60, 1e70, 1e80, 1e114, 1e116, 1e-80, 1e-114)]
+    + [("float32", s) for s in (1e3, 1e7, 1e10, 1e12, 1e13, 1e15, 1e-13)],
+)
+def test_a_unit_of_every_other_spectrum_or_channel(dtype, s, along, smoothness, init):
+    """v in that unit too, so that the minimum stays as it is."""
+    units, v = np.ones((len(X), 1) if along == "spectra" else X.shape[1]), np.ones_like(X)
+    units[::2] = s
+    tol = 1e-10 if dtype == "float64" else 1e-4
+    of = {"smoothness": smoothness, "init": init, "random_state": 0, "dtype": dtype, "tol": tol}
+    model, ordinary = SmoothNMF(3, **of), SmoothNMF(3, **of)
+    if max(s, 1 / s) > RANGE_OF_V[dtype]:
+        with pytest.raises(ValueError, match="further than float"):
+            model.fit(units * X, inverse_variance=v / units / units)
+        return
+    W = model.fit_transform(units * X, inverse_variance=v / units / units).astype(float)
+    H = model.components_.astype(float)
+    W, H = (W / units, H) if along == "spectra" else (W, H / units)
+    F, optimality = recomputed(X, v, W, H, smoothness)
+    assert model.converged_
+    assert optimality <= 2 * tol
+    assert model.objective_[-1] == pytest.approx(F, rel=1e-9 if dtype == "float64" else 1e-4)
+    best = ordinary.fit(X, inverse_variance=v).objective_[-1]
+    assert pytest.approx(best, rel=1e-9 if dtype == "float64" else 1e-3) == F
 
 
 def test_weights_whose_products_leave_single_precision():

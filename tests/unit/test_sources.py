@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from libraries import LibraryError, archives, sources
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import archives, sources
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +81,18 @@ def test_what_a_killed_download_left_is_cleared(tmp_path, folder):
     (tmp_path / "out" / "library.part-xyz").write_text("half")
     fetch(tmp_path, source({"addresses": [str(folder)]}))
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["library"]
+
+
+def test_files_of_others_are_left_where_downloads_are_kept(tmp_path, folder):
+    theirs = ["thesis.part-2", "library.part-xyz", "0123.part-1", ".download-notes/a"]
+    for name in theirs:
+        (tmp_path / "kept" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "kept" / name).write_text("theirs")
+    half = tmp_path / "kept" / f"{'0f' * 32}.part-abcd1234"
+    half.write_text("half")
+    fetch(tmp_path, source({"addresses": [str(folder)]}))
+    assert all((tmp_path / "kept" / name).read_text() == "theirs" for name in theirs)
+    assert not half.exists()
 
 
 def test_many_files_by_one_pattern(tmp_path, folder):

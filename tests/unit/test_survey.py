@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from libraries import LibraryError, quality
-from libraries.readers import Spectrum
-from libraries.survey import survey
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import quality
+from spectralunmix.libraries.readers import Spectrum
+from spectralunmix.libraries.survey import survey
 
 WAVE = np.linspace(4000.0, 7000.0, 50)
 
@@ -120,23 +121,35 @@ def test_mixed_units(library):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("spoil", "message", "way_out"),
     [
-        (lambda f: np.where(WAVE < 4300, np.nan, f), "t7999.txt: 10.0% of its channels are NaN"),
-        (lambda f: np.where(WAVE < 4300, -f, f), "t7999.txt: 10.0% of its channels are negative"),
-        (lambda f: 0 * f, "t7999.txt: no flux above zero"),
-        (lambda f: np.full_like(f, np.nan), "t7999.txt: 100.0% of its channels are NaN"),
+        (lambda f: np.where(WAVE < 4300, np.nan, f), "10.0% of its channels are NaN", "max_nan"),
+        (lambda f: np.where(WAVE < 4300, -f, f), "10.0% of its channels are neg", "max_negative"),
+        (lambda f: 0 * f, "no flux above zero", None),
+        (lambda f: np.full_like(f, np.nan), "100.0% of its channels are NaN", None),
     ],
 )
-def test_unusable_flux_is_told_or_left_out(library, spoil, message):
+def test_unusable_flux_is_told_or_left_out(library, spoil, message, way_out):
     write(library, "t7999.txt", WAVE, spoil(flux(7999)))
     (problem,) = problems(library)
-    assert problem.startswith(message)
-    assert "quality.otherwise" in problem
+    assert problem.startswith(f"t7999.txt: {message}")
+    raised = f"raise quality.{way_out}, or " if way_out else ""
+    assert problem.endswith(f": {raised}set quality.otherwise to leave_out")
+    assert ("raise" in problem) == bool(way_out)
     limits = ENTRY["quality"] | {"otherwise": "leave_out"}
     found = survey(library, SOURCE, ENTRY | {"quality": limits})
     assert (found.problems, list(found.left_out)) == ([], ["t7999.txt"])
     assert len(found.table) == len(found.spectra) == 8
+
+
+def test_many_with_the_same_mistake_are_counted(library):
+    for teff in range(8000, 8012):
+        write(library, f"t{teff}.txt", WAVE, np.where(WAVE < 4300, np.nan, flux(teff)))
+    write(library, "t9000.txt", WAVE, np.where(WAVE < 4300, -1, flux(9000)))
+    found = problems(library)
+    assert len(found) == 12
+    assert found[10] == "and 2 more like it: 12 such problems in 21 spectra"
+    assert found[11].startswith("t9000.txt: 10.0% of its channels are negative")
 
 
 def test_a_share_below_the_limit_is_filled_and_clipped_and_counted(library):

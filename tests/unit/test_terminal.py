@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from terminal import Output, Share, StepLines, error_in, last_line
+from spectralunmix.command.terminal import Output, Share, StepLines, error_in, last_line
 
 
 def record(event=None, message="", level=logging.INFO, **fields):
@@ -28,7 +28,7 @@ def log(tmp_path):
 
 def test_a_line_a_step(log):
     shown = io.StringIO()
-    with StepLines(shown) as lines:
+    with StepLines(shown, "none") as lines:
         lines.emit(
             record(LogEvent.RUN_INFO, stats={"select": 1, "pca": 1, "figure": 1, "total": 3})
         )
@@ -44,7 +44,7 @@ def test_a_line_a_step(log):
 def test_the_error_of_a_step_is_all_that_is_kept(log, tmp_path):
     with open(log, "a") as file:
         file.write("ERROR: tiny.yaml does not fit the library:\n  t1.txt: no flux\n")
-    lines = StepLines(io.StringIO())
+    lines = StepLines(io.StringIO(), "none")
     lines.emit(record(LogEvent.JOB_INFO, jobid=4, log=[log]))
     lines.emit(record(LogEvent.ERROR, "RuleException:\nCommand 'x' failed", logging.ERROR))
     lines.emit(record(LogEvent.JOB_ERROR, jobid=4, rule_name="select"))
@@ -63,7 +63,7 @@ def test_the_error_of_a_step_is_all_that_is_kept(log, tmp_path):
     ],
 )
 def test_an_error_of_the_configuration_is_its_message_alone(message):
-    lines = StepLines(io.StringIO())
+    lines = StepLines(io.StringIO(), "none")
     lines.emit(record(LogEvent.ERROR, message, logging.ERROR))
     assert lines.error == "library: no such entry"
 
@@ -71,7 +71,7 @@ def test_an_error_of_the_configuration_is_its_message_alone(message):
 def test_a_terminal_shows_the_steps_that_run(log):
     shown = io.StringIO()
     terminal = Console(file=shown, force_terminal=True, width=60)
-    with StepLines(shown, terminal) as lines:
+    with StepLines(shown, "none", terminal) as lines:
         lines.emit(record(LogEvent.JOB_INFO, jobid=4, log=[log]))
         lines.live.refresh()
         assert "80 spectra selected" in shown.getvalue()
@@ -95,7 +95,7 @@ def test_output_of_the_jobs_goes_to_a_file(tmp_path):
     program = f"""
 import os, subprocess, sys
 sys.path.insert(0, {os.path.dirname(Output.__init__.__code__.co_filename)!r})
-from terminal import Output
+from spectralunmix.command.terminal import Output
 print("before")
 with Output("output.log") as terminal:
     print("of python")

@@ -12,7 +12,7 @@ def test_numbers_as_people_write_them(tiny):
     tiny.save()
     assert "min: 5e3" in (tiny.folder / "config/libraries/tiny.yaml").read_text()
     summary = "results/tiny/summary.json"
-    code, printed = tiny.run(summary, "--config", "smooth_nmf={smoothness: 2e1, strict: false}")
+    code, printed = tiny.run(summary, "--set", "smooth_nmf={smoothness: 2e1, strict: false}")
     assert code == 0, printed
     settings, of_assign = (
         json.loads((tiny.results / f"records/{step}.json").read_text())["settings"]

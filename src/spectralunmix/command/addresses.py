@@ -15,12 +15,12 @@ import tempfile
 from pathlib import Path
 
 import requests
-import yaml
 
-from libraries import LibraryError
-from libraries.downloads import TIMEOUT, download
-from libraries.sources import files_of
-from spectra_files import write_json
+from spectralunmix.errors import LibraryError
+from spectralunmix.files import write_json
+from spectralunmix.libraries.downloads import TIMEOUT, download
+from spectralunmix.libraries.sources import files_of
+from spectralunmix.yaml_files import read_yaml
 
 HEADERS = ("Content-Length", "Last-Modified", "ETag")
 
@@ -52,7 +52,7 @@ def check(file: dict, address: str, seen: dict) -> str:
 
 def addresses_of(entry: Path):
     """(file, address) of each source's files, the first alone of those named by a pattern."""
-    for source in yaml.safe_load(entry.read_text())["sources"]:
+    for source in read_yaml(entry)["sources"]:
         for pattern in source["files"]:
             file = files_of({"files": [pattern]})[0]
             for address in file["addresses"]:

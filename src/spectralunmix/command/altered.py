@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from provenance import sha256
+from spectralunmix.provenance import sha256
 
 RESULTS = Path("results")
 
@@ -15,7 +15,7 @@ def read_record(path: Path) -> dict[str, str] | None:
     try:
         outputs = json.loads(path.read_text(encoding="utf-8"))["outputs"]
         return {str(name): str(digest) for name, digest in outputs.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -35,6 +35,8 @@ def altered(library: str) -> Iterator[Path]:
     A result that is missing is not altered: Snakemake makes it again by itself.
     """
     for record in sorted((RESULTS / library / "records").glob("*.json")):
+        if not is_result(str(record), library):  # its folder is a link to another
+            continue
         outputs = read_record(record)
         if outputs is None:
             yield record
@@ -53,3 +55,17 @@ def set_aside(path: Path) -> Path:
         aside = Path(f"{aside}.altered")
     os.replace(path, aside)
     return aside
+
+
+def clear(library: str) -> None:
+    """Remove what a killed run left half-written, and links in the place of logs and benchmarks.
+
+    Snakemake would write through such a link; what it leads to stays as it is.
+    """
+    folder = RESULTS / library
+    for part in folder.rglob(".part-*"):
+        part.unlink()
+    for kind in ("benchmarks", "logs"):
+        for path in [folder / kind, *(folder / kind).glob("*")]:
+            if path.is_symlink():
+                path.unlink()

@@ -1,7 +1,7 @@
 """The last words of a run on the terminal: what was made, and its result."""
 
+import csv
 import json
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +11,7 @@ RESULTS = Path("results")
 def table(path: Path, columns: list[str] | None = None) -> list[str]:
     """An ECSV table of text and numbers in aligned lines."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    rows = [shlex.split(line) for line in lines if not line.startswith("#")]
+    rows = list(csv.reader((x for x in lines if not x.startswith("#")), delimiter=" "))
     if columns:
         kept = [rows[0].index(name) for name in columns]
         rows = [[row[i] for i in kept] for row in rows]
@@ -21,7 +21,14 @@ def table(path: Path, columns: list[str] | None = None) -> list[str]:
 
 def of_figure(folder: Path) -> list[str]:
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    warnings = [f"WARNING: {sentence}" for sentence in summary["warnings"]]
+    said = summary["warnings"]  # those of PCA, where most are doubtful, in one line
+    warnings = [f"WARNING: {sentence}" for sentence in said if not sentence.startswith("PCA ")]
+    doubtful = [row["component"] for row in summary["pca"]["assignment"] if row["doubtful"]]
+    if doubtful:
+        warnings.append(
+            f"WARNING: PCA's {', '.join(doubtful)} should not be read as the class assigned: "
+            "dashed in panel D of the figure"
+        )
     shown = table(folder / "assignments.ecsv", ["method", "component", "class", "distance", "sign"])
     return [*shown, "", *warnings, f"figure: {folder}/figure.pdf, .png and .svg"]
 

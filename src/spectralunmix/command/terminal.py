@@ -31,7 +31,7 @@ PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%$")  # as long work ends the lines of i
 NAME_WIDTH = 15
 # What Snakemake puts around the message of an error in the configuration or a rule
 AROUND = re.compile(
-    r'^ *\w*(?:Error|Exception)(?: in rule \w+)?(?: in file "[^"]*", line \d+)?:\n'
+    r'^ *\w*(?:Error|Exception)(?: in rule \w+)?(?: in file "[^"]*", line \d+)?:[\n ]'
     r'|\n? *\(rule \w+, line \d+, [^()]*\)$|\n +File "[^"]*", line \d+, in .*$',
     re.M,
 )
@@ -94,14 +94,25 @@ def last_line(log: str) -> str:
     return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def error_in(log: str) -> str:
-    """The log from its error on; all of its end where none was named."""
+def tail(log: str | Path, lines: int = 20) -> str:
+    """The last lines of a log; none where it is not there."""
     try:
         text = Path(log).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def error_in(log: str) -> str:
+    """The log from its error on; its end where none was named."""
+    text = tail(log, 10_000)
     at = text.rfind("ERROR: ")
-    return text[at:].strip() if at >= 0 else "\n".join(text.splitlines()[-20:])
+    return text[at:].strip() if at >= 0 else tail(log)
+
+
+def warnings_in(log: str) -> list[str]:
+    """The lines of a log that are warnings."""
+    return [line for line in tail(log, 10_000).splitlines() if line.startswith("WARNING: ")]
 
 
 class LastLine(ProgressColumn):
@@ -125,18 +136,21 @@ class Share(BarColumn):
 class StepLines(LogHandlerBase):
     """A line for each step that ended, and on a terminal one for each that runs.
 
-    Its `error` is the message of a run that failed, which has to come last.
+    Its `error` is the message of a run that failed, which has to come last; `stopped` says
+    whether the user stopped it.
     """
 
     writes_to_stream = True  # so that Snakemake does not write there itself
     writes_to_file = needs_rulegraph = False
     has_filter = has_formatter = True
 
-    def __init__(self, terminal: TextIO, console: Console | None = None):
+    def __init__(self, terminal: TextIO, output: str | Path, console: Console | None = None):
         logging.Handler.__init__(self)
+        self.output = output  # what the jobs print besides
         self.steps: dict[int, Step] = {}
         self.failures: list[str] = []
         self.errors: list[str] = []
+        self.stopped = False
         self.total = self.done = 0
         self.console = console or Console(file=terminal, highlight=False, markup=False)
         self.live = None
@@ -179,6 +193,8 @@ class StepLines(LogHandlerBase):
                 self.end(record.job_id)
             case LogEvent.JOB_ERROR:
                 self.fail(record.jobid, record.rule_name)
+            case None if record.getMessage().startswith("Terminating processes on user request"):
+                self.stopped = True
             case None if record.levelno >= logging.ERROR and record.getMessage():
                 self.errors.append(record.getMessage())
             case None if record.getMessage().startswith("Nothing to be done"):
@@ -197,12 +213,19 @@ class StepLines(LogHandlerBase):
             self.done += 1
             step = self.steps[job]
             self.say(self.steps.pop(job), f"{step.seconds:4.0f} s  {last_line(step.log)}")
+            for line in warnings_in(step.log):
+                self.console.print(line, soft_wrap=True)
 
     def fail(self, job: int, rule: str) -> None:
         if job in self.steps:
             step = self.steps.pop(job)
+            if self.stopped:
+                self.say(step, f"stopped after {step.seconds:.0f} s")
+                return
             self.say(step, f"failed after {step.seconds:.0f} s; its log: {step.log}")
-            self.failures.append(error_in(step.log) or f"{rule} ended without a word in its log")
+            self.failures.append(error_in(step.log) or f"{rule} was killed, or could not start:")
+            if not error_in(step.log):
+                self.failures += [*self.errors, tail(self.output)]
 
     def say(self, step: Step, what: str) -> None:
         if self.live and step.line is not None:

@@ -13,15 +13,17 @@ import numpy as np
 from matplotlib.image import imread
 from scipy.optimize import linear_sum_assignment
 
-from libraries import LibraryError
-from provenance import sha256
-from spectra_files import read_curves, read_table, read_weights
+from spectralunmix.errors import LibraryError
+from spectralunmix.files import read_curves, read_table, read_weights
+from spectralunmix.provenance import PACKAGE, sha256
 
-SCRIPTS = Path(__file__).resolve().parent
+ROOMS = {"scripts": Path("workflow/scripts"), "spectralunmix": PACKAGE}  # of the code
 # Across machines, float64: the last digits differ (other kernels of linear algebra).
 OBJECTIVE = 1e-9  # relative; of the sum of squared residuals too
 FACTORS = 1e-7  # of components and weights, over their largest value
 PIXELS = 1.0  # root mean square of the figure, of 255
+# What comes of a file that is not what it should be
+DAMAGED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 BITWISE = ("*.ecsv", "summary.json", "nmf_fit.json", "pca_fit.json", "figure.*")
 
 
@@ -31,19 +33,24 @@ def read_manifest(folder: Path) -> dict:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         for step in manifest["steps"]:
             checked_record(step)
+        if not manifest["steps"]:
+            raise ValueError("it has no steps")
         return manifest
     except FileNotFoundError:
         raise LibraryError(f"{path}: missing: make the figure first") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except DAMAGED as error:
         raise LibraryError(f"{path}: not a manifest ({error!r}): make the figure again") from None
 
 
 def checked_record(record) -> dict:
-    """The record, or a ValueError where it is none."""
-    files = [record[kind] for kind in ("inputs", "outputs", "sources")]
-    if not all(isinstance(digests, dict) for digests in files):
-        raise ValueError("inputs, outputs and sources are not checksums by path")
-    return {key: record[key] for key in ("step", "inputs", "outputs", "sources")}
+    """What is verified of the record, or a ValueError where it is none."""
+    kept = {key: record[key] for key in ("step", "inputs", "outputs", "sources")}
+    kinds = (str, dict, dict, dict)
+    if not all(isinstance(kept[key], kind) for key, kind in zip(kept, kinds, strict=True)):
+        raise ValueError("step, inputs, outputs and sources are not a name and checksums by path")
+    if not all(isinstance(record[key], dict) for key in ("versions", "platform")):
+        raise ValueError("versions and platform are missing")
+    return kept
 
 
 def against_manifest(folder: Path) -> list[str]:
@@ -59,7 +66,7 @@ def against_manifest(folder: Path) -> list[str]:
             record = json.loads(path.read_text(encoding="utf-8"))
             if record not in steps:
                 steps.append(checked_record(record))
-        except (ValueError, KeyError, TypeError):
+        except DAMAGED:
             wrong.append(f"{path}: not a record")
     for step in steps:
         for kind in ("inputs", "outputs"):
@@ -67,9 +74,10 @@ def against_manifest(folder: Path) -> list[str]:
                 if recorded.setdefault(name, digest) != digest:
                     wrong.append(f"{name}: step {step['step']} took another one than was made")
         for name, digest in step["sources"].items():
-            source = SCRIPTS / name
+            room, _, path = name.partition("/")
+            source = ROOMS.get(room, Path()) / path
             if not source.is_file() or sha256(source) != digest:
-                wrong.append(f"step {step['step']} was made by another workflow/scripts/{name}")
+                wrong.append(f"step {step['step']} was made by another {name}")
     for name, digest in recorded.items():
         if not Path(name).is_file():
             wrong.append(f"{name}: missing")
@@ -159,7 +167,12 @@ def verify(folder: Path, reference: Path | None = None) -> None:
     """
     wrong = against_manifest(folder)
     if reference:
-        differ, done = against_reference(folder, reference)
+        try:
+            differ, done = against_reference(folder, reference)
+        except DAMAGED as error:
+            if isinstance(error, LibraryError):
+                raise
+            raise LibraryError(f"{reference}: not whole results ({error!r})") from None
         wrong += differ
         for line in done:
             print(line)

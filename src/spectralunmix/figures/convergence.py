@@ -1,19 +1,13 @@
 """Objective and optimality over iterations: the run's fit, and the published scheme beside it."""
 
-import json
-from pathlib import Path
-
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-from figures import COLOURS, STYLE, heading, logarithmic_axis, save
-from published import LEARNING_RATE, adam_clamped
-from spectra_files import read_inverse_variance, read_spectra
-from spectralunmix import objective, solver, starts
-from spectralunmix.spectra import Spectra
-from step import step
+from spectralunmix.figures.style import COLOURS, heading, logarithmic_axis
+from spectralunmix.nmf import objective, solver, starts
+from spectralunmix.nmf.published import LEARNING_RATE, adam_clamped
+from spectralunmix.nmf.spectra import Spectra
 
 EVERY = 10  # iterations of the published scheme between two looks at it
 
@@ -95,27 +89,3 @@ def draw(fit, published, library):
     fig.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
     fig.suptitle(f"{library}: λ = {fit['smoothness']:g}", x=0.01, ha="left", weight="bold")
     return fig
-
-
-def main(snakemake, log):
-    torch.set_num_threads(snakemake.threads)
-    _, flux = read_spectra(snakemake.input.spectra)
-    inverse_variance = read_inverse_variance(snakemake.input.spectra)
-    fit = json.loads(Path(snakemake.input.fit).read_text())
-    published = published_history(flux, inverse_variance, snakemake.params)
-    with mpl.rc_context(STYLE):
-        fig = draw(fit, published, snakemake.params.library)
-        save(fig, snakemake.output.pdf, snakemake.output.png, snakemake.output.svg)
-    log.info(
-        "published scheme, %d iterations: objective %.9g, optimality %.1e; this fit %.9g, %.1e",
-        published[0, -1],
-        published[1, -1],
-        published[2, -1],
-        fit["objective"],
-        fit["optimality"],
-    )
-
-
-if __name__ == "__main__":
-    with step(snakemake, __file__) as log:
-        main(snakemake, log)

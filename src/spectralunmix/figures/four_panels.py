@@ -1,30 +1,23 @@
 """The four-panel figure: prototypes, eigenspectra, components, and their distances."""
 
-import json
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from figures import (
+from spectralunmix.figures.style import (
     GREYS,
-    STYLE,
     assigned,
     by_class,
     class_captions,
     component_styles,
     curve_styles,
     heading,
-    save,
     text_width,
     wavelength_axis,
     wrapped,
 )
-from spectra_files import read_curves, read_inverse_variance, read_spectra, read_table
-from step import step
 
 BAND = (16, 84)  # percentiles of a class's spectra
 CAPTION_SIZE = 6.5  # points, as all below
@@ -265,29 +258,3 @@ def page(width, above, below):
     return fig, fig.add_gridspec(
         2, 2, **MARGINS, bottom=bottom, top=top, wspace=BETWEEN, hspace=hspace
     )
-
-
-def main(snakemake, log):
-    inputs = snakemake.input
-    prototypes = read_curves(inputs.prototypes)
-    _, flux = read_spectra(inputs.spectra)
-    members = np.array(read_table(inputs.selection)["class"])
-    with mpl.rc_context(STYLE):
-        fig = draw(
-            prototypes,
-            bands(flux, read_inverse_variance(inputs.spectra), members, prototypes),
-            read_curves(inputs.pca_components),
-            read_curves(inputs.nmf_components),
-            read_table(inputs.distances),
-            read_table(inputs.assignments),
-            snakemake.params.labels,
-            json.loads(Path(inputs.summary).read_text()),
-            snakemake.params.width,
-        )
-        save(fig, snakemake.output.pdf, snakemake.output.png, snakemake.output.svg)
-    log.info("figure drawn: %s", snakemake.output.pdf)
-
-
-if __name__ == "__main__":
-    with step(snakemake, __file__) as log:
-        main(snakemake, log)

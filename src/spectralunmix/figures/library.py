@@ -1,16 +1,11 @@
 """What a library holds, as its entry reads it: library.txt and library.png."""
 
-import json
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures import COLOURS, wavelength_axis
-from libraries.quality import usable
-from libraries.survey import survey
-from spectra_files import replacing
-from step import step
+from spectralunmix.figures.style import COLOURS, wavelength_axis
+from spectralunmix.libraries.quality import usable
+from spectralunmix.libraries.readers import has_uncertainties
 
 RUN_ON = {
     "original": "the library's own files",
@@ -41,6 +36,10 @@ def report(found, source, options) -> str:
     lines += ["", f"wavelengths: from {min(first):.6g} to {max(last):.6g} Angstrom"]
     lines += [f"all cover: {max(first):.6g} to {min(last):.6g} Angstrom"]
     lines += [f"channels: {min(n_wave)} to {max(n_wave)}"]
+    if any(s.unit_assumed for s in found.spectra):
+        why = "as neither the entry nor the files say one"
+        lines.append(f"wavelength unit: Angstrom assumed, {why}")
+    lines.append(f"uncertainties: {'of all spectra' if has_uncertainties(source) else 'none'}")
     lines += ["", *found.remarks] if found.remarks else []
     lines += [f"left out: {file}: {why}" for file, why in found.left_out.items()]
     return "\n".join(lines) + "\n"
@@ -75,22 +74,3 @@ def draw(found, options):
     wavelength_axis(shown, *whole)
     fig.suptitle(f"{options.name}: {len(table)} spectra", x=0.01, ha="left", weight="bold")
     return fig
-
-
-def main(snakemake, log):
-    options = snakemake.params
-    source = json.loads(Path(snakemake.input.source).read_text())["source"]
-    found = survey(Path(snakemake.input.library), source, dict(options.items()))
-    text = report(found, source, options)
-    for line in text.splitlines():
-        log.info("%s", line)
-    found.check(f"config/libraries/{snakemake.wildcards.library}.yaml")
-    with replacing(snakemake.output.text) as part:
-        part.write_text(text)
-    with replacing(snakemake.output.picture) as part:
-        draw(found, options).savefig(part, dpi=150, metadata={"Software": None})
-
-
-if __name__ == "__main__":
-    with step(snakemake, __file__) as log:
-        main(snakemake, log)

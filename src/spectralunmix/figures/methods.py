@@ -1,13 +1,6 @@
 """The page of methods, tables and provenance, with the run's own settings and numbers."""
 
-import json
-from pathlib import Path
-
 import numpy as np
-
-from pages import write_page
-from spectra_files import read_curves, read_medium, read_table
-from step import step
 
 MEDIUM = {"air": "in air", "vacuum": "in vacuum", "unknown": "in air or vacuum: not known"}
 METHODS = {"nmf": "Smooth NMF components", "pca": "PCA eigenspectra"}
@@ -43,43 +36,3 @@ def distance_tables(distances, assignments, labels):
 
 def as_text(value):
     return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
-
-
-def main(snakemake, log):
-    inputs, options = snakemake.input, snakemake.params
-    selection = read_table(inputs.selection)
-    manifest = json.loads(Path(inputs.manifest).read_text())
-    settings = {each["step"]: each["settings"] for each in manifest["steps"]}
-    members = list(selection["class"])
-    write_page(
-        snakemake.output.page,
-        "methods.html",
-        key=snakemake.wildcards.library,
-        library=options.library,
-        citation=options.citation,
-        notes=selection.meta.get("notes", []),
-        left_out=selection.meta.get("left_out", {}),
-        summary=json.loads(Path(inputs.summary).read_text()),
-        manifest=manifest,
-        fit=settings["smooth_nmf"],
-        normalisation=settings["select"]["normalisation"],
-        medium=MEDIUM[read_medium(inputs.spectra)],
-        wavelength=read_curves(inputs.components)[0][[0, -1]],
-        classes=[
-            {"label": options.labels[name], "n": members.count(name)}
-            for name in dict.fromkeys(members)
-        ],
-        distances=distance_tables(
-            read_table(inputs.distances), read_table(inputs.assignments), options.labels
-        ),
-        selection={
-            "names": selection.colnames,
-            "rows": [[as_text(value) for value in row] for row in selection],
-        },
-    )
-    log.info("written: %s", snakemake.output.page)
-
-
-if __name__ == "__main__":
-    with step(snakemake, __file__) as log:
-        main(snakemake, log)

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-import provenance
-from spectra_files import replacing
+from spectralunmix.files import replacing
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Columns of selection.ecsv that are not parameters of the stars
@@ -14,7 +13,6 @@ BOOKKEEPING = ("file", "class", "class_rank", "class_size", "divisor", "n_filled
 
 def write_page(path: str, template: str, **values) -> None:
     """The template of that name, filled in; a value that is missing is an error."""
-    provenance.READ += [TEMPLATES / "base.html", TEMPLATES / template]
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )

@@ -1,15 +1,11 @@
 """The scan's fits in one table, with how much they depend on the start, and its picture."""
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from astropy.table import vstack
 from matplotlib.ticker import MaxNLocator
 
-from figures import COLOURS, STYLE, heading, logarithmic_axis, save
-from spectra_files import read_components, read_table, write_table
 from spectralunmix import comparison
-from step import step
+from spectralunmix.figures.style import COLOURS, heading, logarithmic_axis
 
 DECIMALS = 10  # of a distance: further ones are rounding, which may depend on the fits beside it
 MARKERS = "osD^vPX*"
@@ -72,23 +68,3 @@ def draw(fits, library, metric):
     )
     fig.suptitle(f"{library}: scan", x=0.01, ha="left", weight="bold")
     return fig
-
-
-def main(snakemake, log):
-    options, output = snakemake.params, snakemake.output
-    parts = [read_table(path) for path in snakemake.input.tables]
-    components = [each for path in snakemake.input.components for each in read_components(path)]
-    table = vstack(parts)
-    table["from_best"] = from_best(table.to_pandas(), components, options.metric)
-    table.sort(["n_components", "smoothness", "start"])
-    table.meta = {"metric": options.metric}
-    write_table(output.table, table)
-    fits = table.to_pandas().assign(unexplained=lambda fits: 1 - fits["explained"])
-    with mpl.rc_context(STYLE):
-        save(draw(fits, options.library, options.metric), output.pdf, output.png, output.svg)
-    log.info("%d fits, %d converged", len(table), table["converged"].sum())
-
-
-if __name__ == "__main__":
-    with step(snakemake, __file__) as log:
-        main(snakemake, log)

@@ -14,7 +14,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullFormatter
 
-from spectra_files import replacing
+from spectralunmix.files import replacing
 
 # Told apart with any colour vision (Wong 2011, Nature Methods 8, 441); hot to cool.
 COLOURS = ["#0072B2", "#009E73", "#E69F00", "#CC3311", "#CC79A7", "#56B4E9", "#000000"]

@@ -2,14 +2,16 @@
 
 import math
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
-from figures import COLOURS, STYLE, assigned, by_class, class_captions, heading, save, wrapped
-from spectra_files import read_curves, read_table, read_weights
-from spectralunmix import comparison
-from step import step
+from spectralunmix.figures.style import (
+    COLOURS,
+    by_class,
+    class_captions,
+    heading,
+    wrapped,
+)
 
 COLUMNS = 5
 TITLE = 85  # points that a panel has for its title
@@ -42,21 +44,3 @@ def draw(share, names, members, classes, labels, pairs, library):
         ax.set_ylabel("Share of the component in a spectrum")
     fig.suptitle(f"{library}: weights by class (bar: median)", x=0.01, ha="left", weight="bold")
     return fig
-
-
-def main(snakemake, log):
-    inputs, options = snakemake.input, snakemake.params
-    _, names, components = read_curves(inputs.components)
-    share = comparison.shares(read_weights(inputs.weights, names), components)
-    members = np.array(read_table(inputs.selection)["class"])
-    pairs = assigned(read_table(inputs.assignments), "nmf")
-    classes = list(dict.fromkeys(members))
-    with mpl.rc_context(STYLE):
-        fig = draw(share, names, members, classes, options.labels, pairs, options.library)
-        save(fig, snakemake.output.pdf, snakemake.output.png, snakemake.output.svg)
-    log.info("drawn: %s", snakemake.output.pdf)
-
-
-if __name__ == "__main__":
-    with step(snakemake, __file__) as log:
-        main(snakemake, log)

@@ -1,5 +1,5 @@
 """Spectral libraries: fetching, reading, labelling and gridding them."""
 
+from spectralunmix.errors import LibraryError
 
-class LibraryError(ValueError):
-    """Something about a library or its entry that its user can put right."""
+__all__ = ["LibraryError"]

@@ -5,6 +5,7 @@ import contextlib
 import fnmatch
 import gzip
 import lzma
+import stat
 import tarfile
 import zipfile
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def members(
         folders and name
     largest : bytes that a member may have
 
-    Raises LibraryError for anything else, for links, for a name that leads
+    Raises LibraryError for anything else, for links in an archive, for a name that leads
     outside, and where a cap on size or number is passed.  A checksum at the end of a
     compressed tar is verified after the last member.
     """
@@ -63,7 +64,7 @@ def is_archive(path: Path) -> bool:
         return True
     try:
         with open(path, "rb") as file:
-            tarfile.TarFile(fileobj=_Tar(uncompressed(file)))
+            tarfile.TarFile(fileobj=_Tar(path, uncompressed(file)))
     except LibraryError:
         raise
     except Exception:  # whatever bytes that are no tar lead to
@@ -131,10 +132,16 @@ def _in_zip(path: Path):
                     f"{path}: member '{info.filename}' is not packed by deflate, as zip archives "
                     "commonly are; not read: pack it anew"
                 )
+            if stat.S_ISLNK(info.external_attr >> 16):
+                raise _is_link(path, info.filename)
             archive.open(info).close()  # an error where its own header has another name
             # read one byte past the declared size at most: the header may lie
             read = None if info.is_dir() else lambda i=info: _head(archive.open(i), i.file_size)
             yield info.filename, info.file_size, read
+
+
+def _is_link(path: Path, name: str) -> LibraryError:
+    return LibraryError(f"{path}: member '{name}' is a link; not read: pack the file itself")
 
 
 def _head(file, size: int) -> bytes:
@@ -145,8 +152,8 @@ def _head(file, size: int) -> bytes:
 class _Tar:
     """The bytes of a tar, read forward alone, and of each member's header no more than a cap."""
 
-    def __init__(self, file: BinaryIO):
-        self.file, self.last = file, b""
+    def __init__(self, path: Path, file: BinaryIO):
+        self.path, self.file, self.last = path, file, b""
         self.left: float = MAX_HEADER  # bytes that may be read
 
     def tell(self) -> int:
@@ -155,26 +162,30 @@ class _Tar:
     def seek(self, position: int) -> None:
         if position < self.tell():
             raise tarfile.ReadError("a header that leads backwards")
-        if position > MAX_PASSED:
-            raise LibraryError(f"more than {MAX_PASSED} B, unpacked; not read further")
+        self._check(position)
         self.file.seek(position)
 
     def read(self, size: int) -> bytes:
         self.left -= size
         if self.left < 0:
             raise tarfile.ReadError(f"a header of more than {MAX_HEADER} B")
+        self._check(self.tell() + size)
         self.last = self.file.read(size)
         return self.last
+
+    def _check(self, position: int) -> None:
+        if position > MAX_PASSED:
+            raise LibraryError(f"{self.path}: more than {MAX_PASSED} B, unpacked; not read further")
 
 
 def _in_tar(path: Path):
     with open(path, "rb") as file:
-        stream = _Tar(uncompressed(file))
+        stream = _Tar(path, uncompressed(file))
         archive = tarfile.TarFile(fileobj=stream)
         info = archive.next()
         while info is not None:
             if info.issym() or info.islnk():
-                raise LibraryError(f"{path}: member '{info.name}' is a link; not read")
+                raise _is_link(path, info.name)
             stream.left = float("inf")
             yield info.name, info.size, archive.extractfile(info).read if info.isreg() else None
             stream.left = MAX_HEADER
@@ -185,6 +196,6 @@ def _in_tar(path: Path):
         # tarfile takes a damaged header for the end, and leaves a checksum behind it unread
         if stream.last.count(0) != tarfile.BLOCKSIZE:
             raise tarfile.ReadError("it does not end as a tar does")
-        stream.left = MAX_PASSED
+        stream.left = float("inf")
         while stream.read(CHUNK):
             pass

@@ -1,5 +1,6 @@
 """One file from an address of the web or of the package index, checked by its sha256."""
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -19,6 +20,7 @@ from . import LibraryError, archives
 log = logging.getLogger(__name__)
 TIMEOUT = 30  # seconds without a byte
 DRIP = 1024  # bytes a second, on average, below which a download is given up
+STALL = 120  # seconds in which pip has to fetch that much on average, or end
 RETRIES = 2
 INTERVAL = 2  # seconds between two lines of the progress
 NO_NAME = re.compile(r"\.{0,2}|.*[/\\\x00-\x1f\x7f].*", re.DOTALL)
@@ -151,13 +153,39 @@ def _from_package_index(file: dict, address: str, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as part, tempfile.TemporaryFile() as said:
         streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}
         pip = subprocess.Popen(command, env=kept | {"TMPDIR": part}, **streams)
-        while not _ended(pip):
-            there = sum(path.stat().st_size for path in Path(part).rglob("*.whl"))
-            log.info("%s", _so_far(file["name"], there, 0))
+        try:
+            _watch(pip, file["name"], Path(part))
+        finally:
+            pip.kill()
+            pip.wait()
         said.seek(0)
         reason = said.read().decode("utf-8", "replace").strip().splitlines()
     if pip.returncode or not (folder / file["name"]).is_file():
         raise LibraryError(f"{file['name']}: pip: {(reason or ['no such file came'])[-1]}")
+
+
+def _watch(pip: subprocess.Popen, name: str, part: Path) -> None:
+    """Say how much is there until pip ends; an error where too little or too much comes."""
+    before, since = 0, time.monotonic()
+    while not _ended(pip):
+        there = _size_in(part)
+        log.info("%s", _so_far(name, there, 0))
+        now = time.monotonic()
+        if there >= before + DRIP * STALL:
+            before, since = there, now
+        if now - since > STALL:
+            raise LibraryError(f"{name}: pip fetched almost nothing in {STALL} s; not waited for")
+        if there > archives.MAX_TOTAL:
+            raise LibraryError(f"{name}: more than {archives.MAX_TOTAL} bytes; not fetched further")
+
+
+def _size_in(folder: Path) -> int:
+    """Bytes of the wheel that pip fetches into the folder, from which it moves it away."""
+    size = 0
+    for path in folder.rglob("*.whl"):
+        with contextlib.suppress(OSError):
+            size += path.stat().st_size
+    return size
 
 
 def _ended(process: subprocess.Popen) -> bool:

@@ -4,6 +4,7 @@ Only what is listed here is evaluated: an entry may come from anybody, and is ne
 """
 
 import ast
+import functools
 from collections.abc import Mapping
 
 import numpy as np
@@ -88,11 +89,13 @@ def _value(node: ast.AST, values: Mapping[str, np.ndarray]) -> np.ndarray:
             parts = [operand]
         case ast.BoolOp(op=op, values=[first, *rest]):
             parts = [first, rest[0] if len(rest) == 1 else ast.BoolOp(op, rest)]
-        case ast.Compare(ops=[op], comparators=[right]):
-            parts = [node.left, right]
-        case ast.Compare(ops=[op, *ops], comparators=[right, *others]):  # a < b < c
-            pair = ast.Compare(node.left, [op], [right])
-            return _value(ast.BoolOp(ast.And(), [pair, ast.Compare(right, ops, others)]), values)
+        case ast.Compare(left=left, ops=ops, comparators=others) if all(
+            type(op) in OPERATORS for op in ops
+        ):
+            operands = [_value(part, values) for part in (left, *others)]  # of a < b < c each once
+            pairs = zip(ops, operands, operands[1:], strict=False)
+            found = [OPERATORS[type(op)](first, second) for op, first, second in pairs]
+            return np.asarray(functools.reduce(np.logical_and, found), float)
         case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]) if name in FUNCTIONS:
             function, n_values = FUNCTIONS[name]
             if len(parts) != n_values:

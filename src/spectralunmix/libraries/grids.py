@@ -1,5 +1,7 @@
 """One wavelength grid for all spectra of a library, flux conserved; air and vacuum."""
 
+import dataclasses
+
 import numpy as np
 from scipy import sparse
 
@@ -102,7 +104,9 @@ def _mean(share, flux, counts):
 
 
 def _with(spectrum, wavelength, flux, inverse_variance):
-    return Spectrum(spectrum.file, wavelength, flux, spectrum.header, inverse_variance)
+    return dataclasses.replace(
+        spectrum, wavelength=wavelength, flux=flux, inverse_variance=inverse_variance
+    )
 
 
 def overlaps(old: np.ndarray, new: np.ndarray) -> sparse.csr_array:

@@ -9,8 +9,8 @@ from . import LibraryError
 from .readers import Spectrum
 
 
-def problems(spectra: list[Spectrum], limits: dict) -> dict[str, str]:
-    """What is wrong with a spectrum, by its file.
+def problems(spectra: list[Spectrum], limits: dict) -> dict[str, tuple[str, str | None]]:
+    """What is wrong with a spectrum, by its file, and the limit to raise, None where none helps.
 
     limits : largest shares of channels that may have no flux or no weight, and be negative
     """
@@ -18,17 +18,18 @@ def problems(spectra: list[Spectrum], limits: dict) -> dict[str, str]:
     for s in spectra:
         finite, good = np.isfinite(s.flux), usable(s)
         negative = np.mean(s.flux[finite] < 0) if finite.any() else 0
+        any_flux = (s.flux[good] > 0).any()
         if np.mean(~good) > limits["max_nan"]:
             shares = {
                 "are NaN, infinite or missing": np.mean(~finite),
                 "have a flux, but a mask or no finite uncertainty": np.mean(finite & ~good),
             }
             shown = [f"{share:.1%} of its channels {why}" for why, share in shares.items() if share]
-            found[s.file] = " and ".join(shown)
-        elif not (s.flux[good] > 0).any():
-            found[s.file] = "no flux above zero"
+            found[s.file] = " and ".join(shown), "max_nan" if any_flux else None
+        elif not any_flux:
+            found[s.file] = "no flux above zero", None
         elif s.inverse_variance is None and negative > limits["max_negative"]:
-            found[s.file] = f"{negative:.1%} of its channels are negative"
+            found[s.file] = f"{negative:.1%} of its channels are negative", "max_negative"
     return found
 
 

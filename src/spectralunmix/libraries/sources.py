@@ -41,7 +41,9 @@ def fetch(
     if local and not local.exists():
         raise LibraryError(f"library_path: {local} does not exist")
     failures = []
-    with _at_work_in(kept), _at_work_in(target.parent):
+    half_kept = f"{'[0-9a-f]' * 64}.part-*"  # the folder may have other people's files too
+    half_done = ".download-*", f"{target.name}.part-*"
+    with _at_work_in(kept, half_kept), _at_work_in(target.parent, *half_done):
         for source in sources:
             wanted = [*source["members"], *also]
             if "wavelength_file" in source["options"]:
@@ -82,8 +84,10 @@ def _advice(sources: list[dict], failures: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _at_work_in(folder: Path):
+def _at_work_in(folder: Path, *patterns: str):
     """Hold the folder, first cleared of what a killed run left, unless others are at work in it.
+
+    patterns : of the names that such a run leaves
 
     Each run holds a shared lock, which ends with its process: where the lock can be had
     alone, nothing half-done there is anybody's.
@@ -93,10 +97,11 @@ def _at_work_in(folder: Path):
     try:
         with contextlib.suppress(OSError):  # held by others, or a file system without locks
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for left in folder.glob(".download-*"):
-                shutil.rmtree(left, ignore_errors=True)
-            for left in folder.glob("*.part-*"):
-                left.unlink()
+            for left in (path for pattern in patterns for path in folder.glob(pattern)):
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink()
         with contextlib.suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_SH)
         yield
@@ -202,7 +207,8 @@ def _inside(address: str) -> Path:
     path = Path(address).expanduser()
     if not Path(os.path.abspath(path)).is_relative_to(Path.cwd()):
         raise LibraryError(
-            f"{path} lies outside the folder of the run: name it as LIBRARY_PATH or library_path"
+            f"{path} lies outside the folder of the run: an entry may not look there: write its "
+            "last part alone here, and name the whole path as LIBRARY_PATH or library_path"
         )
     return path
 

@@ -46,15 +46,18 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
     wrong = quality.problems(spectra, entry["quality"])
     problems = []
     if entry["quality"]["otherwise"] == "leave_out":
-        left_out |= wrong
-    elif wrong:
-        end = "raise its limit under quality, or set quality.otherwise to leave_out"
-        problems += _shortened([f"{file}: {why}: {end}" for file, why in wrong.items()])
-    problems += _shortened(quality.duplicates(spectra))
-    problems += _shortened(quality.mixed_units(spectra))
+        left_out |= {file: why for file, (why, _) in wrong.items()}
+    else:
+        for limit in ("max_nan", "max_negative", None):
+            end = f"raise quality.{limit}, or " if limit else ""
+            end += "set quality.otherwise to leave_out"
+            same = [f"{file}: {why}: {end}" for file, (why, of) in wrong.items() if of == limit]
+            problems += _shortened(same, len(spectra))
+    problems += _shortened(quality.duplicates(spectra), len(spectra))
+    problems += _shortened(quality.mixed_units(spectra), len(spectra))
     index = parameters.read_index(path, source, entry["parameters"])
     table, found = parameters.table(spectra, entry["parameters"], index)
-    problems += _shortened(found)
+    problems += _shortened(found, len(spectra))
     if entry["parameters"].get("unknown_types") != "error":
         remarks += filter(None, [parameters.unknown_types(table)])
     label, found = parameters.classify(table, entry["classes"], entry["overlapping_classes"])
@@ -125,6 +128,10 @@ def _outside(spectrum: readers.Spectrum, grid: dict, wavelength) -> str:
     return f"it covers {own[0]:.6g} to {own[-1]:.6g} Angstrom, not {start:.6g} to {stop:.6g}"
 
 
-def _shortened(problems: list[str]) -> list[str]:
+def _shortened(problems: list[str], n_spectra: int) -> list[str]:
+    """The first problems of a kind, and how many there are, of as many spectra."""
     more = len(problems) - SHOWN
-    return [*problems[:SHOWN], f"and {more} more like it"] if more > 0 else problems
+    if more <= 0:
+        return problems
+    last = f"and {more} more like it: {len(problems)} such problems in {n_spectra} spectra"
+    return [*problems[:SHOWN], last]

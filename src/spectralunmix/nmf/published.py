@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from spectralunmix.spectra import mean_weight
+from spectralunmix.nmf.spectra import mean_weight
 
 LEARNING_RATE = 0.02  # the package's default
 

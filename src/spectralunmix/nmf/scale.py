@@ -3,7 +3,9 @@
 A fit multiplies squares of X with one another, and these leave the range of float64 where X is
 about 1e-80 or 1e80, that of float32 where it is 1e-10.  So X and v are divided by powers of two,
 which is exact, and what comes of them is multiplied by these in the end.  The powers are even,
-so that square roots are exact too.
+so that square roots are exact too.  Where the largest v X^2 is far below the largest v times the
+largest X^2, as in spectra of several units with the v of each, X is divided such that v X^2, and
+not X, comes near 1: F is a sum of these.
 """
 
 import dataclasses
@@ -14,6 +16,7 @@ from torch import Tensor
 
 ORDINARY = 20  # binary orders from 1 within which data stay as they are, and are not copied
 BLOCK = 2**22  # values looked at together
+COMPENSATED = 0.2  # power of the least number: sqrt(v) |X| this far below its factors decides
 MOST = 1000  # of an exponent: further ones have no power of two in float64
 
 
@@ -56,22 +59,25 @@ def scale_of(X, v, dtype) -> Scale:
     info = torch.finfo(dtype)
     elsewhere = " or dtype='float64'" if dtype == torch.float32 else ""
     of_blocks = [_limits(*block) for block in _blocks(X, v)]
-    largest, least, heaviest = (
-        f(of) for f, of in zip((max, min, max), zip(*of_blocks, strict=True), strict=True)
+    largest, least, heaviest, peak = (
+        f(of) for f, of in zip((max, min, max, max), zip(*of_blocks, strict=True), strict=True)
     )
     if largest and not info.tiny <= largest <= info.max * info.eps:
         raise ValueError(
             f"X has values up to {largest:.2g}, too near the limits of {info.dtype}: give it in "
             f"another unit{elsewhere and ',' + elsewhere}"
         )
-    if v is None:
+    if v is None or not largest:
         return Scale(int(exponent(largest)))
     if least < heaviest * info.tiny**0.75:
         raise ValueError(
             f"inverse_variance goes from {least:.2g} to {heaviest:.2g}, further than {info.dtype} "
             f"does in products: the least ones need to be 0{elsewhere and ',' + elsewhere}"
         )
-    return Scale(int(exponent(largest)), int(exponent(heaviest)))
+    faintest = largest * (least / heaviest) ** 0.5  # that peak can be; it may have left float64
+    peak = np.clip(peak / heaviest**0.5, faintest, largest)
+    of_x = peak if peak < largest * info.tiny**COMPENSATED else largest
+    return Scale(int(exponent(of_x)), int(exponent(heaviest)))
 
 
 def exponent(largest):
@@ -103,7 +109,7 @@ def _blocks(X, v):
 
 
 def _limits(X: Tensor, v: Tensor | None):
-    """The largest |X| under weight; the least weight above 0 and the largest, 1 where v is None."""
+    """The largest |X|, least and largest v, and largest sqrt(v) |X|, where v > 0; v None is 1."""
     least, heaviest, where = 1.0, 1.0, ": give an inverse_variance of 0 where it has no value"
     if v is not None:
         if not bool(((v >= 0) & (v < torch.inf)).all()):
@@ -113,4 +119,5 @@ def _limits(X: Tensor, v: Tensor | None):
     largest = max(map(abs, map(float, torch.aminmax(X))))
     if not np.isfinite(largest):
         raise ValueError(f"X has NaN or infinite values{where}")
-    return largest, least, heaviest
+    peak = largest if v is None else float((v.double().sqrt() * X).abs().max())
+    return largest, least, heaviest, peak

@@ -16,7 +16,7 @@ from .. import LibraryError
 from . import fits_image, fits_table, r_subset, text, votable
 from .spectrum import Spectrum
 
-__all__ = ["READERS", "Spectrum", "read"]
+__all__ = ["READERS", "Spectrum", "has_uncertainties", "read"]
 
 READERS = {
     "fits_image": fits_image.read,
@@ -25,6 +25,7 @@ READERS = {
     "votable": votable.read,
     "r_subset": r_subset.read,
 }
+UNCERTAINTIES = ("uncertainty", "uncertainty_row", "uncertainty_extension")  # options
 PLAUSIBLE = (100.0, 1e7)  # Angstrom: far ultraviolet to a millimetre
 
 
@@ -54,3 +55,8 @@ def read(path: Path, source: dict) -> Iterator[Spectrum]:
                 "another than the library's entry says?"
             )
         yield spectrum
+
+
+def has_uncertainties(source: dict) -> bool:
+    """Whether the spectra of a source come with uncertainties, and not with a mask alone."""
+    return any(key in source["options"] for key in UNCERTAINTIES)

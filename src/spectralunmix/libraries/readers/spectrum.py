@@ -46,6 +46,7 @@ class Spectrum:
     flux : (n_wave,), per unit wavelength
     header : cards, or the other columns of its row
     inverse_variance : (n_wave,) of the flux, 0 where masked; None where the library has none
+    unit_assumed : whether neither the entry nor the file says the wavelength's unit
     """
 
     file: str
@@ -53,6 +54,7 @@ class Spectrum:
     flux: np.ndarray
     header: Mapping[str, Any]
     inverse_variance: np.ndarray | None = None
+    unit_assumed: bool = False
 
 
 def on_axis(values, axis):
@@ -82,7 +84,8 @@ def spectrum(file, wavelength, flux, header, options, found_units, errors=(None,
 
     Raises LibraryError for a unit that is not understood or not one of wavelength or flux.
     """
-    wavelength_unit = options.get("wavelength_unit") or found_units[0] or "Angstrom"
+    said = options.get("wavelength_unit") or found_units[0]
+    wavelength_unit = said or "Angstrom"
     try:
         wavelength = (np.asarray(wavelength, float) * unit(wavelength_unit)).to_value(
             units.Angstrom, units.spectral()
@@ -98,7 +101,7 @@ def spectrum(file, wavelength, flux, header, options, found_units, errors=(None,
     if len(wavelength) > 1 and wavelength[0] > wavelength[-1]:
         wavelength, flux = wavelength[::-1], flux[::-1]
         inverse_variance = None if inverse_variance is None else inverse_variance[::-1]
-    return Spectrum(file, wavelength, flux, header, inverse_variance)
+    return Spectrum(file, wavelength, flux, header, inverse_variance, unit_assumed=not said)
 
 
 def _flux_scale(file, wavelength, flux_unit):
