@@ -18,7 +18,7 @@ endif
 
 VENV := .venv
 READY := $(VENV)/ready
-COMMAND := $(VENV)/bin/python -I workflow/scripts/front_door.py
+COMMAND := $(VENV)/bin/python -I -m spectralunmix.cli
 # The settings reach the command as variables of the shell, which reads nothing in them.
 export $(SETTINGS)
 option = $${$(1):+--$(2) "$$$(1)"}
@@ -27,7 +27,7 @@ OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,ME
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-slow test-all faults lint lock benchmark clean help FORCE
+.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark clean help FORCE
 
 help:
 	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -63,7 +63,7 @@ verify: $(READY)
 
 # Do the libraries' addresses still serve the same bytes?
 addresses: $(READY)
-	$(VENV)/bin/python -I workflow/scripts/addresses.py config/libraries/*.yaml
+	$(COMMAND) addresses config/libraries/*.yaml
 
 # The numbers and the figure that others compare theirs with, of a run just made and verified.
 REFERENCE_FILES := manifest.json summary.json nmf_fit.json pca_fit.json figure.png selection.ecsv \
@@ -108,11 +108,15 @@ lint: $(READY)
 # On the paper's spectra where `make paper` has run, else on the demo's.
 benchmark: demo
 	$(VENV)/bin/pip install --quiet --no-deps --requirement envs/benchmark.txt
-	PYTHONPATH=workflow/scripts $(VENV)/bin/python tests/benchmark/benchmark.py \
+	$(VENV)/bin/python tests/benchmark/benchmark.py \
 	  $(firstword $(wildcard results/coelho2014/spectra.fits) results/pickles1998/spectra.fits)
 
 clean:
 	rm -rf $(VENV) .snakemake $(filter-out results/README.md,$(wildcard results/*))
+
+# The tables of keys in the pages of config/, and the JSON schemas for editors, from the models.
+keys: $(READY)
+	$(VENV)/bin/python -m spectralunmix.pages_of_keys
 
 # New versions with UPGRADE=--upgrade; needs the package index.
 lock: $(READY)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 LOCK = Path(__file__).resolve().parent / "requirements.txt"
 CUDA = LOCK.with_name("cuda.txt")
+PROJECT = LOCK.parents[1] / "pyproject.toml"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 
 # The lock has wheels for these: from the first, and below the second.
@@ -305,6 +306,15 @@ def install(pip, venv):
     pip.install("the other packages", files)
 
 
+def install_project(pip):
+    """The project itself, as it stands here: an edit of its code needs no new set-up."""
+    if not PROJECT.exists():
+        return
+    command = [pip.python, "-I", "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    command += ["--no-build-isolation", "--editable", str(PROJECT.parent)]
+    output_of(command, "the project could not be installed")
+
+
 def verify(pip):
     """Is all of the lock there, and does it work?"""
     pins = dict(re.findall(r"^([a-z0-9][\w.-]*)==(\S+)", LOCK.read_text(), flags=re.M))
@@ -318,6 +328,7 @@ def set_up(venv):
     create(venv)
     pip = Pip(venv)
     install(pip, venv)
+    install_project(pip)
     verify(pip)
     shutil.rmtree(str(pip.downloads))
     (venv / "ready.new").write_text(stamp(venv))

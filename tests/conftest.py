@@ -4,13 +4,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from environment import environment
 from tiny import Tiny
 
 ROOT = Path(__file__).parent.parent
@@ -30,12 +30,13 @@ class Project:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        for name in ("Snakefile", "workflow", "config", "envs", "profiles"):
+        for name in ("Snakefile", "workflow", "config", "envs", "profiles", "src"):
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copyfile
             copy(ROOT / name, folder / name)
+        self.python = environment(folder)
 
     def run(self, *config: str, target: str = "figure") -> subprocess.CompletedProcess:
-        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "run", target]
+        command = [self.python, "-I", "-m", "spectralunmix.cli", "run", target]
         for setting in config:
             command += ["--set", setting]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
@@ -48,7 +49,7 @@ class Project:
 
     def verify(self, library: str, reference: bool = True) -> subprocess.CompletedProcess:
         """Against the manifest, and the kept reference."""
-        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "verify"]
+        command = [self.python, "-I", "-m", "spectralunmix.cli", "verify"]
         command += ["--library", library]
         if reference:
             command += ["--reference", str(ROOT / "tests/reference" / library)]
@@ -81,7 +82,11 @@ def made_once(tmp_path_factory):
 @pytest.fixture
 def made(made_once, tmp_path):
     """The library `tiny` with its figure, in a folder of the test's own."""
-    return Tiny(shutil.copytree(made_once, tmp_path / "project"))
+    folder = shutil.copytree(
+        made_once, tmp_path / "project", ignore=shutil.ignore_patterns(".venv", "__pycache__")
+    )
+    environment(folder)  # with the code of this folder
+    return Tiny(folder)
 
 
 def page_entry():

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -43,6 +42,11 @@ class Tiny:
     def __init__(self, folder):
         self.folder = folder
         self.entry = yaml.safe_load(yaml.safe_dump(ENTRY))
+
+    @property
+    def python(self):
+        """The interpreter of the project's environment."""
+        return self.folder / ".venv/bin/python"
 
     @property
     def spectra(self):
@@ -84,7 +88,7 @@ class Tiny:
 
     def start(self, *target, **environment):
         """A run, by the command that `make` calls."""
-        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "run"]
+        command = [self.python, "-I", "-m", "spectralunmix.cli", "run"]
         return subprocess.Popen(
             [*command, *(target or ["figure"])],
             cwd=self.folder,
@@ -105,18 +109,18 @@ class Tiny:
 
     def run_figure(self):
         """Exit status and what a user sees of `make figure`."""
-        return self._done([sys.executable, "-I", "workflow/scripts/front_door.py", "figure"])
+        return self._done([self.python, "-I", "-m", "spectralunmix.cli", "figure"])
 
     def snakemake(self, *arguments, **environment):
         """Exit status of Snakemake alone, and what was printed."""
-        command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
+        command = [self.python, "-m", "snakemake", "--cores", "1", *arguments]
         return self._done(command, **environment)
 
     def run_dry(self, *target):
         return self.snakemake("--dry-run", *target)
 
     def verify(self, *arguments):
-        command = [sys.executable, "-I", "workflow/scripts/front_door.py", "verify"]
+        command = [self.python, "-I", "-m", "spectralunmix.cli", "verify"]
         return self._done([*command, "--library", "tiny", *arguments])
 
     def _done(self, command, **environment):

@@ -30,9 +30,10 @@ import scipy.optimize
 import torch
 from peers import PEERS, STATELESS
 
-from spectra_files import read_spectra
-from spectralunmix import SmoothNMF, starts
-from spectralunmix.spectra import Spectra
+from spectralunmix import SmoothNMF
+from spectralunmix.files import read_spectra
+from spectralunmix.nmf import starts
+from spectralunmix.nmf.spectra import Spectra
 
 FOLDER = Path("results/benchmark")
 GAPS = (1e-2, 1e-4, 1e-6)

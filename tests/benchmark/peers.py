@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from sklearn.decomposition import _nmf
 
-from published import adam_clamped
 from spectralunmix import SmoothNMF
+from spectralunmix.nmf.published import adam_clamped
 
 
 def ours(X, W, H, n_iter):

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from astropy.table import Table
 
-import altered
-import closing
-import front_door
-from libraries import LibraryError
-from spectra_files import replacing, write_table
-from verify import against_manifest, verify
+from environment import environment
+from spectralunmix import cli
+from spectralunmix.command import altered, closing
+from spectralunmix.command.verify import against_manifest, verify
+from spectralunmix.errors import LibraryError
+from spectralunmix.files import replacing, write_table
 
 ROOT = Path(__file__).parents[2]
 SELECTION = "results/tiny/selection.ecsv"
@@ -194,11 +194,11 @@ def test_the_last_words_on_classes_of_any_name(tmp_path):
 
 def test_a_configuration_without_a_library(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert front_door.configured_library() == "coelho2014"
+    assert cli.configured_library() == "coelho2014"
     (tmp_path / "config").mkdir()
     for text in ("", "library: [", "3", "plot: {width: 7}"):
         (tmp_path / "config/config.yaml").write_text(text)
-        assert front_door.configured_library() == "coelho2014"
+        assert cli.configured_library() == "coelho2014"
 
 
 def makes(folder, target, **settings):
@@ -252,7 +252,7 @@ def test_a_working_folder_that_snakemake_cannot_work_in(tiny):
     folder = tiny.folder / "{x}"
     shutil.copytree(tiny.folder / "config", folder / "config")
     tiny.folder = folder
-    for name in ("workflow", "Snakefile"):
+    for name in ("workflow", "Snakefile", ".venv"):
         (folder / name).symlink_to(f"../{name}")
     code, printed = tiny.run()
     assert code != 0
@@ -306,10 +306,8 @@ def test_settings_that_make_does_not_know_and_those_of_the_environment(tiny, mon
 @pytest.mark.slow
 def test_a_folder_and_an_environment_with_spaces_and_quotes(tiny):
     folder = tiny.folder.rename(tiny.folder.with_name("it's a folder"))
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
-    (packages,) = (folder / ".venv").glob("lib/python*/site-packages")
-    (packages / "here.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n")
-    command = [folder / ".venv/bin/python", "-I", "workflow/scripts/front_door.py", "figure"]
+    shutil.rmtree(folder / ".venv")
+    command = [environment(folder), "-I", "-m", "spectralunmix.cli", "figure"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "figure: results/tiny/figure.pdf" in done.stdout
@@ -318,9 +316,9 @@ def test_a_folder_and_an_environment_with_spaces_and_quotes(tiny):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("notes: [2020-13-45]", "tiny.yaml: month must be in 1..12"),
-        ("name: x\n<<: {a: 1}", "tiny.yaml: <<, line 1 on: keys are not merged here"),
-        ("name: x\nname: y", "tiny.yaml: name is there twice, line 1 on"),
+        ("notes: [2020-13-45]", "tiny.yaml: citation: is missing"),
+        ("name: x\n<<: {a: 1}", "tiny.yaml: <<: '<<' was unexpected"),
+        ("name: x\nname: y", "tiny.yaml: name is there twice, in lines 1 and 2"),
         (None, "results/comparison is for something else: choose another name"),
     ],
 )

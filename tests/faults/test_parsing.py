@@ -4,7 +4,6 @@ import fcntl
 import json
 import os
 import subprocess
-import sys
 
 import pytest
 
@@ -84,7 +83,7 @@ def test_a_project_that_loads_it_keeps_its_own_files(tiny, tmp_path_factory):
     (other / "results/exp/records/run1.json").write_text('{"mine": 1}')
     before = content(other)
     done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "1"],
+        [tiny.python, "-m", "snakemake", "--cores", "1"],
         cwd=other,
         capture_output=True,
         text=True,

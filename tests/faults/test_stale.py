@@ -22,19 +22,19 @@ DEPENDENT = {
 # A file, an edit of it, and the steps that have to run again.  What a step's result does not
 # change by reruns nothing after it: inputs are told by their content.
 EDITS = [
-    ("workflow/scripts/libraries/sources.py", "\n# edited", {"download"}),
-    ("workflow/scripts/libraries/grids.py", "\n# edited", {"select"}),
-    ("workflow/scripts/libraries/readers/text.py", "\n# edited", {"select"}),
-    ("workflow/scripts/spectralunmix/updates.py", "\n# edited", {"smooth_nmf"}),
-    ("workflow/scripts/spectralunmix/comparison.py", "\n# edited", {"assign"}),
+    ("src/spectralunmix/libraries/sources.py", "\n# edited", {"download"}),
+    ("src/spectralunmix/libraries/grids.py", "\n# edited", {"select"}),
+    ("src/spectralunmix/libraries/readers/text.py", "\n# edited", {"select"}),
+    ("src/spectralunmix/nmf/updates.py", "\n# edited", {"smooth_nmf"}),
+    ("src/spectralunmix/comparison.py", "\n# edited", {"assign"}),
     ("workflow/scripts/prototypes.py", "\n# edited", {"prototypes"}),
     ("workflow/scripts/pca.py", "\n# edited", {"pca"}),
     ("workflow/scripts/smooth_nmf.py", "\n# edited", {"smooth_nmf"}),
     ("workflow/scripts/assign.py", "\n# edited", {"assign"}),
     ("workflow/scripts/plot.py", "\n# edited", {"plot"}),
-    ("workflow/scripts/figures.py", "\n# edited", {"plot"}),
+    ("src/spectralunmix/figures/style.py", "\n# edited", {"plot"}),
     ("workflow/scripts/validate.py", "\n# edited", set()),
-    ("workflow/scripts/templates/base.html", "\n", set()),
+    ("src/spectralunmix/figures/templates/base.html", "\n", set()),
     ("config/config.yaml", ("n_starts: 8", "n_starts: 9"), set()),
     ("config/config.yaml", ("smoothness: 10", "smoothness: 20"), {"smooth_nmf"}),
     ("config/config.yaml", ("metric: rms", "metric: angle"), {"assign"}),
@@ -53,9 +53,9 @@ EDITS = [
 # The same for the report, whose steps are made after these.
 REPORTED = {"convergence", "reconstructions", "smoothness", "weights", "methods", "interactive"}
 EDITS_OF_REPORT = [
-    ("workflow/scripts/templates/base.html", "\n", {"methods", "interactive"}),
-    ("workflow/scripts/templates/methods.html", "\n", {"methods"}),
-    ("workflow/scripts/published.py", "\n# edited", {"convergence"}),
+    ("src/spectralunmix/figures/templates/base.html", "\n", {"methods", "interactive"}),
+    ("src/spectralunmix/figures/templates/methods.html", "\n", {"methods"}),
+    ("src/spectralunmix/nmf/published.py", "\n# edited", {"convergence"}),
     ("config/config.yaml", ("n_iter: 20", "n_iter: 30"), {"convergence"}),
     ("config/config.yaml", ("100, 1000]", "100, 500]"), {"smoothness"}),
     ("workflow/scripts/weights.py", "\n# edited", {"weights"}),

@@ -41,7 +41,7 @@ def served(answer, checksum=True, mirrors=1):
         tiny.source(
             addresses=[f"{server.url}/{i}/stars.tgz" for i in range(mirrors)], sha256=digest
         )
-        path = tiny.folder / "workflow/scripts/libraries/downloads.py"
+        path = tiny.folder / "src/spectralunmix/libraries/downloads.py"
         text = path.read_text()
         for old, new in (("TIMEOUT = 30", "TIMEOUT = 1"), ("RETRIES = 2", "RETRIES = 0")):
             assert old in text
@@ -267,7 +267,7 @@ FAULTS = {
     ),
     "a file's name that leads elsewhere": (
         source_file(addresses=["http://127.0.0.1:9/a"], name="../../a"),
-        "tiny.yaml: sources.0.files: '../../a': no name of a file",
+        "tiny.yaml: sources.0.files.0.name: '../../a': no name of a file",
     ),
     "a wheel that pip would build": (
         source_file(addresses=["pypi:/tmp/evil.tar.gz"], name="e.whl", sha256="0" * 64),

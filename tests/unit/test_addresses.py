@@ -3,14 +3,11 @@
 import hashlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from served import served
-
-SCRIPT = Path(__file__).parents[2] / "workflow/scripts/addresses.py"
 
 
 @pytest.fixture
@@ -29,7 +26,14 @@ def library(tmp_path):
 
 
 def check(folder):
-    command = [sys.executable, SCRIPT, "--seen", folder / "seen.json", folder / "library.yaml"]
+    command = [
+        sys.executable,
+        "-m",
+        "spectralunmix.command.addresses",
+        "--seen",
+        folder / "seen.json",
+        folder / "library.yaml",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     return done.returncode, done.stdout
 

@@ -11,7 +11,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from libraries import LibraryError, archives
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import archives
 
 
 def tar(path, *members):

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-import assign
+from spectralunmix import assignment as assign
 from spectralunmix import comparison
 
 

@@ -9,17 +9,19 @@ import struct
 import time
 import tracemalloc
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import rdata  # noqa: F401  imported here, its memory is none of a test's
-import yaml
 from astropy.io import fits
 from astropy.io.votable import from_table
 from astropy.table import Table
 
-from libraries import LibraryError, readers
-from libraries.readers import text
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import entry_options, readers
+from spectralunmix.libraries.entry import Index
+from spectralunmix.libraries.readers import text
 
 ROOT = Path(__file__).parents[2]
 WAVE = np.linspace(4000.0, 5000.0, 400)
@@ -281,14 +283,11 @@ def test_formats_and_settings_that_are_not_text_alone_are_refused(tmp_path, opti
         read(tmp_path, "text", "s.txt", (tmp_path / "t.txt").read_bytes(), **options)
 
 
-def test_the_schema_has_the_readers_formats_and_settings():
-    schema = yaml.safe_load((ROOT / "workflow/schemas/library.schema.yaml").read_text())
-    options = schema["properties"]["sources"]["items"]["properties"]["options"]["properties"]
-    index = schema["properties"]["parameters"]["properties"]["index"]["properties"]
-    of_index = set(index["format"]["enum"]) - {"fits", "votable"}
-    assert set(options["format"]["enum"]) == of_index == text.FORMATS
-    for of in (options, index):
-        assert set(of["table"]["propertyNames"]["enum"]) == text.SETTINGS - {"converters"}
+def test_the_model_has_the_readers_formats_and_settings():
+    assert set(get_args(entry_options.Format)) == text.FORMATS
+    of_index = get_args(Index.model_fields["format"].annotation)
+    assert set(of_index) - {"fits", "votable"} == text.FORMATS
+    assert set(get_args(entry_options.Setting)) == text.SETTINGS - {"converters"}
 
 
 def peak(action):

@@ -3,16 +3,17 @@
 import fcntl
 import hashlib
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from snakemake.exceptions import WorkflowError
 
-from libraries import LibraryError, downloads, sources
 from served import served
+from spectralunmix.errors import ConfigurationError, LibraryError
+from spectralunmix.libraries import downloads, sources
+from spectralunmix.libraries.entry import File
+from spectralunmix.models import checked
 
 ROOT = Path(__file__).parents[2]
 DIGEST = "0" * 64
@@ -46,15 +47,7 @@ def fetch(tmp_path, library_path=None, **file):
 @pytest.fixture
 def check_addresses():
     """The check of the entry, which comes before any work."""
-    text = (ROOT / "workflow/rules/common.smk").read_text()
-    (function,) = re.findall(r"^def check_addresses.*?(?=^def )", text, flags=re.M | re.S)
-    names = {"os": os, "re": re, "Path": Path, "WorkflowError": WorkflowError}
-    exec(function, names)
-
-    def check(**file):
-        names["check_addresses"]("e.yaml", "files", {"sha256": None, "over": {}} | file)
-
-    return check
+    return lambda **file: checked(File, file, "e.yaml")
 
 
 @pytest.fixture
@@ -74,7 +67,10 @@ def test_a_name_leads_nowhere_else(tmp_path, web, check_addresses, name):
     for address in (f"{web}/x.txt", str(tmp_path / "web/x.txt")):
         with pytest.raises(LibraryError, match="not the name of a file"):
             fetch(tmp_path, addresses=[address], name=name)
-        with pytest.raises(WorkflowError, match=r"e\.yaml: files: .*name"):
+        with pytest.raises(
+            ConfigurationError,
+            match=r"^e\.yaml: (name: is empty|(name|over.*|addresses.0): .*name)",
+        ):
             check_addresses(addresses=[address], name=name)
     assert (tmp_path / "x.txt").read_text() == (tmp_path / "out/x.txt").read_text() == "mine"
 
@@ -85,7 +81,7 @@ def test_an_address_that_ends_without_a_name(tmp_path, check_addresses, end):
     with pytest.raises(LibraryError, match="not the name of a file"):
         fetch(tmp_path, addresses=[address])
     if end:
-        with pytest.raises(WorkflowError, match="has to say the name"):
+        with pytest.raises(ConfigurationError, match="has to say the name"):
             check_addresses(addresses=[address])
 
 
@@ -93,7 +89,7 @@ def test_names_made_of_parts(tmp_path, web, check_addresses):
     over = {"a": [".", "../"], "b": [".", "x.txt"]}
     with pytest.raises(LibraryError, match="not the name of a file"):
         fetch(tmp_path, addresses=[f"{web}/x.txt"], name="{a}{b}", over=over)
-    with pytest.raises(WorkflowError, match=r"'\.\./': no name of a file, or part of one"):
+    with pytest.raises(ConfigurationError, match=r"'\.\./': no name of a file, or part of one"):
         check_addresses(addresses=[f"{web}/x.txt"], name="{a}{b}", over=over)
 
 
@@ -103,7 +99,7 @@ def test_names_made_of_parts(tmp_path, web, check_addresses):
 )
 def test_a_field_is_a_value_and_nothing_of_what_it_is_made_of(check_addresses, field):
     file = {"addresses": [f"http://x/{field}"], "name": "{a}", "over": {"a": [1]}, "sha256": None}
-    with pytest.raises(WorkflowError, match=r"a field is as|no values over"):
+    with pytest.raises(ConfigurationError, match=r"a field is as|no values over"):
         check_addresses(**file)
     try:
         (found,) = sources.files_of({"files": [file]})
@@ -119,7 +115,7 @@ def test_fields_of_numbers(check_addresses):
     names = [found["name"] for found in sources.files_of({"files": [file]})]
     assert names == ["02300_4.50_4.5.txt", "12000_4.50_4.5.txt"]
     file["over"] = {"t": ["hot"], "g": [4.5]}
-    with pytest.raises(WorkflowError, match="'hot' cannot be written as 05d"):
+    with pytest.raises(ConfigurationError, match="'hot' cannot be written as 05d"):
         check_addresses(**file)
     with pytest.raises(LibraryError, match=r"http://x/.*: over: "):
         sources.files_of({"files": [file]})
@@ -143,7 +139,7 @@ def test_the_package_index_is_asked_for_a_wheel_alone(
         fetch(tmp_path, addresses=[address], **WHEEL)
     assert not asked
     if address not in ("pypi:stars==1.*", "pypi:-r==1.0"):
-        with pytest.raises(WorkflowError, match="a wheel is pypi:name==version"):
+        with pytest.raises(ConfigurationError, match="a wheel is pypi:name==version"):
             check_addresses(addresses=[address], **WHEEL)
 
 
@@ -268,7 +264,9 @@ def test_an_entry_reads_nothing_outside_the_folder_of_the_run(tmp_path, check_ad
     os.chdir(tmp_path / "run")
     with pytest.raises(LibraryError, match=r"outside the folder of the run: .* as LIBRARY_PATH"):
         fetch(tmp_path / "run", addresses=[address])
-    with pytest.raises(WorkflowError, match=r"outside the folder of the run: .* as LIBRARY_PATH"):
+    with pytest.raises(
+        ConfigurationError, match=r"outside the folder of the run: .* as LIBRARY_PATH"
+    ):
         check_addresses(addresses=[address])
 
 
@@ -332,16 +330,15 @@ def test_a_run_holds_the_folder_of_downloads(tmp_path, web, monkeypatch):
 
 
 def test_the_message_is_the_last_thing_said(tmp_path):
-    script = "import sys; from pathlib import Path; from libraries import sources, downloads; "
+    script = "import sys; from pathlib import Path\n"
+    script += "from spectralunmix.libraries import sources, downloads\n"
     script += "downloads.RETRIES = 1; folder = Path(sys.argv[1])\n"
     script += "file = {'addresses': ['http://127.0.0.1:9/x'], 'sha256': None, 'over': {}}\n"
     script += "source = {'files': [file], 'members': ['*'], 'options': {}}\n"
     script += "try: sources.fetch([source], None, folder / 'out/library', folder / 'kept', [])\n"
     script += "except ValueError as error: print('ERROR:', error, file=sys.stderr)\n"
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
-        env=environment,
         capture_output=True,
         text=True,
     )

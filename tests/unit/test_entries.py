@@ -14,24 +14,19 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from astropy.io import fits
 from astropy.table import Table
-from snakemake.utils import validate
 
-from libraries import quality, sources
-from libraries.survey import survey
 from paper_rule import paper_class
+from spectralunmix.libraries import quality, sources
+from spectralunmix.libraries.entry import read_entry
+from spectralunmix.libraries.survey import survey
 
 ROOT = Path(__file__).parents[2]
 
 
 def entry_of(name):
-    """The entry with the schema's defaults."""
-    entry = yaml.safe_load((ROOT / f"config/libraries/{name}.yaml").read_text())
-    validate(entry, ROOT / "workflow/schemas/library.schema.yaml")
-    entry["selection"].setdefault("classes", list(entry["classes"]))
-    return entry
+    return read_entry(ROOT / f"config/libraries/{name}.yaml")
 
 
 def black_body(wavelength, teff, log_g=0.0):

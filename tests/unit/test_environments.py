@@ -11,9 +11,12 @@ import pytest
 import yaml
 from astropy.table import Table
 
-import pages
 import spectralunmix
 from served import served
+from spectralunmix import workflow
+from spectralunmix.figures import pages
+from spectralunmix.libraries import entry
+from spectralunmix.pages_of_keys import generated
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ("requirements.txt", "cuda.txt")
@@ -32,7 +35,7 @@ def pinned():
 
 
 def test_conda_has_the_versions_of_the_lock():
-    names = {"pytorch-cpu": "torch"}
+    names = {"pytorch-cpu": "torch", "ruamel.yaml": "ruamel-yaml"}
     lock = pinned()
     conda = yaml.safe_load((ROOT / "envs/environment.yaml").read_text())["dependencies"]
     versions = dict(d.split("=") for d in conda if "=" in d and not d.startswith("python="))
@@ -44,7 +47,8 @@ def test_conda_has_the_versions_of_the_lock():
 def test_the_lock_holds_every_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
-    names = {re.match(r"[\w-]+", requirement)[0].lower() for requirement in wanted}
+    names = {re.match(r"[\w.-]+", requirement)[0] for requirement in wanted}
+    names = {name.lower().replace(".", "-") for name in names}
     assert names <= set(pinned())
 
 
@@ -109,60 +113,10 @@ def test_the_version_stands_in_one_place():
     assert latest == spectralunmix.__version__
 
 
-def leaves(schema, prefix=""):
-    for key, child in schema["properties"].items():
-        if child.get("type") == "object":
-            yield from leaves(child, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", child
-
-
-def test_configuration_schema_and_page_agree():
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
-    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    page = (ROOT / "config/README.md").read_text()
-    for key, child in leaves(schema):
-        value = config
-        for part in key.split("."):
-            value = value[part]
-        assert value == child["default"]
-        assert child["description"]
-        assert f"`{key}`" in page
-    assert len(re.findall(r"^\| `[a-z_.]+` \|", page, flags=re.M)) == len(list(leaves(schema)))
-
-
-def rows(schema, prefix=""):
-    """The lines of the page's table that a schema makes."""
-    for key, child in schema["properties"].items():
-        required, description = key in schema.get("required", []), child["description"]
-        if "enum" in child:
-            values = ["null" if value is None else value for value in child["enum"]]
-            description += f" ({', '.join(f'`{value}`' for value in values)})"
-        if required:
-            default = "-"
-        elif "default" in child:
-            value = child["default"]
-            default = f"`{'null' if value is None else value}`"
-        else:
-            assert "default" in description
-            default = "see meaning"
-        yield f"| `{prefix}{key}` | {default} | {description} |"
-        for end, inner in (
-            (".", child),
-            ("[].", child.get("items", {})),
-            (".*.", child.get("additionalProperties", {})),
-        ):
-            if isinstance(inner, dict) and "properties" in inner:
-                assert inner["additionalProperties"] is False
-                yield from rows(inner, f"{prefix}{key}{end}")
-
-
-def test_the_page_on_libraries_has_the_schemas_keys():
-    schema = yaml.safe_load((ROOT / "workflow/schemas/library.schema.yaml").read_text())
-    assert schema["additionalProperties"] is False
-    page = (ROOT / "config/libraries/README.md").read_text()
-    table = page.split("## Every key")[1].split("| --- | --- | --- |\n")[1]
-    assert table.splitlines() == list(rows(schema))
+@pytest.mark.parametrize("path", generated(ROOT), ids=lambda path: path.name)
+def test_pages_and_schemas_have_the_keys_of_the_models(path):
+    """Else `make keys` renews them."""
+    assert path.read_text() == generated(ROOT)[path]
 
 
 def test_the_page_on_libraries_says_which_entries_were_run():
@@ -178,30 +132,52 @@ def test_the_page_on_libraries_says_which_entries_were_run():
 
 
 def test_an_entry_that_does_not_say_what_it_was_run_on_claims_nothing():
-    schema = yaml.safe_load((ROOT / "workflow/schemas/library.schema.yaml").read_text())
-    assert schema["properties"]["run_on"]["default"] is None
+    assert entry.Entry.model_fields["run_on"].get_default() is None
 
 
-# What starts runs and looks at their results; no step imports it.
-COMMANDS = {"front_door.py", "terminal.py", "altered.py", "closing.py", "verify.py", "addresses.py"}
+def imported(path):
+    """The modules of the package that a file imports, by their path in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = path.relative_to(ROOT / "src").with_suffix("").parts if node.level else ()
+            base = ".".join([*parts[: len(parts) - node.level], node.module or ""]).strip(".")
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    if names & {f"spectralunmix.{name}" for name in spectralunmix.__all__}:
+        names.add("spectralunmix.estimator")  # which the package imports at their first use
+    files = {ROOT / "src" / f"{name.replace('.', '/')}.py" for name in names}
+    files |= {ROOT / "src" / name.replace(".", "/") / "__init__.py" for name in names}
+    return {
+        file for file in files if file.is_file() and file != ROOT / "src/spectralunmix/__init__.py"
+    }
 
 
-def test_the_modules_listed_for_the_workflow_are_all_there_are():
-    text = (ROOT / "workflow/rules/common.smk").read_text()
-    listed = re.search(r'MODULES = """(.*?)"""', text, flags=re.S)[1].split()
-    scripts = ROOT / "workflow/scripts"
+def used(path):
+    found, new = set(), imported(path)
+    while new - found:
+        found |= new
+        new = set().union(*map(imported, found))
+    return found
+
+
+def test_rules_name_all_the_code_that_they_use():
+    """Its checksum is their parameter: an edit of a part left out would rerun nothing."""
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    modules = {str(path.relative_to(scripts)) for path in scripts.rglob("*.py")}
-    steps = {name for name in modules if f'"../scripts/{name}"' in rules}
-    assert set(listed) == modules - steps - COMMANDS
-    assert len(listed) == len(set(listed))
+    calls = set(re.findall(r"code=code\(\s*(\"[^)]*\"),?\s*\)", rules))
+    assert len(calls) == len(list((ROOT / "workflow/scripts").glob("*.py")))
+    package = ROOT / "src/spectralunmix"
+    for call in calls:
+        script, *parts = re.findall(r'"([\w.]+)"', call)
+        named = {package / "__init__.py", package / "version.py", package / "figures/__init__.py"}
+        named |= set(workflow.package_files(*workflow.ALWAYS, *parts).values())
+        assert used(ROOT / "workflow/scripts" / script) <= named, script
 
 
 def test_names_that_are_taken_are_the_columns_of_the_selection():
-    text = (ROOT / "workflow/rules/common.smk").read_text()
-    taken = ast.literal_eval(re.search(r"OF_SELECTION = (\{.*?\})", text)[1])
-    assert taken == set(pages.BOOKKEEPING)
+    assert set(pages.BOOKKEEPING) == entry.OF_SELECTION
     selection = ROOT / "tests/reference/pickles1998/selection.ecsv"
     columns = set(Table.read(selection, format="ascii.ecsv").colnames)
     parameters = yaml.safe_load((ROOT / "config/libraries/pickles1998.yaml").read_text())
-    assert taken == columns - set(parameters["parameters"]["columns"])
+    assert columns - set(parameters["parameters"]["columns"]) == entry.OF_SELECTION

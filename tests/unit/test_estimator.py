@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -19,6 +18,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import spectralunmix
 from mixtures import inverse_variance, mixtures
 from spectralunmix import NotConvergedError, SmoothNMF, scan_smoothness
+from spectralunmix.configuration import Configuration
 from spectralunmix.estimator import MOST_SMOOTHNESS
 
 
@@ -77,13 +77,11 @@ def test_the_largest_smoothness_has_flat_components():
 
 
 def test_the_workflow_takes_no_larger_smoothness():
-    schema = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
-    of = yaml.safe_load(schema.read_text())["properties"]
-    values = [of[name]["properties"] for name in ("smooth_nmf", "smoothness", "scan")]
+    schema = Configuration.model_json_schema()["$defs"]
     limits = (
-        values[0]["smoothness"],
-        values[1]["values"]["items"],
-        values[2]["smoothness"]["items"],
+        schema["SmoothNmf"]["properties"]["smoothness"],
+        schema["Smoothness"]["properties"]["values"]["items"],
+        schema["Scan"]["properties"]["smoothness"]["items"],
     )
     assert {each["maximum"] for each in limits} == {MOST_SMOOTHNESS}
 
@@ -102,7 +100,7 @@ def test_only_a_lack_of_memory_is_called_one(message, expected, monkeypatch):
     def fail(*arguments):
         raise RuntimeError(message)
 
-    monkeypatch.setattr("spectralunmix.solver.fit", fail)
+    monkeypatch.setattr("spectralunmix.nmf.solver.fit", fail)
     with pytest.raises(expected) as raised:
         SmoothNMF(3).fit(mixtures())
     assert ("memory-mapped" in str(raised.value)) == (expected is MemoryError)

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from libraries import LibraryError
-from libraries.expressions import evaluate
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries.expressions import evaluate
 
 VALUES = {"a": np.array([1.0, 4.0, np.nan]), "b": np.array([-3.0, 0.5, 1.0])}
 

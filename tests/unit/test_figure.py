@@ -9,11 +9,11 @@ from astropy.table import Table
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
-import assign
-import figures
-import interactive
-import plot
-from spectra_files import component_names
+from spectralunmix import assignment as assign
+from spectralunmix.figures import four_panels as plot
+from spectralunmix.figures import interactive
+from spectralunmix.figures import style as figures
+from spectralunmix.files import component_names
 
 WAVELENGTH = np.linspace(4000, 7000, 50)
 SHORT, LONG = "Early {} stars", "Early {} stars of the thick disc, and subluminous-supergiants too"

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import integrate
 
-from libraries import LibraryError, grids
-from libraries.readers import Spectrum
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import grids
+from spectralunmix.libraries.readers import Spectrum
 
 NONE = {"start": None, "stop": None, "step": None, "spacing": "linear"}
 

@@ -6,15 +6,13 @@ import numpy as np
 import pytest
 from test_survey import ENTRY, SOURCE, WAVE, flux, write
 
-import compare
-import pca
-import prototypes
-import reconstructions
-import select_spectra
-import validate
-from libraries import quality
-from libraries.readers import Spectrum
-from libraries.survey import survey
+from spectralunmix import pca, prototypes
+from spectralunmix.figures import compare, reconstructions
+from spectralunmix.figures import library as validate
+from spectralunmix.libraries import quality
+from spectralunmix.libraries import selected as select_spectra
+from spectralunmix.libraries.readers import Spectrum
+from spectralunmix.libraries.survey import survey
 
 LIMITS = ENTRY["quality"]
 

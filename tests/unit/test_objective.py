@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from spectralunmix import objective
-from spectralunmix.spectra import Spectra
+from spectralunmix.nmf import objective
+from spectralunmix.nmf.spectra import Spectra
 
 SMOOTHNESS = [0.0, 3.7]
 

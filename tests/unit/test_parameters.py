@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from astropy.table import Table
 
-from libraries import LibraryError, parameters
-from libraries.readers import Spectrum
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import parameters
+from spectralunmix.libraries.readers import Spectrum
 
 
 def spectra(*files, header=()):

@@ -5,16 +5,11 @@ import pandas as pd
 import pytest
 import torch
 
-import compare
-import convergence
-import reconstructions
-import scan
-import scan_fits
-import smoothness
-import weights
-from published import LEARNING_RATE, adam_clamped
 from spectralunmix import SmoothNMF, comparison
-from spectralunmix.spectra import Spectra
+from spectralunmix import scan as scan_fits
+from spectralunmix.figures import compare, convergence, reconstructions, scan, smoothness, weights
+from spectralunmix.nmf.published import LEARNING_RATE, adam_clamped
+from spectralunmix.nmf.spectra import Spectra
 
 RNG = np.random.default_rng(0)
 X = RNG.random((20, 3)) @ RNG.random((3, 40)) + 0.05 * RNG.random((20, 40))

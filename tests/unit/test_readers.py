@@ -11,8 +11,9 @@ from astropy.io.votable import from_table
 from astropy.table import Table
 from astropy.wcs import WCS
 
-from libraries import LibraryError, readers
-from libraries.readers.spectrum import unit
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import readers
+from spectralunmix.libraries.readers.spectrum import unit
 
 WAVE = np.linspace(4000.0, 5000.0, 21)
 FLUX = 1 + np.arange(21.0)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from spectralunmix import response
-from spectralunmix.response import anticipated
-from spectralunmix.spectra import Spectra
+from spectralunmix.nmf import response
+from spectralunmix.nmf.response import anticipated
+from spectralunmix.nmf.spectra import Spectra
 
 K, N, M = 3, 9, 14
 DAMPING = 0.1

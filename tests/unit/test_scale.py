@@ -7,7 +7,7 @@ import torch
 
 from mixtures import inverse_variance, mixtures
 from spectralunmix import SmoothNMF, scan_smoothness
-from spectralunmix.scale import divided, scale_of
+from spectralunmix.nmf.scale import divided, scale_of
 
 X = mixtures(noise=0.1)
 V = inverse_variance(X.shape)
@@ -111,7 +111,7 @@ def test_spectra_on_disk_and_tensors_in_any_unit(of, weighted, tmp_path):
 
 def test_compressed_spectra_in_any_unit(monkeypatch):
     many = mixtures(700, 300, noise=0.1)
-    monkeypatch.setattr("spectralunmix.solver.WORTHWHILE", 1)
+    monkeypatch.setattr("spectralunmix.nmf.solver.WORTHWHILE", 1)
     expected, _ = fitted(X=many, tol=1e-8)
     for constant in (1e-100, 1e100):
         model, _ = fitted(constant, X=many, tol=1e-8)

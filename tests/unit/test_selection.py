@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from libraries import LibraryError, selection
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import selection
 
 HOW = {
     "classes": ["hot", "cool"],

@@ -5,9 +5,9 @@ import pytest
 import scipy.optimize
 import sklearn.decomposition
 
-from libraries import readers
 from mixtures import inverse_variance, mixtures
 from spectralunmix import SmoothNMF, scan_smoothness
+from spectralunmix.libraries import readers
 
 # Converged values of the objective on the paper's 80 spectra, rank 4, found by several
 # other methods (HALS and proximal gradient in numpy) from many starts.

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from libraries import LibraryError, archives, sources
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import archives, sources
 
 
 @pytest.fixture(autouse=True)

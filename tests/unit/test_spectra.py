@@ -9,8 +9,9 @@ import pytest
 import torch
 from astropy.io import fits
 
-from spectralunmix import SmoothNMF, compression, spectra
-from spectralunmix.spectra import Spectra
+from spectralunmix import SmoothNMF
+from spectralunmix.nmf import compression, spectra
+from spectralunmix.nmf.spectra import Spectra
 
 RNG = np.random.default_rng(3)
 X = RNG.random((60, 40)) - 0.1

@@ -4,7 +4,7 @@ import pytest
 from astropy import units
 from astropy.table import Column, Table
 
-from spectra_files import read_table, write_table
+from spectralunmix.files import read_table, write_table
 
 
 @pytest.mark.parametrize("mark", ["\n", "\r\n", "\u2028", "\x0b", "\x85"])

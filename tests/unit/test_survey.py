@@ -5,9 +5,10 @@ import re
 import numpy as np
 import pytest
 
-from libraries import LibraryError, quality
-from libraries.readers import Spectrum
-from libraries.survey import survey
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries import quality
+from spectralunmix.libraries.readers import Spectrum
+from spectralunmix.libraries.survey import survey
 
 WAVE = np.linspace(4000.0, 7000.0, 50)
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from terminal import Output, Share, StepLines, error_in, last_line
+from spectralunmix.command.terminal import Output, Share, StepLines, error_in, last_line
 
 
 def record(event=None, message="", level=logging.INFO, **fields):
@@ -95,7 +95,7 @@ def test_output_of_the_jobs_goes_to_a_file(tmp_path):
     program = f"""
 import os, subprocess, sys
 sys.path.insert(0, {os.path.dirname(Output.__init__.__code__.co_filename)!r})
-from terminal import Output
+from spectralunmix.command.terminal import Output
 print("before")
 with Output("output.log") as terminal:
     print("of python")

@@ -1,5 +1,6 @@
 """Text of entries and of data is text: in pictures no mathematics, in pages no markup."""
 
+import importlib.util
 import json
 import logging
 import re
@@ -11,19 +12,24 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.table import Table
-from snakemake.utils import validate
-from test_entries import ROOT
 
-import assign
-import figures
-import interactive
-import methods
-import scan
-import weights
-from spectra_files import component_names, write_curves, write_json, write_spectra, write_table
+from spectralunmix import assignment as assign
+from spectralunmix.errors import ConfigurationError
+from spectralunmix.figures import scan, weights
+from spectralunmix.figures import style as figures
+from spectralunmix.files import (
+    component_names,
+    write_curves,
+    write_json,
+    write_spectra,
+    write_table,
+)
+from spectralunmix.libraries.entry import Entry
+from spectralunmix.models import checked
 from tiny import ENTRY
 
 MATHEMATICS = ["costs $5", "$x_{", "a $\\alpha$ b", "\\frac{", "$$"]
+ONE_LINE = "'.*' is not one line of text, without angle brackets and control characters"
 MARKUP = "</script><img src=x onerror=alert(1)>"
 
 
@@ -94,21 +100,24 @@ def with_text(key, text):
     ids=lambda key: key[-1],
 )
 def test_an_entry_s_texts_are_one_line_without_markup(key, text):
-    schema = ROOT / "workflow/schemas/library.schema.yaml"
-    validate(with_text(key, "Fine: Å, $, & and 'λ'"), schema)
-    with pytest.raises(Exception, match="one line of text, without angle brackets"):
-        validate(with_text(key, text), schema)
+    checked(Entry, with_text(key, "Fine: Å, $, & and 'λ'"), "tiny.yaml")
+    place = ".".join(map(str, key))
+    with pytest.raises(ConfigurationError, match=f"^tiny.yaml: {place}: {ONE_LINE}") as error:
+        checked(Entry, with_text(key, text), "tiny.yaml")
+    assert len(str(error.value).splitlines()) == 1
 
 
 def test_a_class_s_key_and_notes_are_too():
-    schema = ROOT / "workflow/schemas/library.schema.yaml"
-    for wrong in (
-        with_text(("notes",), ["fine", MARKUP]),
-        with_text(("classes", MARKUP), {"label": "Hot", "where": {}}),
-        with_text(("parameters", "columns"), {"teff": {"description": MARKUP}}),
+    for key, wrong in (
+        (r"notes\.1", with_text(("notes",), ["fine", MARKUP])),
+        ("classes.*", with_text(("classes", MARKUP), {"label": "Hot", "where": {}})),
+        (
+            r"parameters\.columns\.teff\.description",
+            with_text(("parameters", "columns"), {"teff": {"description": MARKUP}}),
+        ),
     ):
-        with pytest.raises(Exception, match="one line of text, without angle brackets"):
-            validate(wrong, schema)
+        with pytest.raises(ConfigurationError, match=f"^tiny.yaml: {key}: {ONE_LINE}"):
+            checked(Entry, wrong, "tiny.yaml")
 
 
 @pytest.fixture
@@ -155,8 +164,20 @@ def made(tmp_path):
     )
 
 
+ROOT = Path(__file__).parents[2]
+
+
+def script(name):
+    """A step's script as a module."""
+    path = ROOT / f"workflow/scripts/{name}.py"
+    spec = importlib.util.spec_from_file_location(f"script_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_hostile_file_names_and_values_are_text_in_the_interactive_page(made):
-    interactive.main(made, logging.getLogger())
+    script("interactive").main(made, logging.getLogger())
     page = Path(made.output.page).read_text(encoding="utf-8")
     assert "<img" not in page
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)[1]
@@ -182,7 +203,7 @@ def test_hostile_file_names_and_values_are_text_in_the_page_of_methods(made, tmp
     made.input.manifest = str(tmp_path / "manifest")
     write_json(made.input.manifest, {"steps": steps, "cite": [MARKUP], "doi": MARKUP})
     made.params.citation, made.wildcards = MARKUP, SimpleNamespace(library=MARKUP)
-    methods.main(made, logging.getLogger())
+    script("methods").main(made, logging.getLogger())
     page = Path(made.output.page).read_text(encoding="utf-8")
     assert page.count("&lt;/script&gt;&lt;img") > 15
     assert "<img" not in page

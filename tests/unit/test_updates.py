@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from spectralunmix import updates
-from spectralunmix.updates import (
+from spectralunmix.nmf import updates
+from spectralunmix.nmf.updates import (
     banded,
     inverse_of_free,
     nonnegative_quadratic,

@@ -15,7 +15,7 @@ PAGES = [
     "results/README.md",
     "config/README.md",
     "config/libraries/README.md",
-    "workflow/scripts/spectralunmix/README.md",
+    "src/spectralunmix/nmf/README.md",
 ]
 # Run by other means: what runs this, and what takes an hour and makes the README's picture.
 ELSEWHERE = {"make test", "make benchmark"}

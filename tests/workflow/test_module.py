@@ -1,12 +1,12 @@
-"""Another workflow loads this one from a served address, with nothing installed."""
+"""Another workflow loads this one from a served address, with the package installed."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from environment import environment
 from served import served
 
 ROOT = Path(__file__).parents[2]
@@ -31,35 +31,47 @@ rule all:
 """
 
 
-@pytest.fixture
-def consumer(tmp_path):
-    (tmp_path / "config.yaml").write_text("library: pickles1998\nsmooth_nmf: {smoothness: 100}\n")
+class Consumer:
+    """A workflow of somebody else's, in an environment with or without the package."""
 
-    def run(address):
-        (tmp_path / "Snakefile").write_text(CONSUMER.format(address=address))
-        command = [sys.executable, "-m", "snakemake", "--cores", "1"]
-        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
+    def __init__(self, folder: Path, *packages: Path):
+        self.folder = folder
+        self.python = environment(folder, folder / "none", *packages)
+        (folder / "config.yaml").write_text("library: pickles1998\nsmooth_nmf: {smoothness: 100}\n")
 
-    run.folder = tmp_path
-    return run
+    def run(self, address):
+        (self.folder / "Snakefile").write_text(CONSUMER.format(address=address))
+        command = [self.python, "-m", "snakemake", "--cores", "1"]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+
+
+def test_without_the_package_one_line_says_what_to_install(tmp_path):
+    with served(ROOT) as address:
+        run = Consumer(tmp_path).run(address)
+    assert run.returncode != 0
+    assert "the package spectralunmix is not installed: pip install" in run.stderr
 
 
 @pytest.mark.slow
-def test_a_workflow_that_loads_this_one(consumer):
+def test_a_workflow_that_loads_this_one_with_the_package_from_a_server(tmp_path):
+    pip = [sys.executable, "-m", "pip", "--quiet"]
+    built, installed = tmp_path / "built", tmp_path / "installed"
+    wheel = ["wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", built, ROOT]
+    subprocess.run([*pip, *wheel], check=True)
+    (name,) = (path.name for path in built.iterdir())
+    with served(built) as address:
+        install = ["install", "--no-deps", "--no-index", "--target", installed]
+        subprocess.run([*pip, *install, f"{address}/{name}"], check=True)
+    consumer = Consumer(tmp_path, installed)
     with served(ROOT) as address:
-        run = consumer(address)
+        run = consumer.run(address)
         assert run.returncode == 0, run.stderr
-        assert (consumer.folder / "results/pickles1998/figure.png").exists()
-        assert (
-            '"smoothness": 100'
-            in (consumer.folder / "results/pickles1998/summary.json").read_text()
-        )
-        again = consumer(address)
+        results = tmp_path / "results/pickles1998"
+        assert (results / "figure.png").exists()
+        assert '"smoothness": 100' in (results / "summary.json").read_text()
+        again = consumer.run(address)
     assert "Nothing to be done" in again.stdout + again.stderr
-    assert not (consumer.folder / "workflow").exists()
+    assert not (tmp_path / "workflow").exists()
 
 
 def test_the_catalogs_requirements():

@@ -41,7 +41,7 @@ def test_one_librarys_settings_do_not_make_anothers_figure(project):
 @pytest.mark.parametrize(
     ("edit", "config", "message"),
     [
-        (("n_components: 4\n  smooth", "rnak: 4\n  smooth"), [], "smooth_nmf: .*'rnak'"),
+        (("n_components: 4\n  smooth", "rnak: 4\n  smooth"), [], "smooth_nmf.rnak: 'rnak' was"),
         (("smoothness: 10", "smoothness: -1"), [], "smooth_nmf.smoothness: -1"),
         (("metric: rms", "metric: cosine"), [], "assign.metric: 'cosine'"),
         (None, ["nonsense=1"], "'nonsense' was unexpected"),
@@ -67,7 +67,7 @@ def test_a_mistake_ends_in_one_error(project, edit, config, message):
         (("reader: fits_table", "reader: fits"), "sources.0.reader: 'fits'"),
         (
             ("reader: fits_table", "reader: text\n    options: {row: 1}"),
-            "sources.0.options: 'row'",
+            "sources.0.options.row: 'row' was unexpected",
         ),
         (
             ("sha256:", "# sha256:"),

@@ -24,7 +24,7 @@ rule assign:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("assign.py"),
+        code=code("assign.py", "assignment", "comparison"),
         library=of_library("name"),
         labels=labels,
         metric=config["assign"]["metric"],
@@ -60,7 +60,7 @@ rule plot:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("plot.py"),
+        code=code("plot.py", "figures.style", "figures.four_panels"),
         labels=labels,
         width=config["plot"]["width"],
     script:
@@ -88,7 +88,7 @@ rule manifest:
     params:
         code=code("manifest.py"),
         library=of_library("name"),
-        citations=citations,
+        citations=lambda wildcards: [LIBRARIES[wildcards.library]["citation"]],
         doi=of_library("doi"),
     script:
         "../scripts/manifest.py"
@@ -114,9 +114,17 @@ rule compare:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("compare.py"),
+        code=code(
+            "compare.py",
+            "figures.style",
+            "figures.compare",
+            "libraries",
+            "nmf",
+            "estimator",
+            "comparison",
+        ),
         libraries=config["compare"],
-        labels=class_labels(config["compare"]),
+        labels=steps.class_labels([LIBRARIES[name] for name in config["compare"]]),
         metric=config["assign"]["metric"],
     script:
         "../scripts/compare.py"

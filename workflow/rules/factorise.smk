@@ -17,7 +17,7 @@ rule pca:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("pca.py"),
+        code=code("pca.py", "pca"),
         n_components=config["pca"]["n_components"],
     script:
         "../scripts/pca.py"
@@ -40,7 +40,7 @@ rule smooth_nmf:
         "../../envs/environment.yaml"
     threads: 1
     params:
-        code=code("smooth_nmf.py"),
+        code=code("smooth_nmf.py", "nmf", "estimator", "fit_report"),
         n_components=config["smooth_nmf"]["n_components"],
         smoothness=config["smooth_nmf"]["smoothness"],
         init=config["smooth_nmf"]["init"],

@@ -20,7 +20,13 @@ rule download:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("download.py"),
+        code=code(
+            "download.py",
+            "libraries.__init__",
+            "libraries.archives",
+            "libraries.downloads",
+            "libraries.sources",
+        ),
         sources=of_library("sources"),
         library_path=library_path,
         also=index_file,
@@ -44,7 +50,7 @@ rule select:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("select_spectra.py"),
+        code=code("select_spectra.py", "libraries"),
         name=of_library("name"),
         citation=of_library("citation"),
         notes=of_library("notes"),
@@ -76,7 +82,7 @@ rule validate:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("validate.py"),
+        code=code("validate.py", "libraries", "figures.style", "figures.library"),
         name=of_library("name"),
         run_on=of_library("run_on"),
         medium=of_library("medium"),
@@ -104,6 +110,6 @@ rule prototypes:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("prototypes.py"),
+        code=code("prototypes.py", "prototypes"),
     script:
         "../scripts/prototypes.py"

@@ -23,7 +23,7 @@ rule convergence:
         "../../envs/environment.yaml"
     threads: 1
     params:
-        code=code("convergence.py"),
+        code=code("convergence.py", "figures.style", "figures.convergence", "nmf"),
         library=of_library("name"),
         n_components=config["smooth_nmf"]["n_components"],
         smoothness=config["smooth_nmf"]["smoothness"],
@@ -57,7 +57,7 @@ rule reconstructions:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("reconstructions.py"),
+        code=code("reconstructions.py", "figures.style", "figures.reconstructions"),
         library=of_library("name"),
         labels=labels,
     script:
@@ -88,7 +88,14 @@ rule smoothness:
         "../../envs/environment.yaml"
     threads: 1
     params:
-        code=code("smoothness.py"),
+        code=code(
+            "smoothness.py",
+            "figures.style",
+            "figures.smoothness",
+            "nmf",
+            "estimator",
+            "comparison",
+        ),
         library=of_library("name"),
         labels=labels,
         values=config["smoothness"]["values"],
@@ -124,7 +131,7 @@ rule weights:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("weights.py"),
+        code=code("weights.py", "figures.style", "figures.weights", "comparison"),
         library=of_library("name"),
         labels=labels,
     script:
@@ -155,7 +162,7 @@ rule methods:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("methods.py", "templates/base.html", "templates/methods.html"),
+        code=code("methods.py", "figures.pages", "figures.methods", "figures.templates"),
         library=of_library("name"),
         citation=of_library("citation"),
         labels=labels,
@@ -184,7 +191,14 @@ rule interactive:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("interactive.py", "templates/base.html", "templates/interactive.html"),
+        code=code(
+            "interactive.py",
+            "figures.pages",
+            "figures.interactive",
+            "figures.templates",
+            "figures.style",
+            "comparison",
+        ),
         library=of_library("name"),
         labels=labels,
     script:

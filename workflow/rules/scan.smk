@@ -20,7 +20,7 @@ rule scan_fits:
         "../../envs/environment.yaml"
     threads: 1
     params:
-        code=code("scan_fits.py"),
+        code=code("scan_fits.py", "scan", "nmf", "estimator", "comparison"),
         smoothness=config["scan"]["smoothness"],
         n_starts=starts_of_job,
         max_iter=config["smooth_nmf"]["max_iter"],
@@ -48,7 +48,7 @@ rule scan:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("scan.py"),
+        code=code("scan.py", "figures.style", "figures.scan", "comparison"),
         library=of_library("name"),
         metric=config["assign"]["metric"],
     script:

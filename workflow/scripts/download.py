@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from libraries import sources
-from spectra_files import write_json
-from step import step
+from spectralunmix.files import write_json
+from spectralunmix.libraries import sources
+from spectralunmix.steps import step
 
 
 def main(snakemake, log):

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from spectra_files import write_json
-from step import step
+from spectralunmix.files import write_json
+from spectralunmix.steps import step
 
 METHOD = "de Souza et al. 2026, SpectralUnmix, RNAAS (arXiv:2603.11111)"
 

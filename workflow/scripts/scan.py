@@ -1,77 +1,12 @@
 """The scan's fits in one table, with how much they depend on the start, and its picture."""
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
-import numpy as np
 from astropy.table import vstack
-from matplotlib.ticker import MaxNLocator
 
-from figures import COLOURS, STYLE, heading, logarithmic_axis, save
-from spectra_files import read_components, read_table, write_table
-from spectralunmix import comparison
-from step import step
-
-DECIMALS = 10  # of a distance: further ones are rounding, which may depend on the fits beside it
-MARKERS = "osD^vPX*"
-PANELS = [
-    ("objective", "Objective", "log"),
-    ("distance", "Mean distance to the prototypes assigned", "linear"),
-    ("unexplained", "Share of the sum of squares not explained", "log"),
-    ("from_best", "Mean distance to the components of the best start", "symlog"),
-]
-
-
-def best_start(fits):
-    """For each fit, the row of the one of least objective among those that only start elsewhere."""
-    return fits.groupby(["n_components", "smoothness"])["objective"].transform("idxmin")
-
-
-def from_best(fits, components, metric):
-    """How far the components of each fit lie from those of the best start: the mean, one to one."""
-    found = []
-    for own, row in zip(components, best_start(fits), strict=True):
-        distance, _ = comparison.distances(own, components[row], metric)
-        found.append(distance[comparison.assign(distance)].mean())
-    return np.round(found, DECIMALS)
-
-
-def draw(fits, library, metric):
-    """Over the number of components: a point a fit, a line through the best start of each."""
-    fig, axes = plt.subplots(2, 2, figsize=(7.1, 5.6), layout="constrained")
-    levels = sorted(fits["smoothness"].unique())
-    for ax, letter, (name, title, scale) in zip(axes.flat, "ABCD", PANELS, strict=True):
-        for i, level in enumerate(levels):
-            of = fits[fits["smoothness"] == level]
-            line = of.groupby("n_components")[name].median()
-            if name != "from_best":
-                line = of[of.index == best_start(of)].set_index("n_components")[name].sort_index()
-            style = {"color": COLOURS[i % 7], "marker": MARKERS[i % 8]}
-            beside = 0.14 * (i - (len(levels) - 1) / 2)
-            points = {"ls": "", "ms": 2.5, "mew": 0, "alpha": 0.6}
-            ax.plot(of["n_components"] + beside, of[name], **points, **style)
-            ax.plot(
-                line.index + beside, line, lw=0.8, ms=4, mfc="none", label=f"{level:g}", **style
-            )
-        ax.set(xlabel="Number of components", yscale=scale)
-        if scale == "symlog":
-            ax.set_yscale("symlog", linthresh=1e-4)
-            ax.set_ylim(bottom=0)
-        if scale != "linear":
-            logarithmic_axis(ax.yaxis)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        heading(ax, letter, title)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    n_starts = fits["start"].nunique()
-    fig.legend(
-        handles,
-        [f"λ = {label}" for label in labels],
-        loc="outside lower center",
-        ncols=len(levels),
-        title=f"points: {n_starts} starts; lines: the start of least objective (D: the median); "
-        f"distances: {metric}",
-    )
-    fig.suptitle(f"{library}: scan", x=0.01, ha="left", weight="bold")
-    return fig
+from spectralunmix.figures.scan import draw, from_best
+from spectralunmix.figures.style import STYLE, save
+from spectralunmix.files import read_components, read_table, write_table
+from spectralunmix.steps import step
 
 
 def main(snakemake, log):

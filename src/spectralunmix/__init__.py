@@ -1,0 +1,22 @@
+"""Unmix spectra into a few smooth, non-negative components."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from spectralunmix.version import __version__
+
+if TYPE_CHECKING:
+    from spectralunmix.estimator import NotConvergedError, SmoothNMF, scan_smoothness
+
+__all__ = ["NotConvergedError", "SmoothNMF", "__version__", "scan_smoothness"]
+
+
+def __getattr__(name: str):
+    """A public name, imported with its first use: torch takes a second."""
+    if name in __all__:
+        return getattr(import_module("spectralunmix.estimator"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

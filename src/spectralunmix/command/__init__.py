@@ -1,0 +1,1 @@
+"""What the command does around a run of the workflow."""

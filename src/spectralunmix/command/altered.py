@@ -1,0 +1,71 @@
+"""Results that are not what the records of their steps say: found, and set aside."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from spectralunmix.provenance import sha256
+
+RESULTS = Path("results")
+
+
+def read_record(path: Path) -> dict[str, str] | None:
+    """The checksums of a step's outputs by path; None where the file is no step's record."""
+    try:
+        outputs = json.loads(path.read_text(encoding="utf-8"))["outputs"]
+        return {str(name): str(digest) for name, digest in outputs.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def is_result(name: str, library: str) -> bool:
+    """Whether a path from a record lies in the library's own folder, links resolved.
+
+    The last part is not resolved: a link that took a result's place is the link, not its target.
+    """
+    path, folder = Path(name), RESULTS / library
+    inside = path.parent.resolve().is_relative_to(folder.resolve())
+    return inside and not path.is_absolute() and path.name not in ("", "..")
+
+
+def altered(library: str) -> Iterator[Path]:
+    """Results of the library that differ from their records, and records that are damaged.
+
+    A result that is missing is not altered: Snakemake makes it again by itself.
+    """
+    for record in sorted((RESULTS / library / "records").glob("*.json")):
+        if not is_result(str(record), library):  # its folder is a link to another
+            continue
+        outputs = read_record(record)
+        if outputs is None:
+            yield record
+            continue
+        for name, digest in outputs.items():
+            path = Path(name)
+            theirs = os.path.lexists(path) and is_result(name, library)
+            if theirs and (not path.is_file() or sha256(path) != digest):
+                yield path
+
+
+def set_aside(path: Path) -> Path:
+    """Move a result to a name of its own beside it, and return that name."""
+    aside = Path(f"{path}.altered")
+    while os.path.lexists(aside):  # of an earlier time
+        aside = Path(f"{aside}.altered")
+    os.replace(path, aside)
+    return aside
+
+
+def clear(library: str) -> None:
+    """Remove what a killed run left half-written, and links in the place of logs and benchmarks.
+
+    Snakemake would write through such a link; what it leads to stays as it is.
+    """
+    folder = RESULTS / library
+    for part in folder.rglob(".part-*"):
+        part.unlink()
+    for kind in ("benchmarks", "logs"):
+        for path in [folder / kind, *(folder / kind).glob("*")]:
+            if path.is_symlink():
+                path.unlink()

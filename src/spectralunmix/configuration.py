@@ -1,0 +1,194 @@
+"""The configuration: the keys of config/config.yaml, their defaults and their checks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Interval
+from pydantic import Field, PlainValidator
+
+from spectralunmix.errors import ConfigurationError
+from spectralunmix.models import (
+    FromOne,
+    FromZero,
+    Lambda,
+    Model,
+    NotNegative,
+    Number,
+    Switch,
+    Whole,
+    WithoutDoubles,
+    checked,
+    mistake,
+    shown,
+)
+from spectralunmix.yaml_files import read_yaml
+
+
+def path_or_paths(value: Any) -> str | dict | None:
+    """A path, none, or one by the name of each library."""
+    values = [*value, *value.values()] if isinstance(value, dict) else [value]
+    for item in values:
+        if not (item is None or isinstance(item, str)):
+            raise mistake(f"{shown(item)} is not text: put it in quotes")
+    return value
+
+
+PathOrPaths = str | dict[str, str | None] | None
+
+
+class Pca(Model):
+    n_components: FromOne = Field(4, description="eigenspectra")
+
+
+class SmoothNmf(Model):
+    n_components: FromOne = Field(4, description="components")
+    smoothness: Lambda = Field(
+        10, description="lambda: smooths over about sqrt(lambda) channels; 0 is plain NMF"
+    )
+    init: Literal["nndsvd", "spa", "random"] = Field("nndsvd", description="starting components")
+    max_iter: FromOne = Field(2000, description="most iterations")
+    tol: NotNegative = Field(
+        1e-8,
+        description="relative projected gradient at which the fit stops; 0 runs to `max_iter`",
+    )
+    strict: Switch = Field(
+        True,
+        description="a fit that stops at `max_iter` before `tol` ends the run with an error; "
+        "`false` goes on with it",
+    )
+    random_state: FromZero = Field(0, description="seed; used by `init: random` alone")
+
+
+class Assign(Model):
+    metric: Literal["rms", "angle"] = Field(
+        "rms",
+        description="distance of a component to a prototype: root mean square of max-normalised "
+        "spectra, or spectral angle in radians",
+    )
+
+
+class Convergence(Model):
+    n_iter: FromOne = Field(
+        2000,
+        description="iterations of the published scheme that the report draws beside the fit",
+    )
+
+
+class Smoothness(Model):
+    values: Annotated[list[Lambda], *WithoutDoubles] = Field(
+        [0, 10, 100, 1000],
+        min_length=2,
+        max_length=6,
+        description="smoothnesses whose components the report draws side by side",
+    )
+
+
+class Scan(Model):
+    n_components: Annotated[list[FromOne], *WithoutDoubles] = Field(
+        [2, 3, 4, 5, 6],
+        min_length=1,
+        description="numbers of components that `make scan` fits",
+    )
+    smoothness: Annotated[list[Lambda], *WithoutDoubles] = Field(
+        [0, 10, 100], min_length=1, max_length=8, description="at each of these smoothnesses"
+    )
+    n_starts: Annotated[int, Ge(2), Whole] = Field(8, description="from so many random starts")
+    starts_per_job: FromOne = Field(
+        8, description="of which one job fits so many side by side, at every smoothness"
+    )
+
+
+class Plot(Model):
+    width: Annotated[float, Interval(ge=5, le=20), Number] = Field(
+        7.1,
+        description="width of the figure in inches; 7.1 are two columns of a journal",
+    )
+
+
+class Configuration(Model):
+    """The settings of a run; every key has a default, which is the paper's."""
+
+    library: str = Field(
+        "coelho2014",
+        description="the library to unmix: the name of a file in `config/libraries`, without .yaml",
+    )
+    library_path: Annotated[
+        PathOrPaths, PlainValidator(path_or_paths, json_schema_input_type=PathOrPaths)
+    ] = Field(
+        None,
+        description="your own copy of the library (the file, or the folder it or its unpacked "
+        "spectra lie in), or a mirror's address, tried before the library's own; "
+        "`{<library>: <path>}` where several are compared",
+    )
+    compare: Annotated[list[str], *WithoutDoubles] = Field(
+        [], description="libraries whose components `make compare` draws side by side"
+    )
+    pca: Pca = Field(default_factory=Pca, description="principal components")
+    smooth_nmf: SmoothNmf = Field(default_factory=SmoothNmf, description="the factorisation")
+    assign: Assign = Field(default_factory=Assign, description="components and classes of stars")
+    convergence: Convergence = Field(
+        default_factory=Convergence, description="the report's picture of the convergence"
+    )
+    smoothness: Smoothness = Field(
+        default_factory=Smoothness, description="the report's picture of the smoothness"
+    )
+    scan: Scan = Field(default_factory=Scan, description="the scan that `make scan` runs")
+    plot: Plot = Field(default_factory=Plot, description="the figure")
+
+
+def configured(content: dict, files: list[str]) -> dict:
+    """The configuration with its defaults.
+
+    Parameters
+    ----------
+    content : dict
+        What Snakemake read of the files and the command line.
+    files : list of str
+        The files; mistakes that Snakemake reads over, as a key that is there twice, are named.
+
+    Returns
+    -------
+    dict
+        Plain values, in the order of the content.
+
+    Raises
+    ------
+    ConfigurationError
+        A line for each key or value that is wrong.
+    """
+    for file in map(Path, files):
+        if file.is_file():
+            read_yaml(file)
+    return checked(Configuration, content, "config/config.yaml or --config")
+
+
+def check_ranks(ranks: Mapping[str, int], name: str, library: dict) -> None:
+    """That no step looks for more components than there are spectra.
+
+    Parameters
+    ----------
+    ranks : dict of int
+        Number of components by step.
+    name : str
+        The library's, for the message.
+    library : dict
+        Its entry, with defaults.
+
+    Raises
+    ------
+    ConfigurationError
+        A line for each step that does.
+    """
+    selection = library["selection"]
+    n_spectra = {
+        "all": None,  # known once they are read
+        "list": len(selection["files"]),
+    }.get(selection["mode"], selection["per_class"] * len(selection["classes"]))
+    wrong = [
+        f"{step}.n_components: {rank} is more than the {n_spectra} spectra of {name}"
+        for step, rank in ranks.items()
+        if n_spectra is not None and rank > n_spectra
+    ]
+    if wrong:
+        raise ConfigurationError("\n".join(wrong))

@@ -1,0 +1,1 @@
+"""Figures and pages, as functions of arrays and tables."""

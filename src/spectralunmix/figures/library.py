@@ -1,0 +1,76 @@
+"""What a library holds, as its entry reads it: library.txt and library.png."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from spectralunmix.figures.style import COLOURS, wavelength_axis
+from spectralunmix.libraries.quality import usable
+from spectralunmix.libraries.readers import has_uncertainties
+
+RUN_ON = {
+    "original": "the library's own files",
+    "layout": "files that tests wrote in its layout, never the library's own",
+}
+
+
+def report(found, source, options) -> str:
+    """The library in lines of text."""
+    table, labels = found.table, found.table["class"]
+    lines = [f"{options.name}: {len(table)} spectra", f"source: {source['description']}"]
+    if options.run_on:  # nothing is claimed of an entry that does not say
+        lines.append(f"this entry was run on {RUN_ON[options.run_on]}")
+    lines += [f"wavelengths in {options.medium}", ""]
+    for name in options.classes:
+        chosen = "" if name in options.selection["classes"] else " (not selected)"
+        lines.append(f"class {name}: {(labels == name).sum()}{chosen}")
+    lines += [f"no class: {labels.isna().sum()}", f"selected: {len(found.chosen)} spectra", ""]
+    for name in table.columns.drop(["file", "class"]):
+        values = table[name].dropna()
+        known = f"{len(values)} known"
+        if len(values) == 0 or values.dtype.kind != "f":
+            lines.append(f"{name}: {known}, {values.nunique()} different")
+        else:
+            lines.append(f"{name}: {values.min():g} to {values.max():g}, {known}")
+    first, last = ([s.wavelength[i] for s in found.spectra] for i in (0, -1))
+    n_wave = [len(s.wavelength) for s in found.spectra]
+    lines += ["", f"wavelengths: from {min(first):.6g} to {max(last):.6g} Angstrom"]
+    lines += [f"all cover: {max(first):.6g} to {min(last):.6g} Angstrom"]
+    lines += [f"channels: {min(n_wave)} to {max(n_wave)}"]
+    if any(s.unit_assumed for s in found.spectra):
+        why = "as neither the entry nor the files say one"
+        lines.append(f"wavelength unit: Angstrom assumed, {why}")
+    lines.append(f"uncertainties: {'of all spectra' if has_uncertainties(source) else 'none'}")
+    lines += ["", *found.remarks] if found.remarks else []
+    lines += [f"left out: {file}: {why}" for file, why in found.left_out.items()]
+    return "\n".join(lines) + "\n"
+
+
+def draw(found, options):
+    """Coverage, class sizes and one spectrum a class."""
+    table, spectra = found.table, found.spectra
+    fig, (cover, sizes, shown) = plt.subplots(
+        1, 3, figsize=(12, 4), width_ratios=[1, 0.8, 1.8], layout="constrained"
+    )
+    ends = np.array([[s.wavelength[0], s.wavelength[-1]] for s in spectra])
+    whole = ends.min(), ends.max()
+    cover.hlines(range(len(ends)), *ends[np.lexsort(ends.T)].T, color=COLOURS[0], lw=0.5)
+    cover.set(ylabel="Spectra", title="Wavelengths that each covers")
+    wavelength_axis(cover, 0.9 * whole[0], 1.1 * whole[1])
+    classes = [name for name in options.classes if (table["class"] == name).any()]
+    counts = [(table["class"] == name).sum() for name in classes]
+    bars = sizes.barh(range(len(classes)), counts, color=COLOURS[5])
+    sizes.bar_label(bars, padding=2)
+    sizes.set_yticks(range(len(classes)), [options.classes[name]["label"] for name in classes])
+    sizes.set(xlabel="Spectra", title="Classes", xlim=(0, 1.25 * max(counts, default=1)))
+    sizes.invert_yaxis()
+    for row, name in enumerate(classes):
+        members = table.index[table["class"] == name]
+        s = spectra[members[len(members) // 2]]
+        flux = np.where(usable(s), s.flux, np.nan)
+        shown.plot(s.wavelength, flux / np.nanmax(flux) - 1.3 * row, lw=0.7, color="black")
+        title = f"{options.classes[name]['label']}: {s.file}"
+        shown.annotate(title, (whole[1], 1.03 - 1.3 * row), fontsize=7, ha="right")
+    shown.set(yticks=[], title="One spectrum of each class, over its maximum")
+    wavelength_axis(shown, *whole)
+    fig.suptitle(f"{options.name}: {len(table)} spectra", x=0.01, ha="left", weight="bold")
+    return fig

@@ -1,0 +1,64 @@
+"""What the smoothness does: the components at several lambda, and where they differ most."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+
+from spectralunmix import comparison
+from spectralunmix.figures.style import (
+    class_captions,
+    heading,
+    wavelength_axis,
+)
+from spectralunmix.files import (
+    component_names,
+)
+
+WINDOW = 60  # channels of the close-up on either side
+
+
+def in_order_of(reference, components):
+    """Components (k, n_wave), each in the place of the reference's (k, n_wave) it is nearest."""
+    rows, columns = comparison.assign(comparison.distances(reference, components)[0])
+    return components[columns[np.argsort(rows)]]
+
+
+def close_up(curves):
+    """The channels about where curves (n_lambda, n_wave) differ most from channel to channel."""
+    steps = np.abs(np.diff(curves[0] - curves[-1]))
+    centre = int(steps.argmax())
+    return slice(max(0, centre - WINDOW), min(curves.shape[1], centre + WINDOW))
+
+
+def draw(wavelength, curves, smoothness, pairs, labels, library):
+    """curves (n_lambda, k, n_wave), the same component in the same place."""
+    n, k = curves.shape[:2]
+    colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, n))
+    fig, axes = plt.subplots(
+        k,
+        2,
+        figsize=(7.1, 1.35 * k + 0.9),
+        layout="constrained",
+        width_ratios=[2, 1],
+        squeeze=False,
+    )
+    titles = class_captions(component_names(k), pairs, labels).values()
+    for j, (title, (left, right)) in enumerate(zip(titles, axes, strict=True)):
+        near = close_up(curves[:, j])
+        for curve, colour, value in zip(curves[:, j], colours, smoothness, strict=True):
+            left.plot(wavelength, curve, color=colour, lw=0.6, label=f"λ = {value:g}")
+            right.plot(wavelength[near], curve[near], color=colour, lw=0.9)
+        heading(left, chr(ord("A") + j), title)
+        left.set(ylim=(0, 1.05))
+        left.axvspan(*wavelength[near][[0, -1]], color="black", alpha=0.08, lw=0)
+        wavelength_axis(left, wavelength[0], wavelength[-1])
+        right.set_title("the shaded range", loc="left")
+        right.set(xlabel="Wavelength (Å)", xlim=wavelength[near][[0, -1]])
+        right.locator_params(axis="x", nbins=4)
+        if j < k - 1:
+            left.set_xlabel("")
+            right.set_xlabel("")
+    fig.supylabel("Component / maximum", fontsize=7)
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=n)
+    fig.suptitle(f"{library}: components by smoothness", x=0.01, ha="left", weight="bold")
+    return fig

@@ -1,0 +1,132 @@
+"""What all figures share: a backend, colours, captions, axes, and files without dates."""
+
+import functools
+import re
+from textwrap import wrap
+
+import matplotlib as mpl
+
+mpl.use("agg")
+mpl.rcdefaults()  # a user's matplotlibrc would change the figures
+mpl.rcParams["text.parse_math"] = False  # names and labels are text, whatever signs are in them
+
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullFormatter
+
+from spectralunmix.files import replacing
+
+# Told apart with any colour vision (Wong 2011, Nature Methods 8, 441); hot to cool.
+COLOURS = ["#0072B2", "#009E73", "#E69F00", "#CC3311", "#CC79A7", "#56B4E9", "#000000"]
+GREYS = ["#B8B8B8", "#4D4D4D"]  # of components without a class
+DASHES = ["-", (0, (7, 2.5)), (0, (1, 1.5)), (0, (9, 2, 1, 2))]
+STYLE = {
+    "font.size": 7,
+    "axes.titlesize": 8,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 0.8,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+}
+TICKS = [2000, 5000, 10000, 20000, 50000]
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def curve_styles(names, dashes=DASHES) -> dict:
+    """A colour and dashes for each name: solid lines of all colours come first."""
+    n = len(COLOURS)
+    return {name: (COLOURS[i % n], dashes[i // n % len(dashes)]) for i, name in enumerate(names)}
+
+
+def assigned(assignments, method: str) -> dict:
+    """Rows of the table of assignments, by component of the method: the `pairs` below."""
+    rows = assignments[assignments["method"] == method]
+    return {row["component"]: row for row in rows}
+
+
+def component_styles(names, pairs, classes, dashes=DASHES) -> dict:
+    """Those of its class for each component, greys for those without one, eight told apart."""
+    styles = curve_styles(classes, dashes)
+    without = [name for name in names if name not in pairs]
+    greys = {
+        name: (GREYS[i % 2], dashes[(1 + i // 2 + i % 2) % len(dashes)])
+        for i, name in enumerate(without)
+    }
+    return {name: greys.get(name) or styles[pairs[name]["class"]] for name in names}
+
+
+def class_captions(names, pairs, labels) -> dict:
+    """By component its number and its class, with a question mark where that is doubtful."""
+    said = {name: labels[row["class"]] + "?" * bool(row["doubtful"]) for name, row in pairs.items()}
+    return {name: f"{i}: {said.get(name, 'no class')}" for i, name in enumerate(names, 1)}
+
+
+def by_class(names, pairs, classes) -> list:
+    """Components in the order of their classes, those without one last."""
+    place = {name: list(classes).index(row["class"]) for name, row in pairs.items()}
+    return sorted(names, key=lambda name: place.get(name, len(classes)))
+
+
+@functools.cache
+def text_width(text: str, size: float, weight: str = "normal") -> float:
+    """Width in points of the longest line, with the little that a screen's pixels add."""
+    font = FontProperties(size=size, weight=weight)
+    return 1.04 * max(
+        text_to_path.get_text_width_height_descent(line, font, ismath=False)[0]
+        for line in text.split("\n")
+    )
+
+
+def wrapped(text: str, size: float, width: float) -> str:
+    """The text in lines of at most `width` points."""
+    n = len(text)
+    if (whole := text_width(text, size)) > width:
+        n = int(1.3 * n * width / whole)  # a line of narrow letters holds more than others
+    while n > 1 and text_width("\n".join(wrap(text, n)), size) > width:
+        n -= 1
+    return "\n".join(wrap(text, max(n, 1)))
+
+
+def wavelength_axis(ax, first: float, last: float) -> None:
+    """A logarithmic axis from first to last, in Angstrom."""
+    ax.set(xscale="log", xlim=(first, last), xlabel="Wavelength (Å)")
+    ticks = [tick for tick in TICKS if first < tick < last]
+    if len(ticks) < 3:  # a narrow range
+        ticks = MaxNLocator(4, steps=[1, 2, 5, 10]).tick_values(first, last)
+        ticks = [tick for tick in ticks if first < tick < last]
+    ax.set_xticks(ticks, [f"{tick:,.0f}".replace(",", "\u2009") for tick in ticks])
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+class PowersOfTen(LogFormatterSciNotation):
+    """Ticks such as 2×10⁻⁸ as text, where matplotlib has its mathematical notation."""
+
+    def __call__(self, x, pos=None):
+        text = re.sub(r"\$\\mathdefault{(.*)}\$", r"\1", super().__call__(x, pos))
+        text = re.sub(r"\^{(-?\d+)}", lambda power: power[1].translate(SUPERSCRIPTS), text)
+        return text.replace(r"\times", "\u00d7").replace("-", "\u2212")
+
+
+def logarithmic_axis(axis) -> None:
+    """Ticks of an axis whose scale is log or symlog."""
+    axis.set_major_formatter(PowersOfTen())
+    if axis.get_scale() == "log":
+        axis.set_minor_formatter(PowersOfTen())
+
+
+def heading(ax, letter: str, title: str, pad=None) -> None:
+    """The panel's letter in bold and its title.  Only the letter is mathematical notation."""
+    title = title.replace("$", r"\$")
+    ax.set_title(f"$\\bf{{{letter}}}$  {title}", loc="left", pad=pad, parse_math=True)
+
+
+def save(fig, pdf: str, png: str, svg: str) -> None:
+    """Without dates, versions and random names, equal figures are equal files."""
+    with replacing(pdf) as part:
+        fig.savefig(part, metadata={"CreationDate": None, "Producer": None})
+    with replacing(png) as part:
+        fig.savefig(part, dpi=300, metadata={"Software": None})
+    with replacing(svg) as part, mpl.rc_context({"svg.hashsalt": "spectralunmix"}):
+        fig.savefig(part, metadata={"Date": None, "Creator": None})

@@ -1,0 +1,160 @@
+"""The workflow's own files: the matrix of spectra (FITS), and tables of spectra (ECSV)."""
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from astropy import units
+from astropy.io import fits
+from astropy.table import Column, Table
+
+from spectralunmix.errors import LibraryError
+
+
+@contextlib.contextmanager
+def replacing(path: str):
+    """A new file beside `path` to write to, put in its place in one step, or not at all."""
+    path = Path(path)
+    # a name that nobody can foresee, so that no link of that name leads elsewhere
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=f"-{path.name}")
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_json(path: str, content) -> None:
+    with replacing(path) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def write_spectra(
+    path: str,
+    wavelength: np.ndarray,
+    flux: np.ndarray,
+    inverse_variance: np.ndarray | None,
+    medium: str,
+) -> None:
+    """flux (n_spectra, n_wave) as the primary image, wavelength (n_wave,) Angstrom as a table.
+
+    inverse_variance : (n_spectra, n_wave), an image after them, where there is one
+    medium : air, vacuum or unknown
+    """
+    image = fits.PrimaryHDU(flux)
+    image.header["BUNIT"] = ("", "flux per Angstrom, normalised row by row")
+    column = fits.Column("WAVELENGTH", "D", unit="Angstrom", array=wavelength)
+    table = fits.BinTableHDU.from_columns([column], name="WAVELENGTH")
+    table.header["MEDIUM"] = (medium, "of the wavelengths")
+    hdus = [image, table]
+    if inverse_variance is not None:
+        hdus.append(fits.ImageHDU(inverse_variance, name="INVERSE_VARIANCE"))
+    with replacing(path) as part:
+        fits.HDUList(hdus).writeto(part, overwrite=True, checksum=False)
+
+
+def read_spectra(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Wavelength (n_wave,) in Angstrom and flux (n_spectra, n_wave)."""
+    with fits.open(path, memmap=False) as hdus:
+        wavelength, flux = hdus[1].data["WAVELENGTH"].astype(float), hdus[0].data.astype(float)
+    check_finite(path, flux)
+    return wavelength, flux
+
+
+def read_inverse_variance(path: str) -> np.ndarray | None:
+    """(n_spectra, n_wave), 0 where masked; None where the library has no uncertainties."""
+    with fits.open(path, memmap=False) as hdus:
+        name = "INVERSE_VARIANCE"
+        return hdus[name].data.astype(float) if name in hdus else None
+
+
+def read_medium(path: str) -> str:
+    """What the wavelengths are in: air, vacuum or unknown."""
+    return fits.getval(path, "MEDIUM", "WAVELENGTH")
+
+
+def write_curves(path: str, wavelength: np.ndarray, curves: dict[str, np.ndarray], **meta) -> None:
+    """Curves (n_wave,) by name over wavelength (n_wave,) Angstrom."""
+    table = Table({"wavelength": wavelength * units.Angstrom, **curves}, meta=meta)
+    write_table(path, table)
+
+
+def read_curves(path: str) -> tuple[np.ndarray, list[str], np.ndarray]:
+    """Wavelength (n_wave,), the names, and the curves (n, n_wave)."""
+    table = Table.read(path, format="ascii.ecsv")
+    names = table.colnames[1:]
+    curves = np.array([table[name] for name in names])
+    check_finite(path, curves)
+    return np.asarray(table["wavelength"]), names, curves
+
+
+def check_finite(path: str, values: np.ndarray) -> None:
+    """Raise a LibraryError that names the file where a value is NaN or infinite."""
+    if not np.isfinite(values).all():
+        raise LibraryError(f"{path}: {(~np.isfinite(values)).sum()} NaN or infinite values")
+
+
+def write_table(path: str, table: Table) -> None:
+    """ECSV, numbers with 8 digits: more than any figure needs, and the same on every machine.
+
+    Line breaks in text become spaces: ECSV has a row a line.
+    """
+    for name in table.colnames:
+        for i, value in enumerate(table[name]):
+            if isinstance(value, str) and len(value.splitlines()) > 1:
+                table[name][i] = " ".join(value.splitlines())
+        if table[name].dtype.kind == "f":
+            column = table[name]
+            values = np.ma.filled(np.ma.asarray(column), np.nan)  # NaN: a parameter not known
+            rounded = [float(f"{value:.8g}") for value in values]
+            table[name] = Column(rounded, unit=column.unit, description=column.description)
+    with replacing(path) as part:
+        table.write(part, format="ascii.ecsv", overwrite=True)
+
+
+def read_table(path: str) -> Table:
+    return Table.read(path, format="ascii.ecsv")
+
+
+def write_components(path: str, components: np.ndarray) -> None:
+    """Components of many fits, (n_fits, k, n_wave), as one FITS image."""
+    with replacing(path) as part:
+        fits.PrimaryHDU(components).writeto(part, overwrite=True)
+
+
+def read_components(path: str) -> np.ndarray:
+    """(n_fits, k, n_wave)."""
+    with fits.open(path, memmap=False) as hdus:
+        components = hdus[0].data.astype(float)
+    check_finite(path, components)
+    return components
+
+
+def component_names(n: int) -> list[str]:
+    return [f"component_{i}" for i in range(1, n + 1)]
+
+
+def read_weights(path: str, names: list[str]) -> np.ndarray:
+    """(n_spectra, k) of the components of these names."""
+    table = read_table(path)
+    weights = np.transpose([table[name] for name in names])
+    check_finite(path, weights)
+    return weights
+
+
+def write_factors(snakemake, wavelength, components, weights) -> None:
+    """Components (k, n_wave) and weights (n_spectra, k) of a factorisation, as two tables."""
+    names = component_names(len(components))
+    write_curves(snakemake.output.components, wavelength, dict(zip(names, components, strict=True)))
+    selection = read_table(snakemake.input.selection)
+    table = selection["file", "class"]
+    table.meta = {}
+    for name, column in zip(names, np.transpose(weights), strict=True):
+        table[name] = column
+    write_table(snakemake.output.weights, table)

@@ -1,0 +1,118 @@
+"""The files that an entry names: where they may come from, and what they may be called."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from spectralunmix.models import Mistake, Model, NumberOrText, mistake, optional, shown
+
+FIELD = re.compile(r"{(\w+)(?::(0?\d?\d?(?:\.\d\d?)?[df]?))?}")
+WHEEL = re.compile(r"pypi:[\w.-]+==[\w.!+]+", re.ASCII)
+DIGEST = re.compile("[0-9a-f]{64}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+NO_PART_OF_A_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
+
+
+def checksum(text: str) -> str:
+    if not DIGEST.fullmatch(text):
+        raise mistake(f"{shown(text)} is no sha256, which has 64 digits and letters a to f")
+    return text
+
+
+Sha256 = Annotated[
+    str,
+    AfterValidator(checksum),
+    Field(json_schema_extra={"pattern": f"^{DIGEST.pattern}$"}),
+]
+
+
+class File(Model):
+    """A file of a source, or many by one pattern."""
+
+    addresses: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=1,
+        description="where the file is, tried in order: an http(s) address, `pypi:name==version` "
+        "(a wheel of the package index, with its name and sha256), or a path below the folder of "
+        "the run, which may be a folder of spectra",
+    )
+    name: str = optional(
+        "name of the file, without folders; default: the last part of its first address",
+        min_length=1,
+    )
+    sha256: Sha256 | None = Field(
+        None,
+        description="checksum; without one the file is taken as it comes, and its checksum "
+        "recorded",
+    )
+    over: dict[str, Annotated[list[NumberOrText], Field(min_length=1)]] = Field(
+        {},
+        description="many files by one pattern: each {field} of addresses and name, or {field:05d} "
+        "and {field:.2f} where it is a number, takes all values listed here, in all combinations",
+    )
+
+    def mistakes(self) -> Iterator[Mistake]:
+        for i, address in enumerate(self.addresses):
+            for why in self._wrong_in_address(address):
+                yield ("addresses", i), f"{address}: {why}"
+            for why in self._wrong_in_fields(address):
+                yield ("addresses", i), f"{address}: {why}"
+        yield from self._wrong_in_name()
+
+    def _wrong_in_address(self, address: str) -> Iterator[str]:
+        if CONTROL.search(address):
+            yield "control characters are no part of an address"
+        if ":" not in address and not _is_below_the_run(address):
+            yield (
+                "lies outside the folder of the run: an entry may not look there: write its last "
+                "part alone here, and name the whole path as LIBRARY_PATH or library_path"
+            )
+        if address.startswith("pypi:"):
+            named = (self.name or "").endswith(".whl")
+            if not (WHEEL.fullmatch(address) and self.sha256 and named):
+                yield "a wheel is pypi:name==version, with `name`, a .whl, and sha256"
+
+    def _wrong_in_name(self) -> Iterator[Mistake]:
+        name, key = self.name, ("name",)
+        if name is None:
+            key = ("addresses", 0)
+            if ":" in self.addresses[0]:
+                name = self.addresses[0].split("?")[0].rpartition("/")[2]
+        if name is not None and not name.strip("."):
+            yield key, f"{self.addresses[0]}: `name` has to say the name of the file"
+        places = [] if name is None else [(key, name)]
+        for field, values in self.over.items():
+            places += [(("over", field, i), value) for i, value in enumerate(values)]
+        for place, part in places:
+            if NO_PART_OF_A_NAME.search(str(part)):
+                why = "no name of a file, or part of one, which has no folders"
+                yield place, f"{str(part)!r}: {why}"
+        if self.name is not None:
+            for why in self._wrong_in_fields(self.name):
+                yield ("name",), f"{self.name}: {why}"
+
+    def _wrong_in_fields(self, text: str) -> Iterator[str]:
+        """What is wrong with {fields}, or with their values as they would be written."""
+        fields = FIELD.findall(text)
+        if missing := {field for field, _ in fields} - set(self.over):
+            yield f"no values over {', '.join(sorted(missing))}"
+        if len(fields) < max(text.count("{"), text.count("}")):
+            yield "a field is as {teff}, {teff:05d} or {log_g:.2f}"
+        for field, form in fields:
+            for value in self.over.get(field, []):
+                try:
+                    format(value, form)
+                except ValueError:
+                    yield f"{value!r} cannot be written as {form}"
+                    break
+
+
+def _is_below_the_run(path: str) -> bool:
+    try:
+        place = os.path.abspath(Path(path).expanduser())
+    except (RuntimeError, ValueError):  # the home of a user that is not there; a null character
+        return False
+    return Path(place).is_relative_to(Path.cwd())

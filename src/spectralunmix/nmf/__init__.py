@@ -1,0 +1,1 @@
+"""The factorisation: its objective, updates and solver."""

@@ -1,0 +1,73 @@
+"""What a step was made of and made: the records that a manifest gathers and `verify` checks."""
+
+import hashlib
+import importlib.metadata
+import platform
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+PACKAGES = [
+    "astropy",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "plotly",
+    "pooch",
+    "rdata",
+    "scikit-learn",
+    "scipy",
+    "snakemake",
+    "torch",
+]
+
+
+def sha256(path: str | Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record(snakemake, script: str) -> dict:
+    """The step's record, all of its files by sha256; equal for equal runs on one machine."""
+    settings = {key: value for key, value in snakemake.params.items() if key != "code"}
+    outputs = [path for path in snakemake.output if path != snakemake.output.record]
+    return {
+        "step": snakemake.rule,
+        "inputs": {path: sha256(path) for path in snakemake.input},
+        "outputs": {path: sha256(path) for path in outputs},
+        "sources": sources(script),
+        "settings": settings,
+        "versions": versions(),
+        "platform": machine(),
+    }
+
+
+def sources(script: str) -> dict[str, str]:
+    """The script and the files of this package that the process has imported, and their templates.
+
+    By `scripts/<name>`, and their path in the package. Of a workflow that was loaded from an
+    address the script's is kept in place of a checksum.
+    """
+    found = {f"scripts/{Path(script).name}": sha256(script) if Path(script).is_file() else script}
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    ours = [Path(file) for file in files if file and Path(file).is_relative_to(PACKAGE)]
+    if PACKAGE / "figures/pages.py" in ours:
+        ours += (PACKAGE / "figures/templates").glob("*.html")
+    found |= {f"spectralunmix/{file.relative_to(PACKAGE)}": sha256(file) for file in ours}
+    return dict(sorted(found.items()))
+
+
+def versions() -> dict[str, str]:
+    found = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {"python": platform.python_version(), **found}
+
+
+def machine() -> dict[str, str]:
+    return {"system": platform.system(), "machine": platform.machine(), "cpu": _cpu()}
+
+
+def _cpu() -> str:
+    """Its model, where the system says it: numbers differ in the last digits between them."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")

@@ -1,0 +1,40 @@
+"""What every step's script does around its work: a log file, one clear error, a record."""
+
+import contextlib
+import logging
+import sys
+
+from spectralunmix import provenance
+from spectralunmix.errors import LibraryError
+from spectralunmix.files import write_json
+
+
+class Lines(logging.Formatter):
+    """The message alone, after its level where that is a warning or an error."""
+
+    def format(self, record):
+        level = f"{record.levelname}: " if record.levelno >= logging.WARNING else ""
+        return level + super().format(record)
+
+
+@contextlib.contextmanager
+def step(snakemake, script: str):
+    """Log to file and terminal; end the job with one message where the input is at fault.
+
+    Last of all comes the step's record: without it the step was not finished.
+    """
+    handlers = [logging.FileHandler(snakemake.log[0], mode="w"), logging.StreamHandler(sys.stderr)]
+    for handler in handlers:
+        handler.setFormatter(Lines())
+    logging.basicConfig(handlers=handlers)
+    logging.getLogger("spectralunmix").setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield logging.getLogger("spectralunmix.step")
+        write_json(snakemake.output.record, provenance.record(snakemake, script))
+    except (LibraryError, OSError) as error:
+        logging.error("%s", error)
+        raise SystemExit(1) from None
+    except Exception:
+        logging.exception("unexpected error")
+        raise SystemExit(1) from None
