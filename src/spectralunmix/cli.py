@@ -147,8 +147,10 @@ def snakemakes_lock():
         for lock in (WORKING / "locks").glob("*"):
             lock.unlink()
     OURS.touch()
-    yield
-    OURS.unlink()
+    try:
+        yield
+    finally:  # after a failure, too: the next lock may be a plain run's
+        OURS.unlink()
 
 
 @contextlib.contextmanager
@@ -161,8 +163,10 @@ def python_by_a_plain_path():
         link = Path(folder) / "env"
         link.symlink_to(sys.prefix)
         before, sys.executable = sys.executable, str(link / "bin" / Path(sys.executable).name)
-        yield
-        sys.executable = before
+        try:
+            yield
+        finally:
+            sys.executable = before
 
 
 def entries() -> set[str]:

@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
 
+
+@pytest.mark.slow
 def test_numbers_as_people_write_them(tiny):
     """1e-7, which YAML 1.1 takes for text, and settings on the command line."""
     path = tiny.folder / "config/config.yaml"

@@ -8,6 +8,7 @@ from astropy.table import Table
 COMPARISON = "results/comparison/manifest.json"
 
 
+@pytest.mark.slow
 def test_the_page_s_library_gives_a_figure(own):
     own.edit("config/config.yaml", "n_components: 4\n  smooth", "n_components: 2\n  smooth")
     run = own.run("library=mystars")
