@@ -33,20 +33,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .compression import Compressed
 from .objective import apply_gram
-from .spectra import Spectra
 from .updates import banded, inverse_of_free, smooth_inverse_of_free
 
 if TYPE_CHECKING:
+    from .compression import Compressed
     from .solver import Fit, Iterate
+    from .spectra import Spectra
 
 LEFT = 0.5  # of the residual, where conjugate gradients end: the next iteration does the rest
 MOST_STEPS = 20
 
 
 def anticipated(
-    spectra: Spectra | Compressed, fits: list["Fit"], best: list[np.ndarray], A: list[np.ndarray]
+    spectra: "Spectra | Compressed", fits: list["Fit"], best: list[np.ndarray], A: list[np.ndarray]
 ) -> list[np.ndarray]:
     """What to add to H (v X)^T for weights that anticipate the components, (k, n_spectra) a fit.
 
@@ -111,7 +111,7 @@ def _inverse(now: "Iterate", smoothness: float) -> Callable[[np.ndarray], np.nda
 
 
 def _model_with_weights(
-    spectra: Spectra | Compressed, W: np.ndarray, dW: np.ndarray, H: np.ndarray
+    spectra: "Spectra | Compressed", W: np.ndarray, dW: np.ndarray, H: np.ndarray
 ) -> np.ndarray:
     """W (v (dW^T H)), (fits, k, n_wave)."""
     if spectra.weighted:
@@ -120,7 +120,7 @@ def _model_with_weights(
 
 
 def _model_with_components(
-    spectra: Spectra | Compressed, H: np.ndarray, W: np.ndarray, dH: np.ndarray
+    spectra: "Spectra | Compressed", H: np.ndarray, W: np.ndarray, dH: np.ndarray
 ) -> np.ndarray:
     """H (v (W^T dH))^T, (fits, k, n_spectra)."""
     if spectra.weighted:

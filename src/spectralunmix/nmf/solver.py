@@ -13,10 +13,10 @@ the whole X are made to extend it and to certify the result.
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .compression import Compressed
 from .objective import (
     ROUNDING,
     gradient_components,
@@ -27,8 +27,11 @@ from .objective import (
     value,
 )
 from .response import anticipated
-from .spectra import Spectra
 from .updates import nonnegative_quadratic, smooth_nonnegative_quadratic
+
+if TYPE_CHECKING:
+    from .compression import Compressed
+    from .spectra import Spectra
 
 WORTHWHILE = 8  # X is compressed where that makes a pass so many times cheaper
 GAIN = 0.01  # in optimality, between two extensions of the compressed X; none is half of it
@@ -140,7 +143,7 @@ def silent(fits: list[Fit]) -> None:
 
 
 def fit(
-    spectra: Spectra,
+    spectra: "Spectra",
     H: np.ndarray,
     smoothness: np.ndarray,
     max_iter: int,
@@ -182,7 +185,7 @@ def _matrix_for_weights(
     return A + (ridge if A.ndim == 2 else ridge[:, :, None] * mean_weight)
 
 
-def _anticipating_weights(spectra: Spectra | Compressed, fits: list[Fit]) -> list[np.ndarray]:
+def _anticipating_weights(spectra: "Spectra | Compressed", fits: list[Fit]) -> list[np.ndarray]:
     """The weights of each fit, (k, n_spectra), best for its components as these will respond."""
     now = [one.now for one in fits]
     A = [
@@ -213,7 +216,7 @@ def _dear(shape: tuple[int, ...], k: int) -> bool:
 
 
 def _starts(
-    spectra: Spectra | Compressed, H: np.ndarray, smoothness: Sequence[float] | np.ndarray
+    spectra: "Spectra | Compressed", H: np.ndarray, smoothness: Sequence[float] | np.ndarray
 ) -> list[Iterate]:
     """Components H (fits, k, n_wave) with the best weights for them."""
     XHt, A = spectra.with_components(H), spectra.gram_of_components(H)
@@ -226,7 +229,7 @@ def _starts(
 
 
 def _iterate(
-    spectra: Spectra | Compressed,
+    spectra: "Spectra | Compressed",
     fits: list[Fit],
     max_iter: int,
     tol: float,
@@ -254,8 +257,8 @@ def _iterate(
 
 
 def _iterate_compressed(
-    spectra: Spectra,
-    compressed: Compressed,
+    spectra: "Spectra",
+    compressed: "Compressed",
     fits: list[Fit],
     max_iter: int,
     tol: float,
@@ -292,7 +295,7 @@ def _iterate_compressed(
 
 
 def _iterates(
-    spectra: Spectra | Compressed,
+    spectra: "Spectra | Compressed",
     H: np.ndarray,
     W: np.ndarray,
     WtX: np.ndarray,
