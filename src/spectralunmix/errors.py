@@ -21,5 +21,5 @@ class ConfigurationError(ValueError):
         return cls("\n".join(NOT_PRINTED.sub(_escaped, line) for line in lines))
 
 
-def _escaped(found: re.Match) -> str:
+def _escaped(found: re.Match[str]) -> str:
     return repr(found[0])[1:-1]

@@ -4,13 +4,16 @@ import contextlib
 import copy
 import functools
 import warnings
+from collections.abc import Callable, Iterable, Iterator
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
@@ -18,7 +21,7 @@ from torch import Tensor
 from .nmf import solver, starts
 from .nmf.arrays import as_given, as_tensor, checked_weights, device_named, float_array, on_disk
 from .nmf.progress import Progress
-from .nmf.scale import exponent, scale_of
+from .nmf.scale import Array, exponent, scale_of
 from .nmf.spectra import Spectra
 
 MOST_SMOOTHNESS = 1e9  # the optimality ends at about 1e-16 times it, by rounding
@@ -94,19 +97,19 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def __init__(
         self,
-        n_components=4,
+        n_components: int = 4,
         *,
-        smoothness=1.0,
-        init="nndsvd",
-        n_restarts=1,
-        max_iter=2000,
-        tol=1e-6,
-        strict=False,
-        random_state=None,
-        device="cpu",
-        dtype="float64",
-        verbose=0,
-    ):
+        smoothness: float = 1.0,
+        init: str | ArrayLike | Tensor = "nndsvd",
+        n_restarts: int = 1,
+        max_iter: int = 2000,
+        tol: float = 1e-6,
+        strict: bool = False,
+        random_state: int | starts.Random | None = None,
+        device: str = "cpu",
+        dtype: str = "float64",
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.smoothness = smoothness
         self.init = init
@@ -119,12 +122,24 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.dtype = dtype
         self.verbose = verbose
 
-    def fit(self, X, y=None, *, inverse_variance=None):
+    def fit(
+        self,
+        X: ArrayLike | Tensor,
+        y: object = None,
+        *,
+        inverse_variance: ArrayLike | Tensor | None = None,
+    ) -> Self:
         """Find the components of X (n_spectra, n_wave), with v (n_spectra, n_wave) or None."""
         self.fit_transform(X, inverse_variance=inverse_variance)
         return self
 
-    def fit_transform(self, X, y=None, *, inverse_variance=None):
+    def fit_transform(
+        self,
+        X: ArrayLike | Tensor,
+        y: object = None,
+        *,
+        inverse_variance: ArrayLike | Tensor | None = None,
+    ) -> Array:
         """As `fit`; return the weights (n_spectra, k)."""
         self._check_parameters()
         with _one_blas_thread(), self._memory_explained(X, inverse_variance):
@@ -134,13 +149,15 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             fits = self._run(spectra, H, np.full(len(H), float(self.smoothness)))
             return self._keep(spectra, fits, as_given(X, self.dtype))
 
-    def transform(self, X, *, inverse_variance=None):
+    def transform(
+        self, X: ArrayLike | Tensor, *, inverse_variance: ArrayLike | Tensor | None = None
+    ) -> Array:
         """Weights (n_spectra, k) of the spectra X (n_spectra, n_wave), the components held."""
         check_is_fitted(self)
         spectra = self._spectra(X, inverse_variance, reset=False)
         return as_given(X, self.dtype)(spectra.scale.of_weights(self._weights(spectra).T))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike | Tensor) -> Array:
         """Spectra (n_spectra, n_wave) of the weights X (n_spectra, k)."""
         check_is_fitted(self)
         weights = X if isinstance(X, Tensor) else check_array(X)
@@ -151,7 +168,13 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             return X @ torch.as_tensor(self.components_).to(X)
         return weights @ np.asarray(self.components_)
 
-    def score(self, X, y=None, *, inverse_variance=None):
+    def score(
+        self,
+        X: ArrayLike | Tensor,
+        y: object = None,
+        *,
+        inverse_variance: ArrayLike | Tensor | None = None,
+    ) -> float:
         """Minus the mean of v (X - W H)^2 over X (n_spectra, n_wave): higher is better."""
         check_is_fitted(self)
         spectra = self._spectra(X, inverse_variance, reset=False)
@@ -159,19 +182,21 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return -spectra.scale.of_squares(misfit) / (spectra.shape[0] * spectra.shape[1])
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return len(self.components_)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _run(self, spectra: Spectra, H, smoothness) -> list[solver.Fit]:
+    def _run(self, spectra: Spectra, H: np.ndarray, smoothness: np.ndarray) -> list[solver.Fit]:
         progress = Progress(spectra.scale, self.verbose) if self.verbose else solver.silent
         return solver.fit(spectra, H, smoothness, self.max_iter, self.tol, progress)
 
-    def _keep(self, spectra: Spectra, fits: list[solver.Fit], convert):
+    def _keep(
+        self, spectra: Spectra, fits: list[solver.Fit], convert: Callable[[np.ndarray], Array]
+    ) -> Array:
         """Take the fit of least objective as the result; return its weights."""
         best = min(fits, key=lambda fit: fit.now.F)
         W, H = _maximum_gauge(best.now.W, best.now.H)
@@ -188,7 +213,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self._report(W, H)
         return convert(spectra.scale.of_weights(W.T))
 
-    def _weights(self, spectra: Spectra):
+    def _weights(self, spectra: Spectra) -> np.ndarray:
         """(k, n_spectra), best for the components of the fit."""
         H = float_array(self.components_)
         with _one_blas_thread():
@@ -196,7 +221,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             of = XHt, A, H, float(self.smoothness), spectra.mean_weight
             return solver.weights_for(*of, np.zeros_like(XHt))
 
-    def _spectra(self, X, inverse_variance, reset: bool) -> Spectra:
+    def _spectra(self, X: Any, inverse_variance: ArrayLike | Tensor | None, reset: bool) -> Spectra:
         """X and v, checked, of the dtype and on the device asked for."""
         dtype = {"float64": torch.float64, "float32": torch.float32}[self.dtype]
         device = X.device if isinstance(X, Tensor) else device_named(self.device)
@@ -219,7 +244,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         spectra.scale.check_sum(spectra.sum_of_squares)
         return spectra
 
-    def _check_dimensions(self, X, reset: bool) -> None:
+    def _check_dimensions(self, X: Array, reset: bool) -> None:
         if X.ndim != 2:
             raise ValueError(f"X has {X.ndim} dimensions, not (n_spectra, n_wave)")
         if reset:
@@ -230,11 +255,13 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _check_parameters(self) -> None:
         for name in ("n_components", "n_restarts", "max_iter"):
             value = getattr(self, name)
-            if not (isinstance(value, Integral) and value >= 1):
+            is_whole = isinstance(value, Integral)
+            if not (is_whole and value >= 1):
                 raise ValueError(f"{name}={value!r}: a whole number of at least 1 is needed")
         for name in ("smoothness", "tol"):
             value = getattr(self, name)
-            if not (isinstance(value, Real) and 0 <= value < np.inf):
+            is_number = isinstance(value, Real)
+            if not (is_number and 0 <= value < np.inf):
                 raise ValueError(f"{name}={value!r}: a finite number of at least 0 is needed")
         if self.smoothness > MOST_SMOOTHNESS:
             raise ValueError(
@@ -248,7 +275,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         if self.dtype not in ("float64", "float32"):
             raise ValueError(f"dtype={self.dtype!r}: 'float64' or 'float32' is needed")
 
-    def _check_shape(self, shape) -> None:
+    def _check_shape(self, shape: tuple[int, ...]) -> None:
         n_spectra, n_wave = shape
         if self.n_components > min(n_spectra, n_wave):
             raise ValueError(
@@ -256,7 +283,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 f"of {n_wave} channels can give"
             )
 
-    def _starts(self, spectra: Spectra):
+    def _starts(self, spectra: Spectra) -> np.ndarray:
         """(n_restarts, k, n_wave)."""
         k, n_wave = self.n_components, spectra.shape[1]
         largest = max(float(X.max()) for _, X, _ in spectra.unweighted().pieces())
@@ -273,7 +300,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return starts.named(spectra, self.init, k, self.n_restarts, rng)
 
     @contextlib.contextmanager
-    def _memory_explained(self, X, inverse_variance):
+    def _memory_explained(self, X: Any, inverse_variance: object) -> Iterator[None]:
         """Say how much memory a fit needs, where that is more than there is."""
         try:
             yield
@@ -289,7 +316,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 "dtype='float32', or fewer spectra"
             ) from error
 
-    def _report(self, W, H) -> None:
+    def _report(self, W: np.ndarray, H: np.ndarray) -> None:
         """Say what a caller should know of a fit that did not end well."""
         if empty := int((W.max(axis=1) * H.max(axis=1) == 0).sum()):
             warnings.warn(f"{empty} of {len(H)} components are empty", stacklevel=3)
@@ -305,7 +332,12 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
 
 def scan_smoothness(
-    model: SmoothNMF, X, smoothness, *, inverse_variance=None, every_start: bool = False
+    model: SmoothNMF,
+    X: ArrayLike | Tensor,
+    smoothness: Iterable[float],
+    *,
+    inverse_variance: ArrayLike | Tensor | None = None,
+    every_start: bool = False,
 ) -> list:
     """The model fitted to X (n_spectra, n_wave) at each smoothness, side by side: a list of models.
 
@@ -325,7 +357,7 @@ def scan_smoothness(
         repeated = np.repeat([each.smoothness for each in models], len(H))
         fits = first._run(spectra, np.concatenate([H] * len(models)), repeated)
     names = {key: value for key, value in vars(first).items() if key.endswith("_in_")}
-    found = []
+    found: list[list[SmoothNMF]] = []
     for i, each in enumerate(models):
         vars(each).update(names)
         of_starts = fits[i * len(H) : (i + 1) * len(H)]
@@ -336,7 +368,7 @@ def scan_smoothness(
     return found if every_start else [one for (one,) in found]
 
 
-def _one_blas_thread():
+def _one_blas_thread() -> contextlib.AbstractContextManager:
     """A context in which numpy takes one thread, and torch, which makes the passes over X, all.
 
     Two pools of threads in turn wait for the same cores: a fit of 80 x 2250 pixels with weights
@@ -350,7 +382,7 @@ def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()  # looks through all libraries that are loaded, once
 
 
-def _maximum_gauge(W, H):
+def _maximum_gauge(W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The same W H with every component's maximum 1, by falling share of the total flux."""
     maximum = H.max(axis=1, keepdims=True)
     maximum[maximum == 0] = 1

@@ -4,7 +4,9 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units
@@ -15,22 +17,22 @@ from spectralunmix.errors import LibraryError
 
 
 @contextlib.contextmanager
-def replacing(path: str):
+def replacing(path: Path | str) -> Iterator[Path]:
     """A new file beside `path` to write to, put in its place in one step, or not at all."""
-    path = Path(path)
+    target = Path(path)
     # a name that nobody can foresee, so that no link of that name leads elsewhere
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=f"-{path.name}")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".part-", suffix=f"-{target.name}")
     os.close(handle)
     part = Path(name)
     try:
         yield part
         part.chmod(0o644)
-        os.replace(part, path)
+        os.replace(part, target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def write_json(path: str, content) -> None:
+def write_json(path: Path | str, content: object) -> None:
     with replacing(path) as part:
         part.write_text(json.dumps(content, indent=2) + "\n")
 
@@ -79,7 +81,9 @@ def read_medium(path: str) -> str:
     return fits.getval(path, "MEDIUM", "WAVELENGTH")
 
 
-def write_curves(path: str, wavelength: np.ndarray, curves: dict[str, np.ndarray], **meta) -> None:
+def write_curves(
+    path: str, wavelength: np.ndarray, curves: dict[str, np.ndarray], **meta: object
+) -> None:
     """Curves (n_wave,) by name over wavelength (n_wave,) Angstrom."""
     table = Table({"wavelength": wavelength * units.Angstrom, **curves}, meta=meta)
     write_table(path, table)
@@ -148,7 +152,9 @@ def read_weights(path: str, names: list[str]) -> np.ndarray:
     return weights
 
 
-def write_factors(snakemake, wavelength, components, weights) -> None:
+def write_factors(
+    snakemake: Any, wavelength: np.ndarray, components: np.ndarray, weights: np.ndarray
+) -> None:
     """Components (k, n_wave) and weights (n_spectra, k) of a factorisation, as two tables."""
     names = component_names(len(components))
     write_curves(snakemake.output.components, wavelength, dict(zip(names, components, strict=True)))

@@ -1,13 +1,18 @@
 """Label the library's spectra and select: spectra.fits the matrix, selection.ecsv its rows."""
 
+import logging
+
 import numpy as np
+import pandas as pd
 from astropy.table import Table
 
 from spectralunmix.libraries import grids
-from spectralunmix.libraries.readers import has_uncertainties
+from spectralunmix.libraries.readers import Spectrum, has_uncertainties
 
 
-def on_one_grid(spectra, grid, log):
+def on_one_grid(
+    spectra: list[Spectrum], grid: dict, log: logging.Logger
+) -> tuple[np.ndarray, list[Spectrum]]:
     """Wavelength (n_wave,) and the spectra on it."""
     wavelength = grids.stated(grid)
     if wavelength is None:
@@ -16,7 +21,7 @@ def on_one_grid(spectra, grid, log):
     return wavelength, [grids.on_grid(s, wavelength) for s in spectra]
 
 
-def as_table(chosen, columns, meta):
+def as_table(chosen: pd.DataFrame, columns: dict, meta: dict) -> Table:
     """The selection with the parameters that the library's entry describes."""
     own = {
         "class_rank": {"description": "rank in the class, sorted as selection.order says"},
@@ -37,7 +42,7 @@ def as_table(chosen, columns, meta):
     return table
 
 
-def what_is_selected(flux, inverse_variance, source) -> str:
+def what_is_selected(flux: np.ndarray, inverse_variance: np.ndarray | None, source: dict) -> str:
     """How many spectra and channels, and what weighs them."""
     text = f"{flux.shape[0]} spectra of {flux.shape[1]} channels selected"
     if inverse_variance is None:

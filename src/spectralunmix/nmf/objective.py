@@ -22,22 +22,22 @@ import numpy as np
 ROUNDING = 16 * np.finfo(float).eps  # of F, or a part of it, relative to the sum of squares
 
 
-def apply_gram(A, Z):
+def apply_gram(A: np.ndarray, Z: np.ndarray) -> np.ndarray:
     """A Z, (k, m), for one Gram matrix or one a column."""
     return A @ Z if A.ndim == 2 else np.einsum("klm,lm->km", A, Z)
 
 
-def roughness(H):
+def roughness(H: np.ndarray) -> np.ndarray:
     """||D h_k||^2 of each component, (k,), for H (k, n_wave)."""
     return np.square(np.diff(H)).sum(axis=1)
 
 
-def squared_lengths(W, mean_weight):
+def squared_lengths(W: np.ndarray, mean_weight: np.ndarray) -> np.ndarray:
     """sum_i v_i w_ik^2 of each component's weights, (k,), for W (k, n_spectra)."""
     return np.square(W) @ mean_weight
 
 
-def second_difference(H):
+def second_difference(H: np.ndarray) -> np.ndarray:
     """H D^T D, of the shape of H: the gradient of half the roughness, free ends."""
     steps, second = np.diff(H), np.zeros_like(H)
     second[:, 1:] += steps
@@ -45,7 +45,14 @@ def second_difference(H):
     return second
 
 
-def gradient_weights(XHt, A, W, H, smoothness, mean_weight):
+def gradient_weights(
+    XHt: np.ndarray,
+    A: np.ndarray,
+    W: np.ndarray,
+    H: np.ndarray,
+    smoothness: float,
+    mean_weight: np.ndarray,
+) -> np.ndarray:
     """Half of dF/dW, (k, n_spectra), from H (v X)^T and A, the Gram matrices of H.
 
     mean_weight : v_i, (n_spectra,)
@@ -56,14 +63,23 @@ def gradient_weights(XHt, A, W, H, smoothness, mean_weight):
     )
 
 
-def gradient_components(WtX, A, W, H, smoothness, mean_weight):
+def gradient_components(
+    WtX: np.ndarray,
+    A: np.ndarray,
+    W: np.ndarray,
+    H: np.ndarray,
+    smoothness: float,
+    mean_weight: np.ndarray,
+) -> np.ndarray:
     """Half of dF/dH, (k, n_wave), from W^T (v X) and A, the Gram matrices of W."""
     gradient = apply_gram(A, H) - WtX
     coupling = smoothness * squared_lengths(W, mean_weight)
     return gradient + coupling[:, None] * second_difference(H) if smoothness else gradient
 
 
-def value(sum_of_squares, gradient, factor, product):
+def value(
+    sum_of_squares: float, gradient: np.ndarray, factor: np.ndarray, product: np.ndarray
+) -> float:
     """F, from sum_ij v_ij X_ij^2 and, of either factor, half its gradient and its data term.
 
     F is quadratic in a factor Z with the other held: <Z, Q Z> - 2 <Z, P> + sum of squares,
@@ -72,7 +88,9 @@ def value(sum_of_squares, gradient, factor, product):
     return sum_of_squares + np.vdot(factor, gradient - product)
 
 
-def relative_projected(gradient, factor, product):
+def relative_projected(
+    gradient: np.ndarray, factor: np.ndarray, product: np.ndarray
+) -> np.floating:
     """||P g|| / ||product||: how far from optimal a factor is, without units.
 
     P keeps what a feasible step can follow: where the factor is zero, only a

@@ -2,6 +2,11 @@
 
 import logging
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .scale import Scale
+    from .solver import Fit
 
 log = logging.getLogger(__name__)
 
@@ -9,14 +14,14 @@ log = logging.getLogger(__name__)
 class Progress:
     """Logs the best of the fits, about every so many iterations."""
 
-    def __init__(self, scale, every: int):
+    def __init__(self, scale: "Scale", every: int) -> None:
         log.setLevel(logging.INFO)
         if not log.hasHandlers():
             log.addHandler(logging.StreamHandler())
         self.scale, self.every, self.logged = scale, every, 0
         self.last = time.perf_counter()
 
-    def __call__(self, fits) -> None:
+    def __call__(self, fits: list["Fit"]) -> None:
         n_iter = max(fit.n_iter for fit in fits)
         if n_iter - self.logged < self.every:
             return

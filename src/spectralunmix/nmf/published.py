@@ -26,22 +26,22 @@ def adam_clamped(
     smoothness 0 is the same to Adam: it is blind to the objective's scale.
     watch : called after every iteration with its number, W and H
     """
-    X, v = torch.as_tensor(X), inverse_variance
-    v = None if v is None else torch.as_tensor(v)
-    of_spectra = torch.from_numpy(mean_weight(X, v)).to(X)
-    v = 1.0 if v is None else v
-    W, H = (torch.tensor(factor, requires_grad=True) for factor in (W, H))
-    adam = torch.optim.Adam([W, H], lr=learning_rate)
+    data = torch.as_tensor(X)
+    v = None if inverse_variance is None else torch.as_tensor(inverse_variance)
+    of_spectra = torch.from_numpy(mean_weight(data, v)).to(data)
+    weights, components = (torch.tensor(factor, requires_grad=True) for factor in (W, H))
+    adam = torch.optim.Adam([weights, components], lr=learning_rate)
     for i in range(1, n_iter + 1):
         adam.zero_grad()
-        loss = (v * (X - W @ H).square()).sum()
+        squares = (data - weights @ components).square()
+        loss = (squares if v is None else v * squares).sum()
         if smoothness:
-            roughness = H.diff(dim=1).square().sum(dim=1)
-            loss = loss + smoothness * (of_spectra @ W.square()) @ roughness
+            roughness = components.diff(dim=1).square().sum(dim=1)
+            loss = loss + smoothness * (of_spectra @ weights.square()) @ roughness
         loss.backward()
         adam.step()
         with torch.no_grad():
-            W.clamp_(min=0)
-            H.clamp_(min=0)
-        watch(i, W.detach().numpy(), H.detach().numpy())
-    return W.detach().numpy(), H.detach().numpy()
+            weights.clamp_(min=0)
+            components.clamp_(min=0)
+        watch(i, weights.detach().numpy(), components.detach().numpy())
+    return weights.detach().numpy(), components.detach().numpy()

@@ -28,16 +28,26 @@ conjugate gradients preconditioned with A (Dembo & Steihaug 1983, Math. Program.
 need v but not X.
 """
 
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .objective import apply_gram
 from .updates import banded, inverse_of_free, smooth_inverse_of_free
 
+if TYPE_CHECKING:
+    from .compression import Compressed
+    from .solver import Fit, Iterate
+    from .spectra import Spectra
+
 LEFT = 0.5  # of the residual, where conjugate gradients end: the next iteration does the rest
 MOST_STEPS = 20
 
 
-def anticipated(spectra, fits, best, A) -> list:
+def anticipated(
+    spectra: "Spectra | Compressed", fits: list["Fit"], best: list[np.ndarray], A: list[np.ndarray]
+) -> list[np.ndarray]:
     """What to add to H (v X)^T for weights that anticipate the components, (k, n_spectra) a fit.
 
     spectra : X and its weights, or X compressed
@@ -47,8 +57,8 @@ def anticipated(spectra, fits, best, A) -> list:
     """
     now = [one.now for one in fits]
     runs = [
-        _conjugate_gradients(of.W, *each, 1 - one.damping)
-        for one, of, *each in zip(fits, now, best, A, strict=True)
+        _conjugate_gradients(of.W, b, a, 1 - one.damping)
+        for one, of, b, a in zip(fits, now, best, A, strict=True)
     ]
     inverses = [_inverse(of, one.smoothness) for one, of in zip(fits, now, strict=True)]
     asked, found = {i: next(run) for i, run in enumerate(runs)}, {}
@@ -66,7 +76,9 @@ def anticipated(spectra, fits, best, A) -> list:
     return [found[i] for i in range(len(fits))]
 
 
-def _conjugate_gradients(W, best, A, share: float):
+def _conjugate_gradients(
+    W: np.ndarray, best: np.ndarray, A: np.ndarray, share: float
+) -> Generator[np.ndarray, np.ndarray, np.ndarray]:
     """Yields each change dW of which it needs G dW, and returns G of the weights' whole change."""
     free = best > 0
     precondition = inverse_of_free(A, free)
@@ -90,7 +102,7 @@ def _conjugate_gradients(W, best, A, share: float):
     return total
 
 
-def _inverse(now, smoothness: float):
+def _inverse(now: "Iterate", smoothness: float) -> Callable[[np.ndarray], np.ndarray]:
     """B^-1 on the entries of H above zero: a map of (k, n_wave)."""
     free = (now.H > 0) & now.W.any(axis=1, keepdims=True)
     if smoothness:
@@ -98,14 +110,18 @@ def _inverse(now, smoothness: float):
     return inverse_of_free(now.B, free)
 
 
-def _model_with_weights(spectra, W, dW, H):
+def _model_with_weights(
+    spectra: "Spectra | Compressed", W: np.ndarray, dW: np.ndarray, H: np.ndarray
+) -> np.ndarray:
     """W (v (dW^T H)), (fits, k, n_wave)."""
     if spectra.weighted:
         return spectra.model_with_weights(W, dW, H)
     return (W @ dW.swapaxes(1, 2)) @ H
 
 
-def _model_with_components(spectra, H, W, dH):
+def _model_with_components(
+    spectra: "Spectra | Compressed", H: np.ndarray, W: np.ndarray, dH: np.ndarray
+) -> np.ndarray:
     """H (v (W^T dH))^T, (fits, k, n_spectra)."""
     if spectra.weighted:
         return spectra.model_with_components(H, W, dH)

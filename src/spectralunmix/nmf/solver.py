@@ -12,7 +12,8 @@ the whole X are made to extend it and to certify the result.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,6 +28,10 @@ from .objective import (
 )
 from .response import anticipated
 from .updates import nonnegative_quadratic, smooth_nonnegative_quadratic
+
+if TYPE_CHECKING:
+    from .compression import Compressed
+    from .spectra import Spectra
 
 WORTHWHILE = 8  # X is compressed where that makes a pass so many times cheaper
 GAIN = 0.01  # in optimality, between two extensions of the compressed X; none is half of it
@@ -67,10 +72,15 @@ class Fit:
     damping : of the components' response to the next weights
     """
 
-    def __init__(self, start: Iterate, smoothness: float, damping: float = 1.0, n_iter: int = 0):
+    def __init__(
+        self, start: Iterate, smoothness: float, damping: float = 1.0, n_iter: int = 0
+    ) -> None:
         self.now, self.smoothness, self.damping, self.n_iter = start, smoothness, damping, n_iter
-        self.objective, self.optimality = [], []
-        self._aim = self._last = None  # weights before extrapolation, of this step and the last
+        self.objective: list[tuple[int, float]] = []
+        self.optimality: list[tuple[int, float]] = []
+        # weights before extrapolation, of this step and the last
+        self._aim: np.ndarray | None = None
+        self._last: np.ndarray | None = None
         self._streak, self._fall = 0, np.inf  # slow steps in a row; by how much F last fell
         self._wait, self._waited = 1, 0  # steps until the damping is halved; those made of them
         self._note()
@@ -79,14 +89,14 @@ class Fit:
     def _momentum(self) -> float:
         return 0.0 if self._last is None else max(LEAST_MOMENTUM, self._streak / (self._streak + 3))
 
-    def proposal(self, best, mean_weight):
+    def proposal(self, best: np.ndarray, mean_weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The next weights, (k, n_spectra), with rows of unit length, and the length they had.
 
         best : the weights that are best for the components as these respond, (k, n_spectra)
         mean_weight : of each spectrum's pixels, (n_spectra,)
         """
         self._aim, length = _unit_length(best, mean_weight)
-        if not self._momentum:
+        if self._last is None:
             return self._aim, length
         ahead = self._aim + self._momentum * (self._aim - self._last)
         W, scale = _unit_length(np.maximum(ahead, 0), mean_weight)
@@ -133,9 +143,9 @@ def silent(fits: list[Fit]) -> None:
 
 
 def fit(
-    spectra,
-    H,
-    smoothness,
+    spectra: "Spectra",
+    H: np.ndarray,
+    smoothness: np.ndarray,
     max_iter: int,
     tol: float,
     progress: Callable[[list[Fit]], None] = silent,
@@ -155,18 +165,27 @@ def fit(
     return fits
 
 
-def weights_for(XHt, A, H, smoothness: float, mean_weight, start):
+def weights_for(
+    XHt: np.ndarray,
+    A: np.ndarray,
+    H: np.ndarray,
+    smoothness: float,
+    mean_weight: np.ndarray,
+    start: np.ndarray,
+) -> np.ndarray:
     """W >= 0, (k, n_spectra), best for components H, from H (v X)^T and their Gram matrices A."""
     return nonnegative_quadratic(_matrix_for_weights(A, H, smoothness, mean_weight), XHt, start)
 
 
-def _matrix_for_weights(A, H, smoothness: float, mean_weight):
+def _matrix_for_weights(
+    A: np.ndarray, H: np.ndarray, smoothness: float, mean_weight: np.ndarray
+) -> np.ndarray:
     """Of the weights' quadratic problem: the Gram matrices A of H, and what smoothness adds."""
     ridge = np.diag(smoothness * roughness(H))
     return A + (ridge if A.ndim == 2 else ridge[:, :, None] * mean_weight)
 
 
-def _anticipating_weights(spectra, fits: list[Fit]) -> list:
+def _anticipating_weights(spectra: "Spectra | Compressed", fits: list[Fit]) -> list[np.ndarray]:
     """The weights of each fit, (k, n_spectra), best for its components as these will respond."""
     now = [one.now for one in fits]
     A = [
@@ -181,20 +200,24 @@ def _anticipating_weights(spectra, fits: list[Fit]) -> list:
     return best
 
 
-def _components_for(WtX, A, smoothness: float, start, tol: float):
+def _components_for(
+    WtX: np.ndarray, A: np.ndarray, smoothness: float, start: np.ndarray, tol: float
+) -> np.ndarray:
     """H >= 0, (k, n_wave), for weights of unit length, from W^T (v X) and their Gram matrices."""
     if not smoothness:
         return nonnegative_quadratic(A, WtX, start)
     return smooth_nonnegative_quadratic(A, WtX, start, smoothness, tol)
 
 
-def _dear(shape, k: int) -> bool:
+def _dear(shape: tuple[int, ...], k: int) -> bool:
     """Whether a pass costs that much more than one over X compressed to a few times k."""
     n_spectra, n_wave = shape
     return n_spectra * n_wave > WORTHWHILE * 5 * k * (n_spectra + n_wave)
 
 
-def _starts(spectra, H, smoothness) -> list[Iterate]:
+def _starts(
+    spectra: "Spectra | Compressed", H: np.ndarray, smoothness: Sequence[float] | np.ndarray
+) -> list[Iterate]:
     """Components H (fits, k, n_wave) with the best weights for them."""
     XHt, A = spectra.with_components(H), spectra.gram_of_components(H)
     start, mean_weight = np.zeros_like(XHt[0]), spectra.mean_weight
@@ -205,7 +228,13 @@ def _starts(spectra, H, smoothness) -> list[Iterate]:
     return _iterates(spectra, H * length, W, *products, smoothness)
 
 
-def _iterate(spectra, fits: list[Fit], max_iter, tol, progress=silent) -> None:
+def _iterate(
+    spectra: "Spectra | Compressed",
+    fits: list[Fit],
+    max_iter: int,
+    tol: float,
+    progress: Callable[[list[Fit]], None] = silent,
+) -> None:
     """Iterate, with two passes over X, until every fit has ended."""
     # F is a difference of sums as large as that of X^2: below this it is not told apart
     rounding = (2 * spectra.eps + ROUNDING) * spectra.sum_of_squares
@@ -227,7 +256,14 @@ def _iterate(spectra, fits: list[Fit], max_iter, tol, progress=silent) -> None:
         progress(fits)
 
 
-def _iterate_compressed(spectra, compressed, fits: list[Fit], max_iter, tol, progress) -> None:
+def _iterate_compressed(
+    spectra: "Spectra",
+    compressed: "Compressed",
+    fits: list[Fit],
+    max_iter: int,
+    tol: float,
+    progress: Callable[[list[Fit]], None],
+) -> None:
     """Iterate on X compressed, and extend that by the true products, while it gains enough."""
     running = [(one, compressed) for one in fits if not one.ended(max_iter, tol)]
     while running:
@@ -258,7 +294,14 @@ def _iterate_compressed(spectra, compressed, fits: list[Fit], max_iter, tol, pro
             ]
 
 
-def _iterates(spectra, H, W, WtX, A, smoothness) -> list[Iterate]:
+def _iterates(
+    spectra: "Spectra | Compressed",
+    H: np.ndarray,
+    W: np.ndarray,
+    WtX: np.ndarray,
+    A: np.ndarray,
+    smoothness: Sequence[float] | np.ndarray,
+) -> list[Iterate]:
     """An Iterate a fit: H (fits, k, n_wave), W, their products and Gram matrices likewise."""
     XHt, A_H = spectra.with_components(H), spectra.gram_of_components(H)
     made = []
@@ -273,7 +316,7 @@ def _iterates(spectra, H, W, WtX, A, smoothness) -> list[Iterate]:
     return made
 
 
-def _unit_length(W, mean_weight):
+def _unit_length(W: np.ndarray, mean_weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """W, (k, n_spectra), with rows of unit length, and what they were divided by, (k, 1).
 
     So the components' problem has the same smoothness whatever the scale of the weights.

@@ -1,9 +1,18 @@
 """Starting components for a fit: NNDSVD, successive projection, random."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+if TYPE_CHECKING:
+    from .spectra import Spectra
 
-def named(spectra, init: str, k: int, n: int = 1, rng=None):
+Random = np.random.Generator | np.random.RandomState
+
+
+def named(
+    spectra: "Spectra", init: str, k: int, n: int = 1, rng: Random | None = None
+) -> np.ndarray:
     """(n, k, n_wave): n "random" starts, or the one of "nndsvd" or "spa"."""
     spectra = spectra.unweighted()
     if init == "random":
@@ -11,7 +20,7 @@ def named(spectra, init: str, k: int, n: int = 1, rng=None):
     return {"nndsvd": nndsvd, "spa": spa}[init](spectra, k)[None]
 
 
-def nndsvd(spectra, k: int):
+def nndsvd(spectra: "Spectra", k: int) -> np.ndarray:
     """(k, n_wave): the non-negative double SVD of Boutsidis & Gallopoulos (2008).
 
     Exact zeros become the mean of X clipped at zero ("NNDSVDa"), so that no entry starts stuck.
@@ -27,7 +36,7 @@ def nndsvd(spectra, k: int):
     return np.where(H > 0, H, _mean_positive(spectra))
 
 
-def spa(spectra, k: int):
+def spa(spectra: "Spectra", k: int) -> np.ndarray:
     """(k, n_wave): the k most extreme spectra, by successive projection.
 
     Araujo et al. (2001), Gillis & Vavasis (2014): take the longest row of the spectra
@@ -50,11 +59,11 @@ def spa(spectra, k: int):
     return np.maximum(np.stack([spectra.row(i) for i in picked]), 0)
 
 
-def random(spectra, k: int, n: int, rng):
+def random(spectra: "Spectra", k: int, n: int, rng: Random) -> np.ndarray:
     """(n, k, n_wave): uniform in [0, 1) times the mean of X clipped at zero."""
     return rng.random((n, k, spectra.shape[1])) * _mean_positive(spectra)
 
 
-def _mean_positive(spectra) -> float:
+def _mean_positive(spectra: "Spectra") -> float:
     total = sum(float(X.clamp(min=0).sum()) for _, X, _ in spectra.pieces())
     return total / (spectra.shape[0] * spectra.shape[1])

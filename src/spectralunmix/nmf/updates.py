@@ -13,6 +13,8 @@ for together, by Newton's method on those that are free to move: their matrix ha
 on either side of its own.
 """
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 from scipy.ndimage import maximum_filter1d
@@ -33,7 +35,7 @@ NEAR = 0.25  # of the smoothing length sqrt(c): how far around free channels oth
 HALVINGS = 20  # of a step, at the most
 
 
-def nonnegative_quadratic(A, B, start):
+def nonnegative_quadratic(A: np.ndarray, B: np.ndarray, start: np.ndarray) -> np.ndarray:
     """The Z >= 0, (k, m), that minimises the quadratic without smoothness.
 
     A : (k, k), or (k, k, m) with one matrix a column; B : (k, m)
@@ -45,13 +47,13 @@ def nonnegative_quadratic(A, B, start):
     return Z
 
 
-def _column_blocks(k: int, m: int):
+def _column_blocks(k: int, m: int) -> Iterator[slice]:
     """Slices of m columns, so many at once that k^2 entries of each are no load on the memory."""
     size = max(1, BLOCK // k**2)
     return (slice(first, first + size) for first in range(0, m, size))
 
 
-def _pivoting(A, B, start):
+def _pivoting(A: np.ndarray, B: np.ndarray, start: np.ndarray) -> np.ndarray:
     """As above, by block principal pivoting.
 
     Judice & Pires (1994); Kim & Park (2011, SIAM J. Sci. Comput. 33, 3261): solve with the held
@@ -84,7 +86,7 @@ def _pivoting(A, B, start):
     return np.where(scale.T > 0, np.maximum(Z, 0) * scale.T, start)
 
 
-def _unit_diagonal(A):
+def _unit_diagonal(A: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A (any, k, k) scaled to a unit diagonal, and by what, (any, k): no component's scale counts.
 
     A component with zero on the diagonal is scaled by 0, and set apart from the others.
@@ -95,11 +97,11 @@ def _unit_diagonal(A):
     return A * scale[:, :, None] * scale[:, None] + ridge, scale
 
 
-def _of(columns, R):
+def _of(columns: np.ndarray, R: np.ndarray) -> np.ndarray:
     return R if len(R) == 1 else R[columns]
 
 
-def _complementary(R, free, b):
+def _complementary(R: np.ndarray, free: np.ndarray, b: np.ndarray) -> np.ndarray:
     """z of R z = b where `free`, (k, m), and where held at zero the gradient R z - b.
 
     R : (1 or m, k, k)
@@ -114,7 +116,7 @@ def _complementary(R, free, b):
     return np.einsum("klm,lm->km", of_each, b)
 
 
-def _patterns_of(free):
+def _patterns_of(free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The patterns, (patterns, k), that free, (k, m), may have, and the one of each column."""
     bit = np.arange(len(free))
     which = (1 << bit) @ free
@@ -125,20 +127,20 @@ def _patterns_of(free):
     return (patterns[:, None] >> bit & 1).astype(bool), which
 
 
-def _pivoted(R, free, b):
+def _pivoted(R: np.ndarray, free: np.ndarray, b: np.ndarray) -> np.ndarray:
     """As above with rows for columns: R (1 or rows, k, k), free (rows, k), b (rows, k, any)."""
     held = ~free[:, :, None]
     z = np.linalg.solve(_held_apart(R, free), np.where(held, 0.0, b))
     return np.where(held, R @ z - b, z)
 
 
-def _held_apart(R, free):
+def _held_apart(R: np.ndarray, free: np.ndarray) -> np.ndarray:
     """R with the rows and columns of what is not free, (rows, k), as those of the identity."""
     held = ~free[:, :, None]
     return np.where(held | held.swapaxes(1, 2), np.eye(free.shape[1]), R)
 
 
-def inverse_of_free(A, free):
+def inverse_of_free(A: np.ndarray, free: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """The inverse of A on the free entries of each column, zero on the others: a map of (k, m).
 
     A : (k, k), or (k, k, m) with one matrix a column; free : (k, m)
@@ -151,7 +153,7 @@ def inverse_of_free(A, free):
     inverse = np.linalg.inv(_held_apart(R, patterns)) * scale[:, :, None] * scale[:, None]
     inverse = np.moveaxis(inverse, 0, 2).copy()
 
-    def apply(Z):
+    def apply(Z: np.ndarray) -> np.ndarray:
         made = np.empty_like(Z)
         for part in _column_blocks(k, m):
             of_each = inverse.take(which[part], axis=2) if one_a_pattern else inverse[:, :, part]
@@ -161,7 +163,14 @@ def inverse_of_free(A, free):
     return apply
 
 
-def smooth_nonnegative_quadratic(A, B, start, coupling: float, tol: float, steps: int = STEPS):
+def smooth_nonnegative_quadratic(
+    A: np.ndarray,
+    B: np.ndarray,
+    start: np.ndarray,
+    coupling: float,
+    tol: float,
+    steps: int = STEPS,
+) -> np.ndarray:
     """Z >= 0, (k, n_wave), that minimises the quadratic with c, from `start`.
 
     A : (k, k), or (k, k, n_wave) with one matrix a channel; B, start : (k, n_wave)
@@ -177,7 +186,7 @@ def smooth_nonnegative_quadratic(A, B, start, coupling: float, tol: float, steps
     variance = np.broadcast_to(np.einsum("kk...->k...", A).reshape(len(B), -1), B.shape)
     matrix, empty = banded(A, coupling, B.shape[1]), ~variance.any(axis=1, keepdims=True)
 
-    def at(Z):
+    def at(Z: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
         gradient = _gradient(A, B, Z, coupling)
         return Z, gradient, np.vdot(Z, gradient - B)  # twice the quadratic
 
@@ -200,11 +209,11 @@ def smooth_nonnegative_quadratic(A, B, start, coupling: float, tol: float, steps
     return Z
 
 
-def _gradient(A, B, Z, coupling: float):
+def _gradient(A: np.ndarray, B: np.ndarray, Z: np.ndarray, coupling: float) -> np.ndarray:
     return apply_gram(A, Z) - B + coupling * second_difference(Z)
 
 
-def banded(A, coupling: float, n_wave: int):
+def banded(A: np.ndarray, coupling: float, n_wave: int) -> np.ndarray:
     """The matrix of the quadratic, (n_wave, k, k + 1): of each entry its own, then those below.
 
     Below it are the later components of its channel and, k further on, its own component in
@@ -220,12 +229,14 @@ def banded(A, coupling: float, n_wave: int):
     return matrix
 
 
-def _neighbours(n_wave: int):
+def _neighbours(n_wave: int) -> np.ndarray:
     """How many neighbours each channel has, (n_wave,): the diagonal of D^T D."""
     return 2.0 - (np.arange(n_wave) == 0) - (np.arange(n_wave) == n_wave - 1)
 
 
-def smooth_inverse_of_free(matrix, free):
+def smooth_inverse_of_free(
+    matrix: np.ndarray, free: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
     """The inverse of a `banded` matrix on the free entries, zero on the others: a map of them.
 
     free : (k, n_wave)
@@ -236,7 +247,7 @@ def smooth_inverse_of_free(matrix, free):
         matrix.reshape(held.size, -1).T, lower=True, overwrite_ab=True, check_finite=False
     )
 
-    def apply(Z):
+    def apply(Z: np.ndarray) -> np.ndarray:
         right = np.where(free, Z, 0.0).T.ravel()
         solved = cho_solve_banded((factor, True), right, overwrite_b=True, check_finite=False)
         return np.where(free, solved.reshape(held.shape).T, 0.0)
