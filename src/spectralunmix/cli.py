@@ -1,6 +1,7 @@
 """The command `spectralunmix`: reads the command line, and ends with one clear error or none."""
 
 import argparse
+import os
 import sys
 
 from spectralunmix.command.parser import parsed
@@ -10,6 +11,7 @@ from spectralunmix.errors import ConfigurationError, LibraryError, RunError
 def begin(options: argparse.Namespace) -> None:
     """Do what the command line says. A command's modules are imported here: help needs none."""
     if options.command == "fit":
+        os.environ["MPLBACKEND"] = "agg"  # the caller's may be one that is not there
         from spectralunmix.command.fit import fit
 
         fit(options)

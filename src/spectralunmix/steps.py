@@ -38,7 +38,10 @@ def step(snakemake: Any, script: str) -> Iterator[logging.Logger]:
         The one that the step's lines go to.
     """
     log = snakemake.log[0]
-    handlers = [logging.FileHandler(log, mode="w"), logging.StreamHandler(sys.stderr)]
+    handlers: list[logging.Handler] = [
+        logging.FileHandler(log, mode="w"),
+        logging.StreamHandler(sys.stderr),
+    ]
     for handler in handlers:
         handler.setFormatter(Lines())
     logging.basicConfig(handlers=handlers)

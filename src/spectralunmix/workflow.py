@@ -86,11 +86,11 @@ def warnings_of_altered(config: dict) -> list[str]:
         try:
             for path in altered(library, read_all=False):
                 warnings.append(
-                    f"{path}: not what the record of its step says: "
+                    f"WARNING: {path}: not what the record of its step says: "
                     f"`spectralunmix run {path}` sets it aside and makes it again"
                 )
         except OSError as error:  # a warning that cannot be given is no reason to stop
-            warnings.append(f"results/{library}: not compared with its records: {error}")
+            warnings.append(f"WARNING: results/{library}: not compared with its records: {error}")
     return warnings
 
 

@@ -12,9 +12,9 @@ from spectralunmix.version import __version__
 DESCRIPTION = """\
 Unmix spectra into a few smooth, non-negative components: X ~ W H.
 
-`fit` works anywhere, on a file of yours. All others work in a clone of the
-project: from a library that config/libraries names they make results/<library>,
-with the settings of config/config.yaml."""
+`fit` works in any folder, on a file of yours. The other commands work in a
+clone of the project, on the libraries that config/libraries describes, with
+the settings of config/config.yaml, and write to results/<library>."""
 EXAMPLES = """\
 examples:
   spectralunmix fit spectra.csv -k 4 --smoothness 10
@@ -77,24 +77,26 @@ Commands = argparse._SubParsersAction  # what `add_subparsers` gives
 def _add_fit(commands: Commands) -> None:
     command = commands.add_parser(
         "fit",
-        help="the components of a matrix of spectra in a file of yours",
+        help="find the components of the spectra in a file of yours",
         description="""\
-Find the components of a matrix of spectra, and the weight of each in every
-spectrum. Needs no clone of the project. FILE is one of
+Find the components of the spectra in FILE, and their weights in each spectrum.
+It needs no clone of the project. FILE has all spectra on the same channels:
 
-  FITS  an image with a spectrum a row, (n_spectra, n_wave). Its wavelengths are
-        an extension WAVELENGTH, or CRVAL1, CDELT1 or CD1_1, and CRPIX1 of its
-        header; without these, channels are counted from 1.
-        Or a binary table with a spectrum a row, all channels in one array
-        column; it is called FLUX where there are several, and wavelengths are
-        an array column WAVELENGTH or an extension WAVELENGTH.
-  ECSV  or CSV: a channel a row. The first column is the wavelength, every
-        further column a spectrum, named in the first line.
+  FITS image   One spectrum in each row: n_spectra x n_wave. The wavelengths are
+               in an extension WAVELENGTH, or given by CRVAL1, CDELT1 (or CD1_1)
+               and CRPIX1. Without either, channels are numbered from 1.
+  FITS table   One spectrum in each row, all its channels in one array column.
+               If there are several such columns, it is the one named FLUX.
+               The wavelengths are in an array column or extension WAVELENGTH.
+  ECSV, CSV    One spectrum in each column, one channel in each row. The first
+               column has the wavelengths. The first line names the columns,
+               and the spectra keep these names.
 
-It makes FOLDER with
+The results are written to FOLDER:
 
-  components.ecsv  wavelength, and a column a component, each with maximum 1
-  weights.ecsv     a row a spectrum, a column a component, in the unit of FILE
+  components.ecsv  wavelengths, and one column per component, with maximum 1
+  weights.ecsv     one row per spectrum, one column per component, in the unit
+                   of the spectra
   fit.json         objective, optimality, iterations, settings and versions
   components.png   a picture of the components""",
         epilog="""\
@@ -114,27 +116,28 @@ examples:
         *("--output", "-o"),
         metavar="FOLDER",
         type=Path,
-        help="what is made; it may hold an earlier fit, which is replaced, and no files of yours "
+        help="folder of the results; those of an earlier fit are replaced, other files never "
         "(default: <FILE>_fit in the working folder)",
     )
     matrix = command.add_argument_group("the matrix").add_argument
     matrix(
         "--hdu",
         metavar="NAME",
-        help="extension of a FITS file, by name or number from 0 (default: the first with a matrix)",
+        help="extension of a FITS file, by name, or number from 0 (default: the first that holds a "
+        "matrix)",
     )
     matrix(
         "--inverse-variance",
         metavar="NAME",
-        help="1 / variance of each value, which is its weight, 0 where masked: an extension, or "
-        "array column, of FILE, or a file of the same kinds and shape; `none` weighs all values "
-        "alike (default: the extension INVERSE_VARIANCE where there is one, else none)",
+        help="weight of each value, 1 / variance, 0 where it is masked: an extension or array "
+        "column of FILE, or another file of the same shape; `none` gives all values the same "
+        "weight (default: the extension INVERSE_VARIANCE if there is one, else none)",
     )
     matrix(
         "--mask-nan",
         action="store_true",
-        help="leave out NaN and infinite values (default: they are an error, but where the inverse "
-        "variance is 0)",
+        help="leave NaN and infinite values out of the fit (default: they are an error, unless "
+        "their inverse variance is 0)",
     )
     _add_estimator(command)
 
@@ -154,22 +157,22 @@ def _add_estimator(command: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="LAMBDA",
-        help="smooths over about sqrt(LAMBDA) channels, from 0, no smoothing, to 1e9 (default: "
+        help="0 to 1e9; smooths over about sqrt(LAMBDA) channels, 0 is plain NMF (default: "
         "%(default)g)",
     )
     add(
         "--init",
         choices=("nndsvd", "spa", "random"),
         default="nndsvd",
-        help="starting components: nndsvd, from the singular vectors; spa, the most extreme "
-        "spectra; random, by --random-state (default: %(default)s)",
+        help="starting components: from singular vectors (nndsvd), the most extreme spectra "
+        "(spa), or random ones (default: %(default)s)",
     )
     add(
         "--random-state",
         type=int,
         default=0,
         metavar="SEED",
-        help="of --init random alone (default: %(default)s)",
+        help="seed of --init random (default: %(default)s)",
     )
     add(
         "--max-iter",
@@ -183,20 +186,20 @@ def _add_estimator(command: argparse.ArgumentParser) -> None:
         type=float,
         default=1e-6,
         metavar="TOL",
-        help="optimality, the relative projected gradient, at which the fit stops; 0 makes all "
-        "--max-iter iterations (default: %(default)g)",
+        help="the fit stops at this optimality, the relative projected gradient; 0 runs all "
+        "--max-iter iterations (default: 1e-6)",
     )
     add(
         "--dtype",
         choices=("float64", "float32"),
         default="float64",
-        help="precision in which the matrix is kept (default: %(default)s)",
+        help="precision of the matrix (default: %(default)s)",
     )
     add(
         "--device",
         default="cpu",
         metavar="DEVICE",
-        help="where the matrix is kept: cpu, cuda, cuda:1 ..., or auto, which is cuda where "
+        help="where the matrix lies: cpu, cuda, cuda:1 ..., or auto, which takes a CUDA GPU if "
         "there is one (default: %(default)s)",
     )
 
@@ -204,17 +207,18 @@ def _add_estimator(command: argparse.ArgumentParser) -> None:
 def _add_figure(commands: Commands) -> None:
     command = commands.add_parser(
         "figure",
-        help="the four panels of a library, and all that they are drawn from",
+        help="draw the four panels of a library, with all that they show",
         description="""\
-Make the figure of a library: prototypes of its classes, PCA, NMF, and their
-distances. It makes, in results/<library>,
+Draw the figure of a library: the prototypes of its classes, eigenspectra of
+PCA, components of NMF, and the distances between them. What is up to date is
+not made again. The results in results/<library> are, among others,
 
-  figure.pdf, .png and .svg   the four panels
-  summary.json                objective, optimality, distances, assignment
-  nmf_*.ecsv, pca_*.ecsv      components and weights
-  manifest.json               what each step took, ran and made
+  figure.pdf, .png, .svg   the four panels
+  summary.json             objective, optimality, distances, assignment
+  nmf_*.ecsv, pca_*.ecsv   components and weights
+  manifest.json            what each step took, ran and made
 
-and what results/README.md lists. What is up to date is not made again.""",
+and results/README.md lists all of them.""",
         epilog="""\
 examples:
   spectralunmix figure --library pickles1998
@@ -229,13 +233,13 @@ examples:
 def _add_report(commands: Commands) -> None:
     command = commands.add_parser(
         "report",
-        help="one page of figure, pictures, methods and tables, and one to zoom into",
+        help="put figure, pictures and tables of a library on one page",
         description="""\
-Make the figure of a library, as `spectralunmix figure` does, and two pages for
-a browser, in results/<library>:
+Draw the figure of a library, as `spectralunmix figure` does, and write two
+pages for a browser to results/<library>:
 
-  report.html        figure, pictures, methods, tables and provenance
-  interactive.html   components, prototypes and weights to zoom into""",
+  report.html        figure, further pictures, methods, tables and provenance
+  interactive.html   spectra, components and weights to zoom into""",
         epilog="example:\n  spectralunmix report --library pickles1998",
     )
     _add_library(command)
@@ -247,15 +251,16 @@ a browser, in results/<library>:
 def _add_scan(commands: Commands) -> None:
     command = commands.add_parser(
         "scan",
-        help="fits over numbers of components, smoothnesses and starts",
+        help="fit other numbers of components, smoothnesses and starts",
         description="""\
-Fit a library with several numbers of components and smoothnesses, from several
-random starts; which, say the keys below `scan` of config/config.yaml. It makes,
-in results/<library>,
+Fit a library with several numbers of components and smoothnesses, each from
+several random starts. The keys below `scan` in config/config.yaml list them.
+The results in results/<library> are
 
-  scan.ecsv         a row a fit
-  scan.pdf, .png    explained share, stability and distances over components
-  scan/             the components of all fits""",
+  scan.ecsv              one row per fit
+  scan.pdf, .png, .svg   objective, share not explained, distances to prototypes
+                         and between starts, over the number of components
+  scan/                  the components of all fits""",
         epilog="""\
 examples:
   spectralunmix scan --library pickles1998 --cores 2
@@ -269,14 +274,14 @@ examples:
 def _add_validate(commands: Commands) -> None:
     command = commands.add_parser(
         "validate",
-        help="what a library holds, and what of it does not fit its entry",
+        help="say what a library holds, and what does not fit its entry",
         description="""\
-Read all spectra of a library by its entry in config/libraries, and say what it
-holds; what does not fit is named with the key to change. It makes, in
-results/<library>,
+Read all spectra of a library as its entry in config/libraries describes them,
+and say what it holds. If something does not fit, the error names the key to
+change. The results in results/<library> are
 
-  library.txt   classes, parameters, wavelengths, quality, and warnings
-  library.png   the same as a picture""",
+  library.txt   spectra, wavelengths, parameters, classes, and what to know
+  library.png   coverage, sizes of the classes, and one spectrum of each""",
         epilog="""\
 examples:
   spectralunmix validate --library pickles1998
@@ -289,21 +294,28 @@ examples:
 def _add_compare(commands: Commands) -> None:
     command = commands.add_parser(
         "compare",
-        help="the components of several libraries side by side",
+        help="compare the components of several libraries",
         description="""\
-Make the figure of each library, and compare their components. It makes, in
-results/comparison,
+Draw the figure of each library, and compare their components. The results in
+results/comparison are
 
-  figure.pdf, .png and .svg   the components of all libraries, class by class
-  distances.ecsv              between the components of every two libraries
-  transfer.ecsv               how well one's components explain another's spectra""",
+  figure.pdf, .png, .svg   the components of all libraries side by side
+  distances.ecsv           distances between components of different libraries
+  transfer.ecsv            how well the components of one library explain the
+                           spectra of another""",
         epilog="example:\n  spectralunmix compare --libraries pickles1998 miles",
     )
     command.add_argument(
-        "--libraries", metavar="NAME", nargs="+", required=True, help="two or more"
+        "--libraries",
+        metavar="NAME",
+        nargs="+",
+        required=True,
+        help="two or more entries of config/libraries, without .yaml",
     )
     command.add_argument(
-        "--library", metavar="NAME", help="the one that --library-path is of (default: the first)"
+        "--library",
+        metavar="NAME",
+        help="the library that --library-path is for (default: the first)",
     )
     _add_library_path(command)
     _add_factorisation(command)
@@ -314,12 +326,12 @@ results/comparison,
 def _add_verify(commands: Commands) -> None:
     command = commands.add_parser(
         "verify",
-        help="whether results are what their manifest says, or equal to another run's",
+        help="prove that results are what their manifest says",
         description="""\
-Prove that the results of a library are what its manifest says: the sha256 of
+Prove that the results of a library are what its manifest says, by the sha256 of
 every file that a step took or made, and of the code that it ran. With
---reference, that they agree with those of another run, too. Makes nothing; each
-deviation is named, and the exit status is then 1.""",
+--reference, also prove that they agree with another run's. Nothing is written.
+Every deviation is named, and makes the exit status 1.""",
         epilog="""\
 examples:
   spectralunmix verify
@@ -339,18 +351,21 @@ examples:
 def _add_run(commands: Commands) -> None:
     command = commands.add_parser(
         "run",
-        help="any file or rule of the workflow",
+        help="make any file or rule of the workflow",
         description="""\
-Make files or rules of the workflow that you name, with all that they need. As
-all commands that make results, it first sets aside those that were altered by
-hand, as <name>.altered, and makes them again.""",
+Make files or rules of the workflow, with all that they need. As every command
+that makes results, it first renames those that were altered by hand to
+<name>.altered, and makes them again.""",
         epilog="""\
 examples:
   spectralunmix run results/pickles1998/summary.json
   spectralunmix run figure --set smooth_nmf.init=spa --set smooth_nmf.tol=1e-6""",
     )
     command.add_argument(
-        "targets", metavar="TARGET", nargs="+", help="a file below results/, or a rule as figure"
+        "targets",
+        metavar="TARGET",
+        nargs="+",
+        help="a file below results/, or a rule, such as figure",
     )
     _add_library(command)
     _add_factorisation(command)
@@ -361,13 +376,13 @@ examples:
 def _add_addresses(commands: Commands) -> None:
     command = commands.add_parser(
         "addresses",
-        help="whether the libraries' addresses still serve the same bytes",
+        help="ask whether the libraries can still be downloaded",
         description="""\
-Ask the addresses of libraries for their files. One with a sha256 is fetched and
-checked. Of others, the first of each pattern is asked for its size, time of
-change and tag, which are compared with those of the last time. Each address
-that is out of reach, or serves something else, is named, and the exit status
-is then 1.""",
+Ask whether the addresses of the libraries still serve the same bytes. A file
+with a sha256 in its entry is downloaded and checked. Of other files the server
+is asked for size, date and tag, which are compared with those of the last time.
+Every address that is out of reach, or serves something else, is named, and
+makes the exit status 1.""",
         epilog="""\
 examples:
   spectralunmix addresses
@@ -385,7 +400,7 @@ examples:
         metavar="FILE",
         type=Path,
         default=Path("results/addresses.json"),
-        help="what was seen the last time, which is renewed (default: %(default)s)",
+        help="keeps what servers said the last time (default: %(default)s)",
     )
 
 
@@ -393,8 +408,8 @@ def _add_library(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--library",
         metavar="NAME",
-        help="an entry of config/libraries, without .yaml (default: `library` of "
-        "config/config.yaml; without one coelho2014)",
+        help="an entry of config/libraries, without .yaml (default: `library` in "
+        "config/config.yaml, or coelho2014)",
     )
     _add_library_path(command)
 
@@ -403,8 +418,8 @@ def _add_library_path(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--library-path",
         metavar="PATH",
-        help="your copy of it, a file or folder, or the address of a mirror (default: "
-        "`library_path` of config/config.yaml; without one it is downloaded)",
+        help="your copy of the library, a file or folder, or the address of a mirror (default: "
+        "`library_path` in config/config.yaml, or the addresses of the entry)",
     )
 
 
@@ -413,15 +428,15 @@ def _add_factorisation(command: argparse.ArgumentParser) -> None:
         "--n-components",
         metavar="K",
         type=int,
-        help="components, of PCA and NMF alike (default: `n_components` of each in "
-        "config/config.yaml; without one 4)",
+        help="number of components of both PCA and NMF (default: `pca.n_components` and "
+        "`smooth_nmf.n_components` in config/config.yaml, or 4)",
     )
     command.add_argument(
         "--smoothness",
         metavar="LAMBDA",
         type=float,
-        help="of NMF: smooths over about sqrt(LAMBDA) channels, 0 not at all (default: "
-        "`smooth_nmf.smoothness` of config/config.yaml; without one 10)",
+        help="NMF smooths over about sqrt(LAMBDA) channels; 0 is plain NMF (default: "
+        "`smooth_nmf.smoothness` in config/config.yaml, or 10)",
     )
 
 
@@ -429,8 +444,8 @@ def _add_metric(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--metric",
         choices=("rms", "angle"),
-        help="distance of a component to a class: root mean square of spectra with maximum 1, or "
-        "angle in radians (default: `assign.metric` of config/config.yaml; without one rms)",
+        help="distance between spectra: root mean square after division by their maxima, or angle "
+        "in radians (default: `assign.metric` in config/config.yaml, or rms)",
     )
 
 
@@ -441,13 +456,12 @@ def _add_workflow(command: argparse.ArgumentParser) -> None:
     add(
         "--profile",
         metavar="FOLDER",
-        help="a profile of Snakemake's, such as profiles/slurm for a cluster (default: none)",
+        help="profile of Snakemake, such as profiles/slurm for a cluster (default: none)",
     )
     add(
         "--set",
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="any key of config/config.yaml, as config/README.md lists them, such as "
-        "plot.width=10; can be repeated",
+        help="any key of config/README.md, such as plot.width=10; can be given several times",
     )

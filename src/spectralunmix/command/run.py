@@ -85,8 +85,9 @@ def configured_library() -> str:
         configuration = read_yaml("config/config.yaml")
     except (OSError, ValueError):
         return DEFAULT_LIBRARY
-    named = isinstance(configuration, dict) and "library" in configuration
-    return str(configuration["library"]) if named else DEFAULT_LIBRARY
+    if not isinstance(configuration, dict):
+        return DEFAULT_LIBRARY
+    return str(configuration.get("library", DEFAULT_LIBRARY))
 
 
 def settings(options: argparse.Namespace) -> dict:

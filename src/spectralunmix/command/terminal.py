@@ -125,15 +125,19 @@ class LastLine(ProgressColumn):
         return Text(last_line(task.fields["log"]), overflow="ellipsis", no_wrap=True)
 
 
-class Share(BarColumn):
+class Share(ProgressColumn):
     """A bar where the step's last line has a percentage."""
+
+    def __init__(self, bar_width: int):
+        super().__init__()
+        self.bar = BarColumn(bar_width)
 
     def render(self, task: Task) -> Text | ProgressBar:
         found = PERCENT.findall(last_line(task.fields["log"]))
         if not found:
             return Text("")
         task.total, task.completed = 100, float(found[-1])
-        return super().render(task)
+        return self.bar.render(task)
 
 
 class StepLines(LogHandlerBase):
