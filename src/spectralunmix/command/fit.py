@@ -70,6 +70,8 @@ def fit(options: argparse.Namespace) -> None:
         matrix = read_matrix(path, options.hdu, options.inverse_variance, options.mask_nan)
         check_n_components(path, options.n_components, matrix.flux.shape)
         print(described(path, matrix), flush=True)
+        for line in doubts(matrix):
+            print(line, flush=True)
         model, weights = fitted(path, matrix, options)
         content = summary(model, matrix, options)
         write_tables(folder.part, matrix, model.components_, weights)
@@ -105,6 +107,25 @@ def described(path: Path, matrix: Matrix) -> str:
         return text
     without = 100 * np.mean(matrix.inverse_variance == 0)
     return f"{text}, weighted, {without:.3g} % of the values without weight"
+
+
+def doubts(matrix: Matrix) -> list[str]:
+    """What of the matrix cannot be fitted, in warnings."""
+    if matrix.inverse_variance is None:
+        return []
+    warnings = []
+    spectra = int((~matrix.inverse_variance.any(axis=1)).sum())
+    if spectra:
+        warnings.append(
+            f"WARNING: {spectra} spectra have no value with weight: their weights are 0"
+        )
+    channels = int((~matrix.inverse_variance.any(axis=0)).sum())
+    if channels:
+        warnings.append(
+            f"WARNING: {channels} channels have no value with weight: what components have there "
+            "is no measurement"
+        )
+    return warnings
 
 
 def fitted(

@@ -1,6 +1,5 @@
 """The components of a fit, one below the other."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -36,8 +35,8 @@ def draw(
     Figure
     """
     k, n_wave = components.shape
-    size = (7.1, HEIGHT * k + 0.9)
-    fig, axes = plt.subplots(k, 1, figsize=size, layout="constrained", sharex=True, squeeze=False)
+    fig = Figure(figsize=(7.1, HEIGHT * k + 0.9), layout="constrained")
+    axes = fig.subplots(k, 1, sharex=True, squeeze=False)
     channels = np.arange(1, n_wave + 1) if wavelength is None else wavelength
     for i, ax in enumerate(axes[:, 0]):
         ax.plot(channels, components[i], color=COLOURS[i % len(COLOURS)])
