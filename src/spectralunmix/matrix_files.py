@@ -1,7 +1,9 @@
 """A matrix of spectra from a file of the user's: FITS image or table, ECSV or CSV."""
 
+import contextlib
 import dataclasses
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from spectralunmix import matrix_fits
-from spectralunmix.errors import LibraryError
+from spectralunmix.errors import NOT_PRINTED, LibraryError
 from spectralunmix.libraries.readers.files import taken_for
 from spectralunmix.matrix_fits import Found, numbers, shape, unit_of
 
@@ -17,6 +19,7 @@ FITS = (".fits", ".fit", ".fts")
 TEXT = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
 KINDS = ", ".join([*FITS, *(f"{suffix}.gz" for suffix in FITS), *TEXT])
 NO_WEIGHTS = "none"
+LONGEST = 400  # letters of an error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,14 +75,15 @@ def read_matrix(
         The file cannot be read, or holds no matrix that a fit can take; the message names the
         file and the way out.
     """
-    hdus = matrix_fits.opened(path) if is_fits(path) else None
-    if hdus is not None:
-        found = matrix_fits.spectra(path, hdus, hdu)
-    elif hdu is None:
-        found = _of_text(path)
-    else:
-        raise LibraryError(f"{path}: --hdu {hdu} is for FITS files: leave it out")
-    weights = _weights(path, hdus, inverse_variance)
+    with _in_one_line(path):
+        hdus = matrix_fits.opened(path) if is_fits(path) else None
+        if hdus is not None:
+            found = matrix_fits.spectra(path, hdus, hdu)
+        elif hdu is None:
+            found = _of_text(path)
+        else:
+            raise LibraryError(f"{path}: --hdu {hdu} is for FITS files: leave it out")
+        weights = _weights(path, hdus, inverse_variance)
     if weights is not None and weights.shape != found.flux.shape:
         raise LibraryError(
             f"{path}: the inverse variance is {shape(weights)}, the spectra are "
@@ -90,6 +94,18 @@ def read_matrix(
     flux, weights = _finite(path, found.flux, weights, mask_nan)
     names = found.names or [f"spectrum_{i}" for i in range(1, len(flux) + 1)]
     return Matrix(flux, weights, found.wavelength, found.unit, names)
+
+
+@contextlib.contextmanager
+def _in_one_line(path: Path) -> Iterator[None]:
+    """Errors of parsers as one line of reasonable length: some quote the whole file."""
+    try:
+        with taken_for(str(path), "a file with spectra that can be read"):
+            yield
+    except LibraryError as error:
+        text = NOT_PRINTED.sub(" ", str(error))
+        shown = text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+        raise LibraryError(shown) from error
 
 
 def without_suffix(path: Path) -> str:

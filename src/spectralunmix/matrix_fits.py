@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from spectralunmix.errors import LibraryError
 from spectralunmix.libraries.archives import uncompressed
-from spectralunmix.libraries.readers.files import Cards, fits_file, taken_for
+from spectralunmix.libraries.readers.files import TABLE, Cards, fits_file, taken_for
 from spectralunmix.libraries.readers.spectrum import unit
 
 WAVELENGTH = "WAVELENGTH"
@@ -52,8 +52,8 @@ def spectra(path: Path, hdus: fits.HDUList, key: str | None) -> Found:
         return _of_table(path, hdus, hdu)
     where = "" if key is None else f" in extension {key}"
     raise LibraryError(
-        f"{path}: no matrix with a spectrum a row{where}; there are {listed(hdus)}: name an "
-        "extension of n_spectra x n_wave values with --hdu"
+        f"{path}: no matrix with a spectrum a row{where}: name an extension of n_spectra x n_wave "
+        f"values with --hdu; there are {listed(hdus)}"
     )
 
 
@@ -108,8 +108,10 @@ def listed(hdus: fits.HDUList) -> str:
             what = "empty"
         elif hdu.is_image:
             what = f"an image of {shape(hdu.data)}"
-        else:
+        elif isinstance(hdu, TABLE):
             what = f"a table of {', '.join(hdu.columns.names)}"
+        else:
+            what = "of another kind"
         said.append(f"{number} {hdu.name or 'without a name'} ({what})")
     return ", ".join(said)
 

@@ -448,6 +448,19 @@ def no_ecsv(path):
     path.write_text("wavelength a\n1 2\n")
 
 
+def rows_of_other_lengths(path):
+    """The parser's message has several lines."""
+    path.write_text("wavelength,a,b\n1,2\n2,3,4,5\n")
+
+
+def another_extension(path):
+    header = "XTENSION= 'FOREIGN '" + 60 * " " + f"{'BITPIX  =                    8':80}"
+    header += f"{'NAXIS   =                    0':80}{'PCOUNT  =                    0':80}"
+    header += f"{'GCOUNT  =                    1':80}END"
+    as_image(path)
+    path.write_bytes(path.read_bytes() + f"{header:2880}".encode())
+
+
 def all_nan(path):
     as_image(path, np.full_like(X, np.nan))
 
@@ -477,10 +490,15 @@ ERRORS = [
     ("x.fits", broken_fits, [], "not a whole FITS file"),
     ("x.fits", text_as_fits, [], "not a whole FITS file"),
     ("x.fits.gz", text_as_fits, [], "not a whole FITS file"),
-    ("x.fits", single_spectrum, [], "there are 0 PRIMARY (an image of 40): name an extension"),
+    (
+        "x.fits",
+        single_spectrum,
+        [],
+        "name an extension of n_spectra x n_wave values with --hdu; there are 0 PRIMARY (an image of 40)",
+    ),
     ("x.fits", cube, [], "there are 0 PRIMARY (an image of 3 x 4 x 5)"),
     ("x.fits", cube, ["--hdu", "0"], "of shape 3 x 4 x 5, not a matrix with a spectrum a row"),
-    ("x.fits", plain_table, [], "1 without a name (a table of teff): name an extension"),
+    ("x.fits", plain_table, [], "there are 0 PRIMARY (empty), 1 without a name (a table of teff)"),
     ("x.fits", plain_table, ["--hdu", "1"], "no matrix with a spectrum a row in extension 1"),
     ("x.fits", two_arrays, [], "array columns A, B: the one with the spectra needs the name FLUX"),
     ("x.fits", grids_of_their_own, [], "rows of WAVELENGTH differ: bring the spectra to the same"),
@@ -496,6 +514,8 @@ ERRORS = [
     ("x.csv", transposed, [], "wavelengths, from 1 to 1, do not rise throughout"),
     ("x.ecsv", arrays_in_cells, [], "a column has arrays in its rows: one number a row"),
     ("x.ecsv", no_ecsv, [], "not a table in ECSV"),
+    ("x.csv", rows_of_other_lengths, [], "not a table in CSV (Number of header columns (3) incon"),
+    ("x.fits", another_extension, ["--hdu", "1"], "1 without a name (of another kind)"),
     ("x.fits", all_nan, [], "all of its 280 values are NaN or infinite"),
     ("x.fits", all_nan, ["--mask-nan"], "all of its 280 values are NaN or infinite"),
     ("x.fits", negative, [], "no value above zero"),
