@@ -3,6 +3,7 @@
 import functools
 import re
 from textwrap import wrap
+from typing import Any
 
 import matplotlib as mpl
 
@@ -20,7 +21,7 @@ from spectralunmix.files import replacing
 COLOURS = ["#0072B2", "#009E73", "#E69F00", "#CC3311", "#CC79A7", "#56B4E9", "#000000"]
 GREYS = ["#B8B8B8", "#4D4D4D"]  # of components without a class
 DASHES = ["-", (0, (7, 2.5)), (0, (1, 1.5)), (0, (9, 2, 1, 2))]
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 7,
     "axes.titlesize": 8,
     "axes.linewidth": 0.6,
