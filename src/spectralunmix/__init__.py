@@ -1,17 +1,17 @@
 """Unmix spectra into a few smooth, non-negative components."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spectralunmix.version import __version__
 
 if TYPE_CHECKING:
-    from spectralunmix.estimator import NotConvergedError, SmoothNMF, scan_smoothness
+    from spectralunmix.estimator import NotConvergedError, SmoothNMF, scan_smoothness, unmix
 
-__all__ = ["NotConvergedError", "SmoothNMF", "__version__", "scan_smoothness"]
+__all__ = ["NotConvergedError", "SmoothNMF", "__version__", "scan_smoothness", "unmix"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     """A public name, imported with its first use: torch takes a second."""
     if name in __all__:
         return getattr(import_module("spectralunmix.estimator"), name)
