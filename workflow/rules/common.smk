@@ -24,10 +24,10 @@ def source_file(file):
     return local if local.exists() else Path(workflow.source_path(f"../../{file}"))
 
 
-def code(script, *parts):
+def code(script, *parts, without=()):
     """Checksum of a script, the lock and the parts of the package it uses: an edit reruns its rule."""
     lock = source_file("envs/requirements.txt")
-    return steps.checksum(source_file(f"workflow/scripts/{script}"), lock, *parts)
+    return steps.checksum(source_file(f"workflow/scripts/{script}"), lock, *parts, without=without)
 
 
 def entry(name):
