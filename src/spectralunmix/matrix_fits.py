@@ -9,7 +9,7 @@ from astropy.io import fits
 
 from spectralunmix.errors import LibraryError
 from spectralunmix.libraries.archives import uncompressed
-from spectralunmix.libraries.readers.files import TABLE, Cards, fits_file, taken_for
+from spectralunmix.libraries.readers.files import KINDS, Cards, fits_file, taken_for
 from spectralunmix.libraries.readers.spectrum import unit
 
 WAVELENGTH = "WAVELENGTH"
@@ -108,7 +108,7 @@ def listed(hdus: fits.HDUList) -> str:
             what = "empty"
         elif hdu.is_image:
             what = f"an image of {shape(hdu.data)}"
-        elif isinstance(hdu, TABLE):
+        elif isinstance(hdu, KINDS["table"]):
             what = f"a table of {', '.join(hdu.columns.names)}"
         else:
             what = "of another kind"

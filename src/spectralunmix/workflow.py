@@ -17,27 +17,50 @@ OTHERS = ("comparison", "downloads")  # folders of results/ that are no library'
 ALWAYS = ("errors", "files", "provenance", "steps")  # of every step
 
 
-def package_files(*parts: str) -> dict[str, Path]:
+def package_files(*parts: str, without: tuple[str, ...] = ()) -> dict[str, Path]:
     """The files of sub-packages and modules of this package, by their path in it.
 
     Nothing is imported: an edit is seen without running it.
+
+    Parameters
+    ----------
+    *parts : str
+        Modules and sub-packages, such as "files" or "libraries.readers".
+    without : tuple of str, default ()
+        What of these is left out.
+
+    Returns
+    -------
+    dict of Path
+
+    Raises
+    ------
+    ValueError
+        A name is no part of the package.
     """
     root = Path(__file__).parent
     found: dict[str, Path] = {}
     for part in parts:
-        folder = root / part.replace(".", "/")
-        module = folder.with_suffix(".py")
-        files = [module] if module.is_file() else [f for p in CODE for f in folder.rglob(p)]
-        if not files:
-            raise ValueError(f"{part} is no part of the package")
-        found |= {str(file.relative_to(root)): file for file in files}
+        found |= _files_of(root, part)
+    for part in without:
+        for name in _files_of(root, part):
+            del found[name]
     return dict(sorted(found.items()))
 
 
+def _files_of(root: Path, part: str) -> dict[str, Path]:
+    folder = root / part.replace(".", "/")
+    module = folder.with_suffix(".py")
+    files = [module] if module.is_file() else [f for p in CODE for f in folder.rglob(p)]
+    if not files:
+        raise ValueError(f"{part} is no part of the package")
+    return {str(file.relative_to(root)): file for file in files}
+
+
 @functools.cache
-def checksum(script: Path, lock: Path, *parts: str) -> str:
+def checksum(script: Path, lock: Path, *parts: str, without: tuple[str, ...] = ()) -> str:
     """Of a script, the lock file and the parts of the package that a rule uses."""
-    files = [script, lock, *package_files(*ALWAYS, *parts).values()]
+    files = [script, lock, *package_files(*ALWAYS, *parts, without=without).values()]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())

@@ -3,69 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from spectralunmix import SmoothNMF, comparison
-from spectralunmix import scan as scan_fits
-from spectralunmix.figures import compare, convergence, reconstructions, scan, smoothness, weights
-from spectralunmix.nmf.published import LEARNING_RATE, adam_clamped
-from spectralunmix.nmf.spectra import Spectra
+from spectralunmix import SmoothNMF, comparison, fit_report, scan, scan_smoothness
+from spectralunmix.across_libraries import LibraryResult, Match
+from spectralunmix.figures import compare, convergence, interactive, weights
 
 RNG = np.random.default_rng(0)
 X = RNG.random((20, 3)) @ RNG.random((3, 40)) + 0.05 * RNG.random((20, 40))
-V = RNG.random((20, 40))
 
 
 @pytest.fixture
 def rng():
     return np.random.default_rng(1)
-
-
-def objective(W, H, smoothness, v):
-    roughness = np.square(np.diff(H)).sum(axis=1)
-    contributed = np.square(W).T @ v.mean(axis=1)  # no weight is 0
-    return (v * np.square(X - W @ H)).sum() + smoothness * contributed @ roughness
-
-
-@pytest.mark.parametrize("v", [None, V])
-def test_a_step_of_the_published_scheme(v, rng):
-    """Adam's first step is the learning rate against the gradient's sign, then the clamp."""
-    W, H = 0.005 + 0.02 * rng.random((20, 3)), rng.random((3, 40))
-    weights = np.ones_like(X) if v is None else v
-    after = adam_clamped(X, W, H, 1, 2.0, v)
-    for factor, new in zip((W, H), after, strict=True):
-        for index in [(0, 0), (2, 1), (1, 2)]:
-            step = np.zeros_like(factor)
-            step[index] = 1e-6
-            either = [
-                objective(*(f + sign * step if f is factor else f for f in (W, H)), 2.0, weights)
-                for sign in (1, -1)
-            ]
-            expected = factor[index] - LEARNING_RATE * np.sign(either[0] - either[1])
-            assert np.isclose(new[index], max(expected, 0), atol=1e-6)
-    assert (W > 0).all()  # the caller's own is not changed
-
-
-@pytest.mark.parametrize("v", [None, V])
-def test_the_state_that_is_drawn(v, rng):
-    W, H = rng.random((20, 3)), rng.random((3, 40))
-    spectra = Spectra(torch.from_numpy(X), None if v is None else torch.from_numpy(v))
-    F, optimality = convergence.state(spectra, W, H, 2.0)
-    assert np.isclose(F, objective(W, H, 2.0, np.ones_like(X) if v is None else v))
-    model = SmoothNMF(3, smoothness=2.0, tol=1e-8)
-    W = model.fit_transform(X, inverse_variance=v)
-    length = (np.square(W).T @ spectra.mean_weight) ** 0.5  # as in the fit
-    F, at_the_end = convergence.state(spectra, W / length, model.components_ * length[:, None], 2.0)
-    assert np.isclose(F, model.objective_[-1])
-    assert at_the_end < 2e-8 < 1e-2 < optimality
-
-
-@pytest.mark.parametrize("init", ["nndsvd", "spa", "random"])
-def test_both_schemes_begin_with_the_same_components(init):
-    spectra = Spectra(torch.from_numpy(X))
-    W, H = convergence.start(spectra, 3, init, 5)
-    model = SmoothNMF(3, smoothness=0, init=init, random_state=5, max_iter=1, tol=0).fit(X)
-    assert np.isclose(model.objective_[0], objective(W, H, 0, np.ones_like(X)))
 
 
 def test_the_history_says_after_which_iteration():
@@ -85,7 +34,7 @@ def test_the_history_says_after_which_iteration():
 def test_the_typical_spectrum_has_the_median_residual():
     flux = np.ones((7, 4))
     reconstruction = flux * (1 - np.array([0.5, 0.1, 0.3, 0.2, 0.4, 0.9, 0.8]))[:, None]
-    rows, residual = reconstructions.typical(flux, reconstruction, list("aaaaabb"))
+    rows, residual = comparison.typical(flux, reconstruction, list("aaaaabb"))
     assert rows == {"a": 2, "b": 6}
     np.testing.assert_allclose(residual, [0.5, 0.1, 0.3, 0.2, 0.4, 0.9, 0.8])
 
@@ -93,7 +42,7 @@ def test_the_typical_spectrum_has_the_median_residual():
 def test_components_are_drawn_in_the_reference_s_order(rng):
     reference = rng.random((4, 30))
     order = [2, 0, 3, 1]
-    np.testing.assert_array_equal(smoothness.in_order_of(reference, reference[order]), reference)
+    np.testing.assert_array_equal(comparison.in_order_of(reference, reference[order]), reference)
 
 
 def test_shares(rng):
@@ -112,13 +61,6 @@ def test_an_empty_component_lies_far_from_all():
     angle = comparison.spectral_angle(components, components)
     assert np.isclose(angle[0, 1], np.pi / 2)
     assert rms[1, 1] == angle[1, 1] == 0
-
-
-def test_a_start_of_the_scan_is_the_same_in_any_job():
-    together = scan_fits.starting_components(X, None, 3, [4, 5, 6])
-    apart = scan_fits.starting_components(X, None, 3, [6])
-    np.testing.assert_array_equal(together[2:], apart)
-    assert not np.allclose(together[0], together[1])
 
 
 def test_stability_is_measured_from_the_best_start(rng):
@@ -147,11 +89,77 @@ def test_weights_have_a_panel_a_component(rng):
 
 def test_two_entries_of_one_library_are_both_in_the_legend(rng):
     wavelength = np.linspace(4000, 7000, 50)
-    library = {"title": "Stars", "medium": "air", "wavelength": wavelength}
-    library |= {"classes": ["hot"], "doubtful": set()}
-    libraries = {name: {**library, "components": rng.random((1, 50))} for name in ("a", "b")}
-    matched = [("a", "b", 1, "hot", 1, "hot", 0.1), ("b", "a", 1, "hot", 1, "hot", 0.1)]
+    spectra = np.ones((3, 50))
+    libraries = {
+        name: LibraryResult(
+            "Stars", "air", wavelength, rng.random((1, 50)), ["hot"], set(), spectra, None
+        )
+        for name in ("a", "b")
+    }
+    matches = [Match("a", "b", 1, "hot", 1, "hot", 0.1), Match("b", "a", 1, "hot", 1, "hot", 0.1)]
     labels = {"hot": "Hot stars"}
-    fig = compare.draw(libraries, matched, np.full((2, 2), 0.9), labels, wavelength, "rms")
+    fig = compare.draw(libraries, matches, np.full((2, 2), 0.9), labels, wavelength, "rms")
     captions = [text.get_text() for text in fig.legends[0].get_texts()]
     assert captions == ["a: Stars", "b: Stars"]
+
+
+def test_the_line_of_the_convergence_says_where_both_ended():
+    published = np.array([[0.0, 10, 12], [9, 3, 2.25], [1, 0.5, 0.125]])
+    said = convergence.how_it_compares({"objective": 2.0, "optimality": 1e-8}, published)
+    assert said == (
+        "published scheme, 12 iterations: objective 2.25, optimality 1.2e-01; this fit 2, 1.0e-08"
+    )
+
+
+def test_the_table_of_a_scan_has_a_row_a_fit():
+    init = X[[0, 5, 9]] * np.array([1.0, 2.0])[:, None, None]
+    model = SmoothNMF(3, init=init)
+    models = scan_smoothness(model, X, [0, 5], every_start=True)
+    table = scan.table_of_fits(models, range(4, 6), float((X**2).sum()), X[:2], "rms")
+    assert table["start"].tolist() == [4, 5, 4, 5]
+    assert table["smoothness"].tolist() == [0, 0, 5, 5]
+    for row, fitted in zip(table, [fitted for group in models for fitted in group], strict=True):
+        assert row["objective"] == fitted.objective_[-1]
+        left = np.square(X - fitted.transform(X) @ fitted.components_).sum()
+        if row["smoothness"] == 0:
+            assert row["explained"] == pytest.approx(1 - left / np.square(X).sum(), rel=1e-8)
+        distance, _ = comparison.distances(fitted.components_, X[:2], "rms")
+        assert row["distance"] == distance[comparison.assign(distance)].mean()
+        assert row["converged"]
+        assert row["n_empty"] == 0
+
+
+def test_the_table_of_smoothness_is_of_the_fits():
+    models = scan_smoothness(SmoothNMF(3), X, [0, 5])
+    table = fit_report.smoothness_table(models)
+    assert table["smoothness"].tolist() == [0, 5]
+    assert table["objective"].tolist() == [model.objective_[-1] for model in models]
+    roughness = [np.square(np.diff(model.components_)).sum() for model in models]
+    np.testing.assert_array_equal(table["roughness"], roughness)
+    squares = np.square([model.reconstruction_err_ for model in models])
+    np.testing.assert_array_equal(table["sum_of_squared_residuals"], squares)
+
+
+def test_what_a_fit_says_of_itself_is_weighted_where_there_are_weights():
+    v = 0.5 + RNG.random(X.shape)
+    for weights_of_pixels in (None, v):
+        model = SmoothNMF(3, smoothness=2.0).fit(X, inverse_variance=weights_of_pixels)
+        numbers = fit_report.numbers(model, X, weights_of_pixels)
+        counted = np.ones_like(X) if weights_of_pixels is None else v
+        assert numbers["weighted"] == (weights_of_pixels is not None)
+        explained = 1 - numbers["sum_of_squared_residuals"] / (counted * X**2).sum()
+        assert numbers["explained_sum_of_squares"] == pytest.approx(explained, rel=1e-12)
+        roughness = np.square(np.diff(model.components_)).sum(axis=1)
+        np.testing.assert_allclose(numbers["roughness"], roughness)
+        assert numbers["history"]["objective"][-1] == numbers["objective"]
+        assert "(converged) after" in fit_report.how_it_ended(numbers)
+        assert "(NOT converged)" in fit_report.how_it_ended(numbers | {"converged": False})
+
+
+def test_a_page_takes_as_many_spectra_as_a_phone_can_open():
+    rows, said = interactive.evenly_taken(30)
+    assert (rows.tolist(), said) == (list(range(30)), "All 30 spectra.")
+    rows, said = interactive.evenly_taken(1000)
+    assert (len(rows), rows[0], rows[-1]) == (interactive.LARGEST, 0, 999)
+    assert set(np.diff(rows)) == {2, 3}
+    assert said == "400 of the 1000 spectra, evenly taken."

@@ -494,7 +494,8 @@ ERRORS = [
         "x.fits",
         single_spectrum,
         [],
-        "name an extension of n_spectra x n_wave values with --hdu; there are 0 PRIMARY (an image of 40)",
+        "name an extension of n_spectra x n_wave values with --hdu; "
+        "there are 0 PRIMARY (an image of 40)",
     ),
     ("x.fits", cube, [], "there are 0 PRIMARY (an image of 3 x 4 x 5)"),
     ("x.fits", cube, ["--hdu", "0"], "of shape 3 x 4 x 5, not a matrix with a spectrum a row"),
