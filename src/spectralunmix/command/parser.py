@@ -7,6 +7,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from spectralunmix.command.options import (
+    add_estimator,
+    add_factorisation,
+    add_library,
+    add_library_path,
+    add_matrix,
+    add_metric,
+    add_workflow,
+)
 from spectralunmix.version import __version__
 
 DESCRIPTION = """\
@@ -119,89 +128,8 @@ examples:
         help="folder of the results; those of an earlier fit are replaced, other files never "
         "(default: <FILE>_fit in the working folder)",
     )
-    matrix = command.add_argument_group("the matrix").add_argument
-    matrix(
-        "--hdu",
-        metavar="NAME",
-        help="extension of a FITS file, by name, or number from 0 (default: the first that holds a "
-        "matrix)",
-    )
-    matrix(
-        "--inverse-variance",
-        metavar="NAME",
-        help="weight of each value, 1 / variance, 0 where it is masked: an extension or array "
-        "column of FILE, or another file of the same shape; `none` gives all values the same "
-        "weight (default: the extension INVERSE_VARIANCE if there is one, else none)",
-    )
-    matrix(
-        "--mask-nan",
-        action="store_true",
-        help="leave NaN and infinite values out of the fit (default: they are an error, unless "
-        "their inverse variance is 0)",
-    )
-    _add_estimator(command)
-
-
-def _add_estimator(command: argparse.ArgumentParser) -> None:
-    """The options of `SmoothNMF`, with its defaults."""
-    add = command.add_argument_group("the fit").add_argument
-    add(
-        *("-k", "--n-components"),
-        type=int,
-        default=4,
-        metavar="K",
-        help="number of components (default: %(default)s)",
-    )
-    add(
-        "--smoothness",
-        type=float,
-        default=1.0,
-        metavar="LAMBDA",
-        help="0 to 1e9; smooths over about sqrt(LAMBDA) channels, 0 is plain NMF (default: "
-        "%(default)g)",
-    )
-    add(
-        "--init",
-        choices=("nndsvd", "spa", "random"),
-        default="nndsvd",
-        help="starting components: from singular vectors (nndsvd), the most extreme spectra "
-        "(spa), or random ones (default: %(default)s)",
-    )
-    add(
-        "--random-state",
-        type=int,
-        default=0,
-        metavar="SEED",
-        help="seed of --init random (default: %(default)s)",
-    )
-    add(
-        "--max-iter",
-        type=int,
-        default=2000,
-        metavar="N",
-        help="most iterations (default: %(default)s)",
-    )
-    add(
-        "--tol",
-        type=float,
-        default=1e-6,
-        metavar="TOL",
-        help="the fit stops at this optimality, the relative projected gradient; 0 runs all "
-        "--max-iter iterations (default: 1e-6)",
-    )
-    add(
-        "--dtype",
-        choices=("float64", "float32"),
-        default="float64",
-        help="precision of the matrix (default: %(default)s)",
-    )
-    add(
-        "--device",
-        default="cpu",
-        metavar="DEVICE",
-        help="where the matrix lies: cpu, cuda, cuda:1 ..., or auto, which takes a CUDA GPU if "
-        "there is one (default: %(default)s)",
-    )
+    add_matrix(command)
+    add_estimator(command)
 
 
 def _add_figure(commands: Commands) -> None:
@@ -224,10 +152,10 @@ examples:
   spectralunmix figure --library pickles1998
   spectralunmix figure --n-components 5 --smoothness 100 --metric angle""",
     )
-    _add_library(command)
-    _add_factorisation(command)
-    _add_metric(command)
-    _add_workflow(command)
+    add_library(command)
+    add_factorisation(command)
+    add_metric(command)
+    add_workflow(command)
 
 
 def _add_report(commands: Commands) -> None:
@@ -242,10 +170,10 @@ pages for a browser to results/<library>:
   interactive.html   spectra, components and weights to zoom into""",
         epilog="example:\n  spectralunmix report --library pickles1998",
     )
-    _add_library(command)
-    _add_factorisation(command)
-    _add_metric(command)
-    _add_workflow(command)
+    add_library(command)
+    add_factorisation(command)
+    add_metric(command)
+    add_workflow(command)
 
 
 def _add_scan(commands: Commands) -> None:
@@ -266,9 +194,9 @@ examples:
   spectralunmix scan --library pickles1998 --cores 2
   spectralunmix scan --set "scan.n_components=[3, 4, 5]" --set scan.n_starts=4""",
     )
-    _add_library(command)
-    _add_metric(command)
-    _add_workflow(command)
+    add_library(command)
+    add_metric(command)
+    add_workflow(command)
 
 
 def _add_validate(commands: Commands) -> None:
@@ -287,8 +215,8 @@ examples:
   spectralunmix validate --library pickles1998
   spectralunmix validate --library mystars --library-path ~/spectra""",
     )
-    _add_library(command)
-    _add_workflow(command)
+    add_library(command)
+    add_workflow(command)
 
 
 def _add_compare(commands: Commands) -> None:
@@ -317,10 +245,10 @@ results/comparison are
         metavar="NAME",
         help="the library that --library-path is for (default: the first)",
     )
-    _add_library_path(command)
-    _add_factorisation(command)
-    _add_metric(command)
-    _add_workflow(command)
+    add_library_path(command)
+    add_factorisation(command)
+    add_metric(command)
+    add_workflow(command)
 
 
 def _add_verify(commands: Commands) -> None:
@@ -367,10 +295,10 @@ examples:
         nargs="+",
         help="a file below results/, or a rule, such as figure",
     )
-    _add_library(command)
-    _add_factorisation(command)
-    _add_metric(command)
-    _add_workflow(command)
+    add_library(command)
+    add_factorisation(command)
+    add_metric(command)
+    add_workflow(command)
 
 
 def _add_addresses(commands: Commands) -> None:
@@ -401,67 +329,4 @@ examples:
         type=Path,
         default=Path("results/addresses.json"),
         help="keeps what servers said the last time (default: %(default)s)",
-    )
-
-
-def _add_library(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--library",
-        metavar="NAME",
-        help="an entry of config/libraries, without .yaml (default: `library` in "
-        "config/config.yaml, or coelho2014)",
-    )
-    _add_library_path(command)
-
-
-def _add_library_path(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--library-path",
-        metavar="PATH",
-        help="your copy of the library, a file or folder, or the address of a mirror (default: "
-        "`library_path` in config/config.yaml, or the addresses of the entry)",
-    )
-
-
-def _add_factorisation(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--n-components",
-        metavar="K",
-        type=int,
-        help="number of components of both PCA and NMF (default: `pca.n_components` and "
-        "`smooth_nmf.n_components` in config/config.yaml, or 4)",
-    )
-    command.add_argument(
-        "--smoothness",
-        metavar="LAMBDA",
-        type=float,
-        help="NMF smooths over about sqrt(LAMBDA) channels; 0 is plain NMF (default: "
-        "`smooth_nmf.smoothness` in config/config.yaml, or 10)",
-    )
-
-
-def _add_metric(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--metric",
-        choices=("rms", "angle"),
-        help="distance between spectra: root mean square after division by their maxima, or angle "
-        "in radians (default: `assign.metric` in config/config.yaml, or rms)",
-    )
-
-
-def _add_workflow(command: argparse.ArgumentParser) -> None:
-    """What every command that starts Snakemake takes."""
-    add = command.add_argument_group("the run").add_argument
-    add("--cores", metavar="N", default="1", help="jobs at once (default: %(default)s)")
-    add(
-        "--profile",
-        metavar="FOLDER",
-        help="profile of Snakemake, such as profiles/slurm for a cluster (default: none)",
-    )
-    add(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="any key of config/README.md, such as plot.width=10; can be given several times",
     )
