@@ -25,7 +25,8 @@ def package_files(*parts: str, without: tuple[str, ...] = ()) -> dict[str, Path]
     Parameters
     ----------
     *parts : str
-        Modules and sub-packages, such as "files" or "libraries.readers".
+        Modules and sub-packages, such as "files" or "libraries.readers", and paths of other
+        files, such as "figures/templates/base.html".
     without : tuple of str, default ()
         What of these is left out.
 
@@ -50,8 +51,8 @@ def package_files(*parts: str, without: tuple[str, ...] = ()) -> dict[str, Path]
 
 def _files_of(root: Path, part: str) -> dict[str, Path]:
     folder = root / part.replace(".", "/")
-    module = folder.with_suffix(".py")
-    files = [module] if module.is_file() else [f for p in CODE for f in folder.rglob(p)]
+    alone = [path for path in (root / part, folder.with_suffix(".py")) if path.is_file()]
+    files = alone or [file for pattern in CODE for file in folder.rglob(pattern)]
     if not files:
         raise ValueError(f"{part} is no part of the package")
     return {str(file.relative_to(root)): file for file in files}

@@ -186,10 +186,25 @@ def test_rules_name_no_code_that_they_do_not_use():
     for (script, *parts), without in calls_of_code():
         needed = used(ROOT / "workflow/scripts" / script)
         for part in parts:
-            if part != "figures.templates":
+            if not part.endswith(".html"):
                 assert needed & set(workflow.package_files(part).values()), (script, part)
         for part in without:
             assert not needed & set(workflow.package_files(part).values()), (script, part)
+
+
+def test_rules_name_the_templates_of_their_pages():
+    """And those that these extend."""
+    folder = ROOT / "src/spectralunmix/figures/templates"
+    for (script, *parts), _ in calls_of_code():
+        found, new = set(), {script}
+        while new:
+            name = new.pop()
+            path = ROOT / "workflow/scripts" / name if name == script else folder / name
+            others = set(re.findall(r'"(\w+\.html)"', path.read_text()))
+            new |= others - found
+            found |= others
+        named = {part for part in parts if part.endswith(".html")}
+        assert named == {f"figures/templates/{name}" for name in found}, script
 
 
 def calls_of_code():

@@ -23,7 +23,13 @@ rule convergence:
         "../../envs/environment.yaml"
     threads: 1
     params:
-        code=code("convergence.py", "figures.convergence", "figures.style", "nmf"),
+        code=code(
+            "convergence.py",
+            "figures.convergence",
+            "figures.style",
+            "nmf",
+            without=("nmf.passes",),
+        ),
         library=of_library("name"),
         n_components=config["smooth_nmf"]["n_components"],
         smoothness=config["smooth_nmf"]["smoothness"],
@@ -169,7 +175,13 @@ rule methods:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("methods.py", "figures.pages", "figures.methods", "figures.templates"),
+        code=code(
+            "methods.py",
+            "figures.methods",
+            "figures.pages",
+            "figures/templates/base.html",
+            "figures/templates/methods.html",
+        ),
         library=of_library("name"),
         citation=of_library("citation"),
         labels=labels,
@@ -200,11 +212,12 @@ rule interactive:
     params:
         code=code(
             "interactive.py",
-            "figures.pages",
-            "figures.interactive",
-            "figures.templates",
-            "figures.style",
             "comparison",
+            "figures.interactive",
+            "figures.pages",
+            "figures.style",
+            "figures/templates/base.html",
+            "figures/templates/interactive.html",
         ),
         library=of_library("name"),
         labels=labels,
