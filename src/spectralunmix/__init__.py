@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from spectralunmix.version import __version__
 
 if TYPE_CHECKING:
-    from spectralunmix.estimator import NotConvergedError, SmoothNMF, scan_smoothness
+    from spectralunmix.estimator import NotConvergedError, SmoothNMF, scan_smoothness, unmix
 else:  # a type checker would take any name for a public one
 
     def __getattr__(name: str) -> object:
@@ -16,7 +16,7 @@ else:  # a type checker would take any name for a public one
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-__all__ = ["NotConvergedError", "SmoothNMF", "__version__", "scan_smoothness"]
+__all__ = ["NotConvergedError", "SmoothNMF", "__version__", "scan_smoothness", "unmix"]
 
 
 def __dir__() -> list[str]:

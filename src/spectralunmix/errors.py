@@ -11,6 +11,10 @@ class LibraryError(ValueError):
     """Something about a library, its entry or its results that its user can put right."""
 
 
+class RunError(Exception):
+    """A run that cannot begin, or failed; its text says why, and the way out."""
+
+
 class ConfigurationError(ValueError):
     """A mistake in a configuration or an entry, with its file, its key and the way out."""
 

@@ -23,7 +23,7 @@ rule convergence:
         "../../envs/environment.yaml"
     threads: 1
     params:
-        code=code("convergence.py", "figures.style", "figures.convergence", "nmf"),
+        code=code("convergence.py", "figures.convergence", "figures.style", "nmf"),
         library=of_library("name"),
         n_components=config["smooth_nmf"]["n_components"],
         smoothness=config["smooth_nmf"]["smoothness"],
@@ -57,7 +57,12 @@ rule reconstructions:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("reconstructions.py", "figures.style", "figures.reconstructions"),
+        code=code(
+            "reconstructions.py",
+            "comparison",
+            "figures.reconstructions",
+            "figures.style",
+        ),
         library=of_library("name"),
         labels=labels,
     script:
@@ -90,11 +95,13 @@ rule smoothness:
     params:
         code=code(
             "smoothness.py",
-            "figures.style",
-            "figures.smoothness",
-            "nmf",
-            "estimator",
             "comparison",
+            "estimator",
+            "figures.smoothness",
+            "figures.style",
+            "fit_report",
+            "nmf",
+            without=("nmf.passes", "nmf.published"),
         ),
         library=of_library("name"),
         labels=labels,

@@ -1,26 +1,96 @@
 """Starting components for a fit: NNDSVD, successive projection, random."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import numpy as np
+import torch
 
-if TYPE_CHECKING:
-    from .spectra import Spectra
+from .spectra import Spectra
 
-Random = np.random.Generator | np.random.RandomState
+Rng = np.random.Generator | np.random.RandomState
 
 
-def named(
-    spectra: "Spectra", init: str, k: int, n: int = 1, rng: Random | None = None
+def starting_components(
+    X: np.ndarray,
+    n_components: int,
+    init: str = "nndsvd",
+    *,
+    n_starts: int = 1,
+    random_state: int | None = None,
+    inverse_variance: np.ndarray | None = None,
 ) -> np.ndarray:
+    """The components that fits with `init` begin with.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_spectra, n_wave), float64 or float32
+        The spectra.
+    n_components : int
+        Number of components, k.
+    init : {"nndsvd", "spa", "random"}, default "nndsvd"
+        As in `SmoothNMF`.
+    n_starts : int, default 1
+        How many starts of init="random" to make; there is one of each of the others.
+    random_state : int or None, default None
+        Seed of init="random".
+    inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
+        Weights of the pixels; values of X with weight 0 do not count.
+
+    Returns
+    -------
+    ndarray of shape (n_starts, k, n_wave)
+    """
+    rng = np.random.RandomState(random_state)
+    return named(_spectra(X, inverse_variance), init, n_components, n_starts, rng)
+
+
+def random_starts(
+    X: np.ndarray,
+    n_components: int,
+    seeds: Iterable[int],
+    *,
+    inverse_variance: np.ndarray | None = None,
+) -> np.ndarray:
+    """Random components to begin fits with, one start for each seed.
+
+    A start depends on its own seed alone, and so is the same whatever other starts are made
+    beside it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_spectra, n_wave), float64 or float32
+        The spectra.
+    n_components : int
+        Number of components, k.
+    seeds : iterable of int
+        Seeds of the starts.
+    inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
+        Weights of the pixels; values of X with weight 0 do not count.
+
+    Returns
+    -------
+    ndarray of shape (n_seeds, k, n_wave)
+    """
+    spectra = _spectra(X, inverse_variance)
+    generators = [np.random.RandomState(seed) for seed in seeds]
+    return np.concatenate([named(spectra, "random", n_components, rng=rng) for rng in generators])
+
+
+def _spectra(X: np.ndarray, inverse_variance: np.ndarray | None) -> Spectra:
+    data = torch.from_numpy(X)
+    v = None if inverse_variance is None else torch.from_numpy(inverse_variance)
+    return Spectra(data, v, dtype=data.dtype)
+
+
+def named(spectra: Spectra, init: str, k: int, n: int = 1, rng: Rng | None = None) -> np.ndarray:
     """(n, k, n_wave): n "random" starts, or the one of "nndsvd" or "spa"."""
     spectra = spectra.unweighted()
     if init == "random":
-        return random(spectra, k, n, rng)
+        return random(spectra, k, n, rng or np.random.RandomState())
     return {"nndsvd": nndsvd, "spa": spa}[init](spectra, k)[None]
 
 
-def nndsvd(spectra: "Spectra", k: int) -> np.ndarray:
+def nndsvd(spectra: Spectra, k: int) -> np.ndarray:
     """(k, n_wave): the non-negative double SVD of Boutsidis & Gallopoulos (2008).
 
     Exact zeros become the mean of X clipped at zero ("NNDSVDa"), so that no entry starts stuck.
@@ -36,7 +106,7 @@ def nndsvd(spectra: "Spectra", k: int) -> np.ndarray:
     return np.where(H > 0, H, _mean_positive(spectra))
 
 
-def spa(spectra: "Spectra", k: int) -> np.ndarray:
+def spa(spectra: Spectra, k: int) -> np.ndarray:
     """(k, n_wave): the k most extreme spectra, by successive projection.
 
     Araujo et al. (2001), Gillis & Vavasis (2014): take the longest row of the spectra
@@ -59,11 +129,11 @@ def spa(spectra: "Spectra", k: int) -> np.ndarray:
     return np.maximum(np.stack([spectra.row(i) for i in picked]), 0)
 
 
-def random(spectra: "Spectra", k: int, n: int, rng: Random) -> np.ndarray:
+def random(spectra: Spectra, k: int, n: int, rng: Rng) -> np.ndarray:
     """(n, k, n_wave): uniform in [0, 1) times the mean of X clipped at zero."""
     return rng.random((n, k, spectra.shape[1])) * _mean_positive(spectra)
 
 
-def _mean_positive(spectra: "Spectra") -> float:
+def _mean_positive(spectra: Spectra) -> float:
     total = sum(float(X.clamp(min=0).sum()) for _, X, _ in spectra.pieces())
     return total / (spectra.shape[0] * spectra.shape[1])

@@ -149,9 +149,21 @@ def test_no_module_warns_or_writes_when_imported(installed):
     assert written == []
 
 
+def test_a_wheel_works_where_it_is_unpacked(installed):
+    """Every public name is there, and a fit is made without a warning."""
+    code = """
+import spectralunmix
+assert spectralunmix.__file__.startswith(sys.path[0])
+for name in spectralunmix.__all__:
+    assert getattr(spectralunmix, name) is not None
+print(spectralunmix.SmoothNMF(2).fit([[1.0, 0, 2], [0, 3, 1]]).converged_)
+"""
+    assert run(installed, code, "-W", "error") == "True\n"
+
+
 def test_the_public_names_are_those_that_are_seen():
     public = set(spectralunmix.__all__)
-    assert set(dir(spectralunmix)) == public
+    assert dir(spectralunmix) == spectralunmix.__all__
     completer = rlcompleter.Completer({"spectralunmix": spectralunmix})
     completed = {name.rstrip("()") for name in completer.attr_matches("spectralunmix.")}
     assert completed == {f"spectralunmix.{name}" for name in public if name[0] != "_"}

@@ -1,0 +1,371 @@
+"""`spectralunmix fit`: every kind of file, the results, the folder and the picture."""
+
+import inspect
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from matplotlib.image import imread
+
+from environment import environment
+from matrices import (
+    ASKED,
+    FILES,
+    N_SPECTRA,
+    N_WAVE,
+    NAMES,
+    WAVE,
+    V,
+    X,
+    as_cd_matrix,
+    as_csv,
+    as_ecsv,
+    as_image,
+    as_lengths_of_their_own,
+    as_packed_image,
+    as_second_extension,
+    as_survey_table,
+    as_table,
+    as_workflow,
+    check_results,
+    expected,
+)
+from spectralunmix import SmoothNMF, cli
+from spectralunmix.command import fit as fit_command
+from spectralunmix.command.parser import parsed
+from spectralunmix.figures.components import draw
+from spectralunmix.files import read_curves, read_table, read_weights
+
+ROOT = Path(__file__).parents[2]
+
+NUMBERED = [f"spectrum_{i}" for i in range(1, N_SPECTRA + 1)]
+KINDS = [
+    ("workflow.fits", as_workflow, [], WAVE, "Angstrom", NUMBERED),
+    ("linear.fit", as_image, [], WAVE, None, NUMBERED),
+    ("matrix.FTS", as_cd_matrix, [], WAVE, "Angstrom", NUMBERED),
+    ("packed.fits.gz", as_packed_image, [], WAVE, None, NUMBERED),
+    ("named.fits", as_second_extension, ["--hdu", "FLUX"], WAVE / 10, "nm", NUMBERED),
+    ("numbered.fits", as_second_extension, ["--hdu", "2"], WAVE / 10, "nm", NUMBERED),
+    ("table.fits", as_table, [], None, None, NUMBERED),
+    ("survey.fits", as_survey_table, [], WAVE, None, NUMBERED),
+    ("lengths.fits", as_lengths_of_their_own, [], None, None, NUMBERED),
+    ("curves.ecsv", as_ecsv, [], WAVE, "Angstrom", NAMES),
+    ("my spectra.csv", as_csv, [], WAVE, None, NAMES),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "words", "wave", "unit", "names"), KINDS, ids=[kind[0] for kind in KINDS]
+)
+def test_every_kind_of_file_gives_the_estimators_fit(
+    fit, folder, name, write, words, wave, unit, names
+):
+    write(folder / name)
+    printed = fit(name, *ASKED, *words)
+    target = folder / f"{name.split('.')[0]}_fit"
+    assert sorted(path.name for path in target.iterdir()) == FILES
+    axis, content = check_results(target, *expected())
+    if wave is None:
+        assert axis.name == "channel"
+        assert list(axis) == list(range(1, N_WAVE + 1))
+    else:
+        as_read, *_ = read_curves(f"{target}/components.ecsv")
+        np.testing.assert_allclose(as_read, wave)
+    assert (None if axis.unit is None else str(axis.unit)) == unit
+    assert list(read_table(target / "weights.ecsv")["spectrum"]) == names
+    assert f"{name}: 7 spectra of 40 channels" in printed
+    assert f"objective {content['objective']:.9g}" in printed
+    assert "(converged)" in printed
+    for made in FILES:
+        assert f"{target.name}/{made}" in printed
+
+
+@pytest.mark.parametrize(
+    ("cards", "wave"),
+    [
+        ({"CRVAL1": 3.6, "CDELT1": 1e-4, "DC-FLAG": 1}, 10 ** (3.6 + 1e-4 * np.arange(N_WAVE))),
+        (
+            {"CRVAL1": 4000.0, "CDELT1": 2.0, "CTYPE1": "WAVE-LOG"},
+            4000 * np.exp(2 * np.arange(N_WAVE) / 4000),
+        ),
+    ],
+)
+def test_logarithmic_axes_of_a_header(fit, folder, cards, wave):
+    as_image(folder / "x.fits", **cards)
+    fit("x.fits", *ASKED)
+    axis, _ = check_results(folder / "x_fit", *expected())
+    np.testing.assert_allclose(axis, wave, rtol=1e-7)
+
+
+def test_whole_numbers_with_an_offset(fit, folder):
+    whole = (1000 * X).astype(np.int16)
+    image = fits.PrimaryHDU(whole.copy())
+    image.scale("int16", bzero=32768)
+    image.writeto(folder / "x.fits")
+    fit("x.fits", *ASKED)
+    check_results(folder / "x_fit", *expected(whole.astype(float)))
+
+
+def test_what_the_summary_says(fit, folder):
+    as_image(folder / "x.fits")
+    fit("x.fits", *ASKED, "--tol", "1e-7", "--hdu", "0")
+    content = json.loads((folder / "x_fit/fit.json").read_text())
+    assert content["made_by"] == "spectralunmix fit"
+    assert content["file"]["path"] == "x.fits"
+    assert len(content["file"]["sha256"]) == 64
+    assert content["settings"] == {
+        "hdu": "0",
+        "inverse_variance": None,
+        "mask_nan": False,
+        "n_components": 2,
+        "smoothness": 5.0,
+        "init": "nndsvd",
+        "max_iter": 2000,
+        "tol": 1e-7,
+        "dtype": "float64",
+        "device": "cpu",
+        "random_state": 0,
+    }
+    assert {"spectralunmix", "python", "numpy", "torch"} <= set(content["versions"])
+    assert sorted(content["outputs"]) == [name for name in FILES if name != "fit.json"]
+
+
+def test_the_defaults_are_the_estimators():
+    options = vars(parsed(["fit", "x.fits"]))
+    defaults = {name: p.default for name, p in inspect.signature(SmoothNMF).parameters.items()}
+    for name in fit_command.SETTINGS:
+        if name != "random_state":  # a command gives the same every time
+            assert options[name] == defaults[name], name
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        (["--init", "random", "--random-state", 3], {"init": "random", "random_state": 3}),
+        (["--init", "spa", "--tol", 1e-3], {"init": "spa", "tol": 1e-3}),
+        (["--dtype", "float32", "--device", "auto"], {"dtype": "float32", "device": "auto"}),
+        (["--n-components", 3, "--smoothness", 0], {"n_components": 3, "smoothness": 0.0}),
+    ],
+)
+def test_options_of_the_estimator(fit, folder, words, settings):
+    as_image(folder / "x.fits")
+    fit("x.fits", *ASKED, *words)
+    check_results(folder / "x_fit", *expected(**settings))
+
+
+@pytest.mark.filterwarnings("ignore:.*:sklearn.exceptions.ConvergenceWarning")
+def test_a_fit_that_does_not_converge_is_written_and_says_so(fit, folder):
+    as_image(folder / "x.fits")
+    printed = fit("x.fits", *ASKED, "--max-iter", 1, "--tol", 1e-12)
+    assert "(NOT converged) after 1 iterations" in printed
+    assert "WARNING: NOT converged" in printed
+    assert "raise --max-iter" in printed
+    check_results(folder / "x_fit", *expected(max_iter=1, tol=1e-12))
+
+
+def test_a_long_fit_shows_how_far_it_is(fit, folder, monkeypatch, capsys):
+    as_image(folder / "x.fits")
+    fit("x.fits", *ASKED)
+    assert capsys.readouterr().err == ""  # a short one has nothing to say
+    monkeypatch.setattr(fit_command, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(sys, "argv", ["spectralunmix", "fit", "x.fits"])
+    cli.main()
+    assert "iteration 1: objective " in capsys.readouterr().err
+
+
+# Inverse variance
+
+
+def with_weights(path):
+    weights = fits.ImageHDU(V, name="INVERSE_VARIANCE")
+    fits.HDUList([fits.PrimaryHDU(X), weights, fits.ImageHDU(V + 1, name="IVAR")]).writeto(path)
+
+
+@pytest.mark.parametrize(
+    ("words", "v"),
+    [
+        ([], V),
+        (["--inverse-variance", "IVAR"], V + 1),
+        (["--inverse-variance", "2"], V + 1),
+        (["--inverse-variance", "none"], None),
+        (["--inverse-variance", "v.fits"], V + 2),
+        (["--inverse-variance", "v.csv"], V + 3),
+    ],
+)
+def test_an_inverse_variance_of_an_extension_or_a_file(fit, folder, words, v):
+    with_weights(folder / "x.fits")
+    as_image(folder / "v.fits", V + 2)
+    as_csv(folder / "v.csv", X=V + 3)
+    printed = fit("x.fits", *ASKED, *words)
+    check_results(folder / "x_fit", *expected(v=v))
+    assert ("weighted" in printed) == (v is not None)
+
+
+def test_an_inverse_variance_in_a_column(fit, folder):
+    as_survey_table(folder / "x.fits")
+    fit("x.fits", *ASKED, "--inverse-variance", "ivar")
+    check_results(folder / "x_fit", *expected(v=V))
+
+
+def with_gaps():
+    gaps = X.copy()
+    gaps[2, 5:9], gaps[4, 0] = np.nan, np.inf
+    return gaps
+
+
+def test_values_that_are_missing(fit, folder):
+    gaps = with_gaps()
+    as_csv(folder / "x.csv", X=gaps)
+    said = fit("x.csv", *ASKED)
+    assert said == (
+        "ERROR: x.csv: 5 of 280 values, in 2 spectra, are NaN or infinite: leave them out with "
+        "--mask-nan, or give an --inverse-variance that is 0 there"
+    )
+    v = np.isfinite(gaps).astype(float)
+    printed = fit("x.csv", *ASKED, "--mask-nan")
+    assert "weighted, 1.79 % of the values without weight" in printed
+    check_results(folder / "x_fit", *expected(gaps, v))
+    as_csv(folder / "v.csv", X=v)
+    fit("x.csv", *ASKED, "--inverse-variance", "v.csv", "--output", "other")
+    check_results(folder / "other", *expected(gaps, v))
+
+
+def test_an_empty_cell_is_missing_too(fit, folder):
+    as_csv(folder / "x.csv")
+    text = (folder / "x.csv").read_text()
+    (folder / "x.csv").write_text(text.replace(f",{X[0, 3]},", ",,", 1))
+    assert "1 of 280 values, in 1 spectra, are NaN" in fit("x.csv", *ASKED)
+
+
+def test_a_spectrum_of_which_nothing_is_left(fit, folder):
+    gaps = X.copy()
+    gaps[3] = np.nan
+    as_image(folder / "x.fits", gaps)
+    printed = fit("x.fits", *ASKED, "--mask-nan")
+    assert "WARNING: 1 spectra have no value with weight: their weights are 0" in printed
+    names = ["component_1", "component_2"]
+    assert not read_weights("x_fit/weights.ecsv", names)[3].any()
+
+
+def test_damaged_weights(fit, folder):
+    as_image(folder / "x.fits")
+    weights = V.copy()
+    weights[1, 1] = np.nan
+    as_image(folder / "v.fits", weights)
+    asked = ("x.fits", *ASKED, "--inverse-variance", "v.fits")
+    assert "1 of 280 values, in 1 spectra, of the inverse variance are NaN" in fit(*asked)
+    fit(*asked, "--mask-nan")
+    check_results(folder / "x_fit", *expected(v=np.nan_to_num(weights)))
+
+
+# The folder
+
+
+def test_an_earlier_fit_is_replaced(fit, folder):
+    as_image(folder / "x.fits")
+    fit("x.fits", *ASKED)
+    (folder / "x_fit/notes.txt").write_text("mine")
+    fit("x.fits", *ASKED, "--smoothness", 50)
+    check_results(folder / "x_fit", *expected(smoothness=50.0))
+    assert (folder / "x_fit/notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["components.ecsv", "weights.ecsv", "components.png"])
+def test_a_result_that_was_altered_is_not_replaced(fit, folder, name):
+    as_image(folder / "x.fits")
+    fit("x.fits", *ASKED)
+    (folder / "x_fit" / name).write_text("mine")
+    said = fit("x.fits", *ASKED)
+    assert said == (
+        f"ERROR: x_fit holds a {name} that was altered since it was made: move it away, or name "
+        "another folder with --output"
+    )
+    assert (folder / "x_fit" / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("text", ["{}", "[", '{"made_by": "me", "outputs": {}}', "[1]"])
+def test_a_folder_of_the_users_is_left_alone(fit, folder, text):
+    as_image(folder / "x.fits")
+    (folder / "mine").mkdir()
+    for name in ("fit.json", "components.ecsv"):
+        (folder / "mine" / name).write_text(text)
+    said = fit("x.fits", *ASKED, "--output", "mine")
+    assert said.startswith("ERROR: mine holds components.ecsv, which `spectralunmix fit` did not")
+    assert (folder / "mine/components.ecsv").read_text() == text
+    said = fit("x.fits", *ASKED, "--output", ".")  # where the file itself lies
+    assert said.startswith("ERROR: . holds mine, which `spectralunmix fit` did not make")
+    (folder / "file").write_text("mine")
+    assert "file is there, and is no folder" in fit("x.fits", *ASKED, "--output", "file")
+    fit("x.fits", *ASKED, "-o", "a/b")
+    check_results(folder / "a/b", *expected())
+
+
+def test_what_a_killed_fit_left_is_no_obstacle(fit, folder):
+    as_image(folder / "x.fits")
+    (folder / "x_fit/.part-abc").mkdir(parents=True)
+    fit("x.fits", *ASKED)
+    check_results(folder / "x_fit", *expected())
+
+
+def test_a_fit_that_is_stopped_leaves_the_earlier_one(fit, folder, monkeypatch):
+    as_image(folder / "x.fits")
+    fit("x.fits", *ASKED)
+    before = {path.name: path.read_bytes() for path in (folder / "x_fit").iterdir()}
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fit_command, "write_picture", stop)
+    assert fit("x.fits", *ASKED, "--smoothness", 50) == "stopped"
+    assert {path.name: path.read_bytes() for path in (folder / "x_fit").iterdir()} == before
+    assert fit("x.fits", *ASKED, "--output", "new") == "stopped"
+    assert not (folder / "new").exists()
+
+
+# The picture
+
+
+def test_the_picture_has_a_labelled_panel_for_each_component(fit, folder):
+    as_workflow(folder / "x.fits")
+    fit("x.fits", *ASKED)
+    assert imread(folder / "x_fit/components.png").shape[:2] > (300, 1000)
+    model, _ = expected()
+    captions = ["first", "second"]
+    for unit, label in (
+        ("Angstrom", "Wavelength (Å)"),
+        ("nm", "Wavelength (nm)"),
+        (None, "Wavelength"),
+    ):
+        fig = draw(WAVE, unit, model.components_, captions, "title")
+        assert [ax.get_title(loc="left") for ax in fig.axes] == captions
+        assert fig.axes[-1].get_xlabel() == label
+        assert fig.get_supylabel() == "Component / maximum"
+    fig = draw(None, None, model.components_, captions, "title")
+    assert fig.axes[-1].get_xlabel() == "Channel"
+    assert fig.axes[0].lines[0].get_color() != fig.axes[1].lines[0].get_color()
+
+
+def test_it_works_in_any_folder_without_the_project(folder):
+    """With nothing of a clone, and a caller's settings that would harm."""
+    as_csv(folder / "x.csv")
+    python = environment(folder / "elsewhere", ROOT / "src")
+    work = folder / "work"
+    work.mkdir()
+    shutil.move(folder / "x.csv", work / "x.csv")
+    command = [python, "-I", "-m", "spectralunmix.cli", "fit", "x.csv", "-k", "2"]
+    done = subprocess.run(
+        command,
+        cwd=work,
+        env=os.environ | {"MPLBACKEND": "nonsense", "MPLCONFIGDIR": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert sorted(path.name for path in work.iterdir()) == ["x.csv", "x_fit"]
