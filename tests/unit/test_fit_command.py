@@ -490,12 +490,7 @@ ERRORS = [
     ("x.fits", broken_fits, [], "not a whole FITS file"),
     ("x.fits", text_as_fits, [], "not a whole FITS file"),
     ("x.fits.gz", text_as_fits, [], "not a whole FITS file"),
-    (
-        "x.fits",
-        single_spectrum,
-        [],
-        "name an extension of n_spectra x n_wave values with --hdu; there are 0 PRIMARY (an image of 40)",
-    ),
+    ("x.fits", single_spectrum, [], "with --hdu; there are 0 PRIMARY (an image of 40)"),
     ("x.fits", cube, [], "there are 0 PRIMARY (an image of 3 x 4 x 5)"),
     ("x.fits", cube, ["--hdu", "0"], "of shape 3 x 4 x 5, not a matrix with a spectrum a row"),
     ("x.fits", plain_table, [], "there are 0 PRIMARY (empty), 1 without a name (a table of teff)"),
