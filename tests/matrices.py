@@ -1,18 +1,26 @@
-"""A small matrix of spectra, written to files of every kind, and what its fit has to be."""
+"""A small matrix of spectra, files of it, and `spectralunmix fit` on them."""
 
-import gzip
+import contextlib
+import io
 import json
+import sys
+from unittest import mock
 
 import numpy as np
 from astropy.io import fits
 
-from spectralunmix import SmoothNMF
-from spectralunmix.files import read_table, read_weights, write_curves, write_spectra
+from spectralunmix import SmoothNMF, cli
+from spectralunmix.files import read_table, read_weights, write_spectra
 
 N_SPECTRA, N_WAVE = 7, 40
+
 WAVE = 4000 + 12.5 * np.arange(N_WAVE)
+
 NAMES = [f"star {i}" for i in range(N_SPECTRA)]
+
 FILES = ["components.ecsv", "components.png", "fit.json", "weights.ecsv"]
+
+ASKED = ("-k", 2, "--smoothness", 5)
 
 
 def mixture():
@@ -24,16 +32,26 @@ def mixture():
 
 
 X = mixture()
+
 V = np.round(1 + np.random.default_rng(1).random(X.shape), 3)
+
+
+def fit(*words):
+    """Run `spectralunmix fit` with these words; what it printed, or its message if it failed."""
+    printed = io.StringIO()
+    command = ["spectralunmix", "fit", *map(str, words)]
+    with mock.patch.object(sys, "argv", command), contextlib.redirect_stdout(printed):
+        try:
+            cli.main()
+        except SystemExit as end:
+            return str(end.code)
+    return printed.getvalue()
 
 
 def expected(X=X, v=None, **settings):
     model = SmoothNMF(**{"n_components": 2, "smoothness": 5.0, "random_state": 0} | settings)
     weights = model.fit_transform(X, inverse_variance=v)
     return model, weights
-
-
-ASKED = ("-k", 2, "--smoothness", 5)
 
 
 def check_results(target, model, weights):
@@ -67,22 +85,6 @@ def as_workflow(path):
     write_spectra(path, WAVE, X, None, "air")
 
 
-def as_cd_matrix(path):
-    as_image(path, step="CD1_1", pixel=11.0, CUNIT1="Angstrom")
-
-
-def as_packed_image(path):
-    as_image("plain.fits")
-    path.write_bytes(gzip.compress((path.parent / "plain.fits").read_bytes()))
-
-
-def as_second_extension(path):
-    images = [fits.ImageHDU(X[:, ::-1], name="OTHER"), fits.ImageHDU(X, name="FLUX")]
-    images.append(fits.ImageHDU(WAVE / 10, name="WAVELENGTH"))
-    images[-1].header["BUNIT"] = "nm"
-    fits.HDUList([fits.PrimaryHDU(), *images]).writeto(path)
-
-
 def columns_of(**arrays):
     kind = {"i": "J", "f": "D"}
     made = []
@@ -93,22 +95,9 @@ def columns_of(**arrays):
     return fits.BinTableHDU.from_columns(made)
 
 
-def as_table(path):
-    columns_of(ID=np.arange(N_SPECTRA), spectra=X).writeto(path)
-
-
 def as_survey_table(path):
     waves = np.tile(WAVE, (N_SPECTRA, 1))
     columns_of(Wavelength=waves, Flux=X, IVAR=V).writeto(path)
-
-
-def as_lengths_of_their_own(path):
-    column = fits.Column("FLUX", "PD()", array=np.array(list(X), dtype=object))
-    fits.BinTableHDU.from_columns([column]).writeto(path)
-
-
-def as_ecsv(path):
-    write_curves(path, WAVE, dict(zip(NAMES, X, strict=True)))
 
 
 def as_csv(path, wave=WAVE, X=X, names=NAMES, first="wavelength"):

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from spectralunmix import cli
+from spectralunmix.command import run
 from spectralunmix.configuration import Configuration, check_ranks, configured
 from spectralunmix.errors import ConfigurationError
 from spectralunmix.models import keys
@@ -28,7 +28,7 @@ def test_the_file_has_every_default():
     content = configured({}, [])
     assert content == read_yaml(FILE)
     assert configured(content, [str(FILE)]) == content
-    assert content["library"] == cli.DEFAULT_LIBRARY
+    assert content["library"] == run.DEFAULT_LIBRARY
 
 
 def test_keys_stay_in_the_order_of_the_file_before_the_defaults():

@@ -146,8 +146,8 @@ def fitted(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # said at the end
             return model, model.fit_transform(matrix.flux, inverse_variance=matrix.inverse_variance)
-    except ValueError as error:
-        raise LibraryError(f"{path}: {error}") from None
+    except (ValueError, RuntimeError) as error:  # torch's, as of a device that is not there
+        raise LibraryError(f"{path}: {' '.join(str(error).split())}") from error
     finally:
         log.removeHandler(handler)
 

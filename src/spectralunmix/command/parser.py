@@ -7,15 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from spectralunmix.command.options import (
-    add_estimator,
-    add_factorisation,
-    add_library,
-    add_library_path,
-    add_matrix,
-    add_metric,
-    add_workflow,
-)
+from spectralunmix.command.fit_options import Commands, add_fit
 from spectralunmix.version import __version__
 
 DESCRIPTION = """\
@@ -50,7 +42,7 @@ def parser() -> Parser:
         dest="command", title="commands", metavar="COMMAND", parser_class=Parser
     )
     for add in (
-        _add_fit,
+        add_fit,
         _add_figure,
         _add_report,
         _add_scan,
@@ -80,58 +72,6 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-Commands = argparse._SubParsersAction  # what `add_subparsers` gives
-
-
-def _add_fit(commands: Commands) -> None:
-    command = commands.add_parser(
-        "fit",
-        help="find the components of the spectra in a file of yours",
-        description="""\
-Find the components of the spectra in FILE, and their weights in each spectrum.
-It needs no clone of the project. FILE has all spectra on the same channels:
-
-  FITS image   One spectrum in each row: n_spectra x n_wave. The wavelengths are
-               in an extension WAVELENGTH, or given by CRVAL1, CDELT1 (or CD1_1)
-               and CRPIX1. Without either, channels are numbered from 1.
-  FITS table   One spectrum in each row, all its channels in one array column.
-               If there are several such columns, it is the one named FLUX.
-               The wavelengths are in an array column or extension WAVELENGTH.
-  ECSV, CSV    One spectrum in each column, one channel in each row. The first
-               column has the wavelengths. The first line names the columns,
-               and the spectra keep these names.
-
-The results are written to FOLDER:
-
-  components.ecsv  wavelengths, and one column per component, with maximum 1
-  weights.ecsv     one row per spectrum, one column per component, in the unit
-                   of the spectra
-  fit.json         objective, optimality, iterations, settings and versions
-  components.png   a picture of the components""",
-        epilog="""\
-examples:
-  spectralunmix fit spectra.fits -k 4 --smoothness 10
-  spectralunmix fit spectra.fits --hdu FLUX --inverse-variance IVAR --mask-nan
-  spectralunmix fit spectra.csv --inverse-variance weights.csv --output stars""",
-    )
-    add = command.add_argument
-    add(
-        "file",
-        metavar="FILE",
-        type=Path,
-        help="FITS (.fits, .fit, .fts, or these with .gz), .ecsv or .csv",
-    )
-    add(
-        *("--output", "-o"),
-        metavar="FOLDER",
-        type=Path,
-        help="folder of the results; those of an earlier fit are replaced, other files never "
-        "(default: <FILE>_fit in the working folder)",
-    )
-    add_matrix(command)
-    add_estimator(command)
-
-
 def _add_figure(commands: Commands) -> None:
     command = commands.add_parser(
         "figure",
@@ -152,10 +92,10 @@ examples:
   spectralunmix figure --library pickles1998
   spectralunmix figure --n-components 5 --smoothness 100 --metric angle""",
     )
-    add_library(command)
-    add_factorisation(command)
-    add_metric(command)
-    add_workflow(command)
+    _add_library(command)
+    _add_factorisation(command)
+    _add_metric(command)
+    _add_workflow(command)
 
 
 def _add_report(commands: Commands) -> None:
@@ -170,10 +110,10 @@ pages for a browser to results/<library>:
   interactive.html   spectra, components and weights to zoom into""",
         epilog="example:\n  spectralunmix report --library pickles1998",
     )
-    add_library(command)
-    add_factorisation(command)
-    add_metric(command)
-    add_workflow(command)
+    _add_library(command)
+    _add_factorisation(command)
+    _add_metric(command)
+    _add_workflow(command)
 
 
 def _add_scan(commands: Commands) -> None:
@@ -194,9 +134,9 @@ examples:
   spectralunmix scan --library pickles1998 --cores 2
   spectralunmix scan --set "scan.n_components=[3, 4, 5]" --set scan.n_starts=4""",
     )
-    add_library(command)
-    add_metric(command)
-    add_workflow(command)
+    _add_library(command)
+    _add_metric(command)
+    _add_workflow(command)
 
 
 def _add_validate(commands: Commands) -> None:
@@ -215,8 +155,8 @@ examples:
   spectralunmix validate --library pickles1998
   spectralunmix validate --library mystars --library-path ~/spectra""",
     )
-    add_library(command)
-    add_workflow(command)
+    _add_library(command)
+    _add_workflow(command)
 
 
 def _add_compare(commands: Commands) -> None:
@@ -245,10 +185,10 @@ results/comparison are
         metavar="NAME",
         help="the library that --library-path is for (default: the first)",
     )
-    add_library_path(command)
-    add_factorisation(command)
-    add_metric(command)
-    add_workflow(command)
+    _add_library_path(command)
+    _add_factorisation(command)
+    _add_metric(command)
+    _add_workflow(command)
 
 
 def _add_verify(commands: Commands) -> None:
@@ -295,10 +235,10 @@ examples:
         nargs="+",
         help="a file below results/, or a rule, such as figure",
     )
-    add_library(command)
-    add_factorisation(command)
-    add_metric(command)
-    add_workflow(command)
+    _add_library(command)
+    _add_factorisation(command)
+    _add_metric(command)
+    _add_workflow(command)
 
 
 def _add_addresses(commands: Commands) -> None:
@@ -329,4 +269,67 @@ examples:
         type=Path,
         default=Path("results/addresses.json"),
         help="keeps what servers said the last time (default: %(default)s)",
+    )
+
+
+def _add_library(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--library",
+        metavar="NAME",
+        help="an entry of config/libraries, without .yaml (default: `library` in "
+        "config/config.yaml, or coelho2014)",
+    )
+    _add_library_path(command)
+
+
+def _add_library_path(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--library-path",
+        metavar="PATH",
+        help="your copy of the library, a file or folder, or the address of a mirror (default: "
+        "`library_path` in config/config.yaml, or the addresses of the entry)",
+    )
+
+
+def _add_factorisation(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--n-components",
+        metavar="K",
+        type=int,
+        help="number of components of both PCA and NMF (default: `pca.n_components` and "
+        "`smooth_nmf.n_components` in config/config.yaml, or 4)",
+    )
+    command.add_argument(
+        "--smoothness",
+        metavar="LAMBDA",
+        type=float,
+        help="NMF smooths over about sqrt(LAMBDA) channels; 0 is plain NMF (default: "
+        "`smooth_nmf.smoothness` in config/config.yaml, or 10)",
+    )
+
+
+def _add_metric(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--metric",
+        choices=("rms", "angle"),
+        help="distance between spectra: root mean square after division by their maxima, or angle "
+        "in radians (default: `assign.metric` in config/config.yaml, or rms)",
+    )
+
+
+def _add_workflow(command: argparse.ArgumentParser) -> None:
+    """What every command that starts Snakemake takes."""
+    add = command.add_argument_group("the run").add_argument
+    add("--cores", metavar="N", default="1", help="jobs at once (default: %(default)s)")
+    add(
+        "--profile",
+        metavar="FOLDER",
+        help="profile of Snakemake, such as profiles/slurm for a cluster (default: none)",
+    )
+    add(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="any key of config/README.md, such as plot.width=10; can be given several times",
     )

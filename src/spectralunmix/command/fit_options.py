@@ -1,10 +1,59 @@
-"""Options that several commands have, or that belong together, with what their help says."""
+"""The options of `spectralunmix fit`, and what its help says."""
 
 import argparse
+from pathlib import Path
+
+Commands = argparse._SubParsersAction  # what `add_subparsers` gives
+DESCRIPTION = """\
+Find the components of the spectra in FILE, and their weights in each spectrum.
+It needs no clone of the project. FILE has all spectra on the same channels:
+
+  FITS image   One spectrum in each row: n_spectra x n_wave. The wavelengths are
+               in an extension WAVELENGTH, or given by CRVAL1, CDELT1 (or CD1_1)
+               and CRPIX1. Without either, channels are numbered from 1.
+  FITS table   One spectrum in each row, all its channels in one array column.
+               If there are several such columns, it is the one named FLUX.
+               The wavelengths are in an array column or extension WAVELENGTH.
+  ECSV, CSV    One spectrum in each column, one channel in each row. The first
+               column has the wavelengths. The first line names the columns,
+               and the spectra keep these names.
+
+The results are written to FOLDER:
+
+  components.ecsv  wavelengths, and one column per component, with maximum 1
+  weights.ecsv     one row per spectrum, one column per component, in the unit
+                   of the spectra
+  fit.json         objective, optimality, iterations, settings and versions
+  components.png   a picture of the components"""
+EXAMPLES = """\
+examples:
+  spectralunmix fit spectra.fits -k 4 --smoothness 10
+  spectralunmix fit spectra.fits --hdu FLUX --inverse-variance IVAR --mask-nan
+  spectralunmix fit spectra.csv --inverse-variance weights.csv --output stars"""
 
 
-def add_matrix(command: argparse.ArgumentParser) -> None:
-    """Which values of a file are fitted, and how they are weighted."""
+def add_fit(commands: Commands) -> None:
+    """Add `spectralunmix fit` to the commands."""
+    command = commands.add_parser(
+        "fit",
+        help="find the components of the spectra in a file of yours",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+    )
+    add = command.add_argument
+    add(
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="FITS (.fits, .fit, .fts, or these with .gz), .ecsv or .csv",
+    )
+    add(
+        *("--output", "-o"),
+        metavar="FOLDER",
+        type=Path,
+        help="folder of the results; those of an earlier fit are replaced, other files never "
+        "(default: <FILE>_fit in the working folder)",
+    )
     matrix = command.add_argument_group("the matrix").add_argument
     matrix(
         "--hdu",
@@ -25,9 +74,10 @@ def add_matrix(command: argparse.ArgumentParser) -> None:
         help="leave NaN and infinite values out of the fit (default: they are an error, unless "
         "their inverse variance is 0)",
     )
+    _add_estimator(command)
 
 
-def add_estimator(command: argparse.ArgumentParser) -> None:
+def _add_estimator(command: argparse.ArgumentParser) -> None:
     """The options of `SmoothNMF`, with its defaults."""
     add = command.add_argument_group("the fit").add_argument
     add(
@@ -86,67 +136,4 @@ def add_estimator(command: argparse.ArgumentParser) -> None:
         metavar="DEVICE",
         help="where the matrix lies: cpu, cuda, cuda:1 ..., or auto, which takes a CUDA GPU if "
         "there is one (default: %(default)s)",
-    )
-
-
-def add_library(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--library",
-        metavar="NAME",
-        help="an entry of config/libraries, without .yaml (default: `library` in "
-        "config/config.yaml, or coelho2014)",
-    )
-    add_library_path(command)
-
-
-def add_library_path(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--library-path",
-        metavar="PATH",
-        help="your copy of the library, a file or folder, or the address of a mirror (default: "
-        "`library_path` in config/config.yaml, or the addresses of the entry)",
-    )
-
-
-def add_factorisation(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--n-components",
-        metavar="K",
-        type=int,
-        help="number of components of both PCA and NMF (default: `pca.n_components` and "
-        "`smooth_nmf.n_components` in config/config.yaml, or 4)",
-    )
-    command.add_argument(
-        "--smoothness",
-        metavar="LAMBDA",
-        type=float,
-        help="NMF smooths over about sqrt(LAMBDA) channels; 0 is plain NMF (default: "
-        "`smooth_nmf.smoothness` in config/config.yaml, or 10)",
-    )
-
-
-def add_metric(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--metric",
-        choices=("rms", "angle"),
-        help="distance between spectra: root mean square after division by their maxima, or angle "
-        "in radians (default: `assign.metric` in config/config.yaml, or rms)",
-    )
-
-
-def add_workflow(command: argparse.ArgumentParser) -> None:
-    """What every command that starts Snakemake takes."""
-    add = command.add_argument_group("the run").add_argument
-    add("--cores", metavar="N", default="1", help="jobs at once (default: %(default)s)")
-    add(
-        "--profile",
-        metavar="FOLDER",
-        help="profile of Snakemake, such as profiles/slurm for a cluster (default: none)",
-    )
-    add(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="any key of config/README.md, such as plot.width=10; can be given several times",
     )
