@@ -212,8 +212,10 @@ def listed(*extras):
     return {normal(re.match(r"[\w.-]+", line)[0]) for line in chain(*lists)}
 
 
-def test_the_factorisation_imports_the_dependencies():
-    assert needed(CORE) == listed()
+def test_the_factorisation_and_the_command_fit_import_the_dependencies():
+    of_fit = ("command/fit.py", "figures/components.py", "figures/style.py", "files.py")
+    of_fit += ("matrix_files.py", "matrix_fits.py")
+    assert needed([*CORE, *(PACKAGE / name for name in of_fit)]) == listed()
 
 
 def test_the_package_and_the_workflow_import_what_their_extra_lists():
