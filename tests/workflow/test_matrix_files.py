@@ -165,6 +165,30 @@ def test_an_inverse_variance_in_a_column(folder):
     check_results(folder / "x_fit", *expected(v=V))
 
 
+def test_errors_in_place_of_an_inverse_variance(folder):
+    """One that is infinite is a value that does not count."""
+    errors = V**-0.5
+    errors[1, 3] = np.inf
+    as_image(folder / "x.fits")
+    as_image(folder / "e.fits", errors)
+    fit("x.fits", *ASKED, "--error", "e.fits")
+    check_results(folder / "x_fit", *expected(v=np.where(np.isinf(errors), 0, errors**-2)))
+
+
+def test_errors_that_are_none(folder):
+    as_image(folder / "x.fits")
+    as_image(folder / "e.fits", V - V[0, 0])
+    said = fit("x.fits", *ASKED, "--error", "e.fits")
+    assert "of --error are not above 0: put inf where a value is not to count" in said
+
+
+def test_a_matrix_that_seems_to_be_something_else_is_said(folder):
+    as_image(folder / "x.fits", X.T, axis=False)
+    assert "40 spectra of 7 channels, more spectra than channels" in fit("x.fits", *ASKED)
+    as_csv(folder / "y.csv", X=np.vstack([WAVE, X[1:]]))
+    assert "star 0 rises in every channel: is it a column of wavelengths?" in fit("y.csv", *ASKED)
+
+
 def with_gaps():
     gaps = X.copy()
     gaps[2, 5:9], gaps[4, 0] = np.nan, np.inf
@@ -270,6 +294,10 @@ def one_column(path):
     path.write_text("wavelength\n1\n2\n")
 
 
+def empty(path):
+    path.write_text("")
+
+
 def no_names(path):
     path.write_text("4000,1,2\n4001,1,2\n")
 
@@ -349,6 +377,7 @@ ERRORS = [
     ("x.fits", as_image, ["--hdu", "SCI"], "no extension SCI; there are 0 PRIMARY (an image of"),
     ("x.fits", as_image, ["--hdu", "9"], "no extension 9; there are 0 PRIMARY"),
     ("x.csv", as_csv, ["--hdu", "1"], "--hdu 1 is for FITS files: leave it out"),
+    ("x.csv", empty, [], "0 rows of 0 columns: the first column is the wavelength"),
     ("x.csv", one_column, [], "2 rows of 1 columns: the first column is the wavelength"),
     ("x.csv", no_names, [], "its first line holds numbers: it needs to name the columns"),
     ("x.csv", text_in_a_column, [], "column b holds something else than numbers"),

@@ -25,7 +25,7 @@ def source_file(file):
 
 
 def shipped(file):
-    """The same, None where there is none."""
+    """A file of the workflow, or None if it has no such file."""
     try:
         found = source_file(file)
         return found if found.is_file() else None
