@@ -43,8 +43,10 @@ def package_files(*parts: str, without: tuple[str, ...] = ()) -> dict[str, Path]
     found: dict[str, Path] = {}
     for part in parts:
         found |= _files_of(root, part)
-        for above in Path(part.replace(".", "/")).parents:  # whose import imports them
-            found[str(above / "__init__.py")] = root / above / "__init__.py"
+        for above in Path(part.replace(".", "/")).parents:  # an import of it imports these
+            file = root / above / "__init__.py"
+            if file.is_file():
+                found[str(above / "__init__.py")] = file
     for part in without:
         for name in _files_of(root, part):
             del found[name]
