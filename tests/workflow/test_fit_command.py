@@ -229,7 +229,7 @@ def test_errors_in_place_of_an_inverse_variance(folder):
     as_image(folder / "x.fits")
     as_image(folder / "e.fits", errors)
     fit("x.fits", *ASKED, "--error", "e.fits")
-    check_results(folder / "x_fit", *expected(v=np.where(np.isinf(errors), 0, errors**-2)))
+    check_results(folder / "x_fit", *expected(v=1 / errors**2))
 
 
 def test_errors_that_are_none(folder):

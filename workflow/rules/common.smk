@@ -8,8 +8,8 @@ from snakemake.logging import logger
 
 if find_spec("spectralunmix") is None:
     raise WorkflowError(
-        "the package spectralunmix is not installed: pip install 'spectralunmix[workflow] @ ...', "
-        "where ... is the address of this workflow's repository"
+        "the package spectralunmix is not installed: pip install '<folder>[workflow]', where <folder> "
+        "is a clone of this workflow's repository"
     )
 
 from spectralunmix import workflow as steps
