@@ -170,7 +170,7 @@ def local_copies(library: dict, library_path: str | None) -> list[str]:
         for place in filter(None, [library_path, *places]):
             path = Path(place).expanduser()
             if place == library_path and ":" not in place and not path.exists():
-                raise ConfigurationError(f"library_path: {path}: there is no such file or folder")
+                raise ConfigurationError(f"library_path: {path} does not exist")
             files = [path] if path.is_file() else [p for n in names if n for p in path.rglob(n)]
             found += [file for file in files if file.is_file()]
     for file in found:
