@@ -1,1 +1,0 @@
-"""The factorisation: its objective, updates and solver."""
