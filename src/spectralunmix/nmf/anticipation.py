@@ -36,7 +36,7 @@ import torch
 from torch import Tensor
 
 from .linear_algebra import BlockTridiagonal, Quadratics
-from .objective import times_gram
+from .objective import inner, times_gram
 
 LEFT = 0.5  # of the residual, where conjugate gradients end: the next iteration does the rest
 MOST_STEPS = 20
@@ -48,7 +48,7 @@ Map = Callable[[Tensor], Tensor]
 class Response(NamedTuple):
     """The operators of (10) on changes of the weights, and on residuals, as these are kept."""
 
-    of_change: Map  # G
+    of_change: Callable[[Tensor, Tensor | None], Tensor]  # G, of those fits
     precondition: Map  # A^-1 on the free entries
     restrict: Map  # to the free entries
     inner: Callable[[Tensor, Tensor], Tensor]  # product of a residual and a change, (batch,)
@@ -89,30 +89,30 @@ def anticipated(
         B = _inverse(gram_W, smoothness, of_H, smooth)
         inverse_A = problem.inverse_of_free(free)
         response = Response(
-            lambda dWt: share
-            * data.model_times_components(H, Wt, B(data.model_times_weights(Wt, dWt, H))),
+            lambda dWt, fits: share
+            * data.model_times_components(H, Wt, B(data.model_times_weights(Wt, dWt, H), fits)),
             lambda residual: times_gram(inverse_A, residual),
             lambda residual: torch.where(free, residual, 0),
-            lambda residual, change: (residual * change).sum(dim=(1, 2)),
+            inner,
         )
         return _conjugate_gradients(response, best - Wt)
     counted = Wt if data.row_weight is None else Wt * data.row_weight[:, None]
     if smooth:
         B = _inverse(gram_W, smoothness, of_H, smooth)
 
-        def of_change(M: Tensor) -> Tensor:
-            return share * (H @ B(M @ H).mT)
+        def of_change(M: Tensor, fits: Tensor | None) -> Tensor:
+            return share * (H @ B(M @ H, fits).mT)
     else:
         moments = Quadratics(gram_W).inverse_moments(of_H, H)
 
-        def of_change(M: Tensor) -> Tensor:
+        def of_change(M: Tensor, fits: Tensor | None) -> Tensor:
             return share * moments(M)
 
     response = Response(
         of_change,
         problem.inverse_moments(free, Wt, data.row_weight),
         lambda residual: residual,  # its image is zero elsewhere
-        lambda residual, change: (residual * change.mT).sum(dim=(1, 2)),
+        lambda residual, change: inner(residual, change.mT),
     )
     return _conjugate_gradients(response, counted @ (best - Wt).mT) @ Wt
 
@@ -120,7 +120,7 @@ def anticipated(
 def _conjugate_gradients(response: Response, change: Tensor) -> Tensor:
     """G of that change and of the e that (10) asks for with it."""
     on_cpu = change.device.type == "cpu"
-    total = response.of_change(change)
+    total = response.of_change(change, None)
     residual = response.restrict(total)
     ahead = response.precondition(residual)
     direction, image_of_A = ahead, residual  # A direction
@@ -129,7 +129,7 @@ def _conjugate_gradients(response: Response, change: Tensor) -> Tensor:
         active = length > LEFT**2 * first
         if on_cpu and not active.any():
             break
-        image = response.of_change(direction)
+        image = response.of_change(direction, active)
         curved = response.restrict(image_of_A - image)
         curvature = response.inner(curved, direction)
         active &= curvature > 0  # it is not by rounding, where components are alike
@@ -144,9 +144,9 @@ def _conjugate_gradients(response: Response, change: Tensor) -> Tensor:
     return total
 
 
-def _inverse(gram_W: Tensor, smoothness: Tensor, free: Tensor, smooth: bool) -> Map:
-    """B^-1 on the free entries of H: a map of (batch, k, n_wave)."""
+def _inverse(gram_W: Tensor, smoothness: Tensor, free: Tensor, smooth: bool):
+    """B^-1 on the free entries of H: a map of (batch, k, n_wave), of those fits."""
     if smooth:
         return BlockTridiagonal(gram_W, smoothness, free).solve
     inverse = Quadratics(gram_W).inverse_of_free(free)
-    return lambda Z: times_gram(inverse, Z)
+    return lambda Z, _: times_gram(inverse, Z)

@@ -101,23 +101,38 @@ class _OnCPU(Quadratics):
 
     def minimise(self, P: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
         P, start = P.numpy(), start.numpy()
-        Z = np.empty(P.shape)
+        Z, wrong = np.empty(P.shape), []
         for fits, columns in self._parts(P.shape):
-            self._minimise_part(fits, columns, P[fits, :, columns], start, Z[fits, :, columns])
+            at = fits, slice(None), columns
+            wrong.append(self._guessed(fits, columns, P[at], start[at], Z[at]))
+        if at := _indices(wrong):
+            Z[at[0], :, at[1]] = self._exchanged(at, P, start)
         if not self.scale.all():
             Z = np.where(self.scale > 0, Z, start)
         return torch.from_numpy(Z), torch.ones(P[:, 0].shape, dtype=torch.bool)
 
-    def _minimise_part(self, fits: slice, columns: slice, P, start, Z) -> None:
+    def _guessed(self, fits: slice, columns: slice, P, start, Z) -> tuple[np.ndarray, np.ndarray]:
+        """Solve with the zeros of the start, and return the fits and columns for which that is wrong."""
         n, k, c = P.shape
-        scale = self.scale[fits]
-        scale = scale if scale.shape[2] == 1 else scale[:, :, columns]
+        at = np.repeat(np.arange(n) + fits.start, c), np.tile(np.arange(c) + columns.start, n)
+        scale = self._scale_of(slice(fits.start, fits.stop), columns)
         p = (P * scale).transpose(1, 0, 2).reshape(k, n * c)
-        free = (start[fits, :, columns] > 0).transpose(1, 0, 2).reshape(k, n * c)
-        z, free = _pivoting(self._solver(fits, columns, c), p, free)
-        np.maximum(z, 0, out=z)
+        free = (start > 0).transpose(1, 0, 2).reshape(k, n * c)
+        z = self._solve(at, free, p)
+        wrong = np.flatnonzero(np.bitwise_or.reduce(z < 0, axis=0))
         z *= free
         np.multiply(z.reshape(k, n, c).transpose(1, 0, 2), scale, out=Z)
+        return at[0][wrong], at[1][wrong]
+
+    def _exchanged(self, at: tuple[np.ndarray, np.ndarray], P, start) -> np.ndarray:
+        """The minima of those fits and columns, (n, k)."""
+        scale = np.broadcast_to(self.scale, P.shape)[at[0], :, at[1]].T
+        p, free = P[at[0], :, at[1]].T * scale, start[at[0], :, at[1]].T > 0
+        z, free = _pivoting(lambda of, *now: self._solve((at[0][of], at[1][of]), *now), p, free)
+        return (np.maximum(z, 0) * free * scale).T
+
+    def _scale_of(self, fits: slice, columns: slice) -> np.ndarray:
+        return self.scale[fits, :, columns if self.scale.shape[2] > 1 else slice(None)]
 
     def _parts(self, shape):
         """(fits, columns) of the parts."""
@@ -128,11 +143,14 @@ class _OnCPU(Quadratics):
             for start in range(0, n_columns, size):
                 yield slice(first, first + fits), slice(start, start + size)
 
-    def _columns_at_once(self, k: int) -> int:
+    def _solve(self, at: tuple[np.ndarray, np.ndarray], free: np.ndarray, p: np.ndarray):
+        """z of R z = p where free, and where held at zero the gradient R z - p.
+
+        at : the fit and the column of each p; free, p : (k, n)
+        """
         raise NotImplementedError
 
-    def _solver(self, fits: slice, columns: slice, n_columns: int):
-        """What `_pivoting` solves those columns with, which lie fit by fit."""
+    def _columns_at_once(self, k: int) -> int:
         raise NotImplementedError
 
 
@@ -151,18 +169,12 @@ class _ByPatterns(_OnCPU):
     def _columns_at_once(self, k: int) -> int:
         return COLUMNS
 
-    def _solver(self, fits: slice, columns: slice, n_columns: int):
-        code_of_fit = np.arange(len(self.R), dtype=np.int64)[fits] << self.k
-        of_fit = np.repeat(code_of_fit, n_columns)
-
-        def solve(at, free, b):
-            code = of_fit[at].copy()
-            for i in range(self.k):
-                code += free[i].astype(np.int64) << i
-            which = self._found(code)
-            return np.einsum("klm,lm->km", self._matrices.take(which, axis=2), b)
-
-        return solve
+    def _solve(self, at: tuple[np.ndarray, np.ndarray], free: np.ndarray, p: np.ndarray):
+        code = at[0] << self.k
+        for i in range(self.k):
+            code += free[i].astype(np.int64) << i
+        which = self._found(code)
+        return np.einsum("klm,lm->km", self._matrices.take(which, axis=2), p)
 
     def _found(self, code: np.ndarray) -> np.ndarray:
         """Where the matrices of the codes are."""
@@ -227,11 +239,9 @@ class _ByColumns(_OnCPU):
     def _columns_at_once(self, k: int) -> int:
         return max(1, ENTRIES // k**2)
 
-    def _solver(self, fits: slice, columns: slice, n_columns: int):
-        R = self.R[fits] if self.R.shape[1] == 1 else self.R[fits, columns]
-        k = R.shape[-1]
-        R = np.broadcast_to(R, (len(R), n_columns, k, k)).reshape(-1, k, k).transpose(1, 2, 0)
-        return lambda at, free, b: _eliminated(R[:, :, at], free, b)
+    def _solve(self, at: tuple[np.ndarray, np.ndarray], free: np.ndarray, p: np.ndarray):
+        R = self.R[at[0], at[1] if self.R.shape[1] > 1 else 0]
+        return _eliminated(R.transpose(1, 2, 0), free, p)
 
     def inverse_of_free(self, free: Tensor) -> Tensor:
         n_fits, k, n_columns = free.shape
@@ -250,42 +260,37 @@ def _moments_by_column(inverse: Tensor, Z: Tensor, weight: Tensor | None):
     return lambda M: counted @ (inverse * (M @ Z)[:, None]).sum(dim=2).mT
 
 
+def _indices(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, ...]:
+    """All fits and columns of pairs; nothing where there are none."""
+    fits, columns = (np.concatenate(of) for of in zip(*pairs, strict=True))
+    return (fits, columns) if len(fits) else ()
+
+
 def _pivoting(solve, p: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """z and which of its entries are free, both (k, columns), by `Quadratics.minimise`.
 
-    solve : function of columns (a slice or indices), free and p, both (k, columns), that gives z where
+    solve : function of the indices of columns, and their free and p, (k, columns), that gives z where
         free and the gradient where held
     """
-    z = solve(slice(None), free, p)
-    at = np.flatnonzero(_any(z < 0))
-    if len(at) == 0:
-        return z, free
-    free = free.copy()
-    b, now, found = p[:, at], free[:, at], z[:, at]
-    floor = -NEGLIGIBLE * np.abs(b).max(axis=0)
-    wrong = found < floor
-    fewest, patience = np.full(len(at), len(p) + 1), np.full(len(at), PATIENCE)
+    k, n_columns = p.shape
+    z, free = np.empty_like(p), free.copy()
+    at, now, floor = np.arange(n_columns), free, -NEGLIGIBLE * np.abs(p).max(axis=0)
+    fewest, patience = np.full(n_columns, k + 1), np.full(n_columns, PATIENCE)
     for _ in range(MAX_ROUNDS):
-        left = np.flatnonzero(_any(wrong))
+        found = solve(at, now, p)
+        z[:, at], free[:, at] = found, now
+        wrong = found < floor
+        left = np.flatnonzero(np.bitwise_or.reduce(wrong, axis=0))
         if len(left) == 0:
             break
-        if len(left) < len(at):
-            at, floor, fewest, patience = at[left], floor[left], fewest[left], patience[left]
-            b, now, wrong = b[:, left], now[:, left], wrong[:, left]
+        at, floor, fewest, patience = at[left], floor[left], fewest[left], patience[left]
+        p, now, wrong = p[:, left], now[:, left], wrong[:, left]
         count = wrong.sum(axis=0)
         patience = np.where(count < fewest, PATIENCE, patience - 1)
         fewest = np.minimum(fewest, count)
         last = wrong & (wrong[::-1].cumsum(axis=0)[::-1] == 1)
         now = now ^ np.where(patience > 0, wrong, last)
-        found = solve(at, now, b)
-        z[:, at], free[:, at] = found, now
-        wrong = found < floor
     return z, free
-
-
-def _any(wrong: np.ndarray) -> np.ndarray:
-    """Whether any of a column is, (columns,)."""
-    return np.bitwise_or.reduce(wrong, axis=0)
 
 
 def _inverse_of_free(R: np.ndarray, free: np.ndarray) -> np.ndarray:
@@ -383,17 +388,12 @@ class BlockTridiagonal:
     def __new__(cls, gram: Tensor, coupling: Tensor, free: Tensor):
         return super().__new__(_Banded if gram.device.type == "cpu" else _CyclicReduction)
 
-    def solve(self, Z: Tensor) -> Tensor:
-        """Q^-1 Z on the free entries, zero on the others, (batch, k, n_wave)."""
+    def solve(self, Z: Tensor, fits: Tensor | None = None) -> Tensor:
+        """Q^-1 Z on the free entries, zero on the others, (batch, k, n_wave).
+
+        fits : which fits it is wanted of, (batch,); a device solves it for all
+        """
         raise NotImplementedError
-
-
-def _diagonal_of_neighbours(n_wave: int, like: Tensor) -> Tensor:
-    """How many neighbours each channel has, (n_wave,): the diagonal of D^T D."""
-    neighbours = like.new_full((n_wave,), 2.0)
-    neighbours[0] -= 1
-    neighbours[-1] -= 1
-    return neighbours
 
 
 class _Banded(BlockTridiagonal):
@@ -405,33 +405,33 @@ class _Banded(BlockTridiagonal):
 
     def __init__(self, gram: Tensor, coupling: Tensor, free: Tensor):
         self.free = free.numpy()
-        n_fits, k, n_wave = self.free.shape
-        neighbours = _diagonal_of_neighbours(n_wave, coupling).numpy()
-        self.factors = []
-        for G, c, of in zip(gram.numpy(), coupling.tolist(), self.free, strict=True):
-            matrix = np.zeros((n_wave, k, k + 1))
-            for below in range(k):
-                matrix[:, : k - below, below] = G[range(below, k), range(k - below)].T
-            matrix[:, :, 0] += c * neighbours[:, None]
-            matrix[:, :, 0] += RIDGE_BANDED * matrix[:, :, 0].max()
-            matrix[:-1, :, k] = -c
-            matrix[:, :, 0] += np.where(of, 0.0, HELD).T
-            factor, info = lapack.dpbtrf(
-                matrix.reshape(n_wave * k, k + 1).T, lower=1, overwrite_ab=1
-            )
-            if info:
-                raise np.linalg.LinAlgError(f"entry {info} of a banded matrix is not positive")
-            self.factors.append(factor)
+        of_each = zip(gram.numpy(), coupling.tolist(), self.free, strict=True)
+        self._factors = [self._factor(*of) for of in of_each]
 
-    def solve(self, Z: Tensor) -> Tensor:
+    def _factor(self, gram: np.ndarray, coupling: float, free: np.ndarray) -> np.ndarray:
+        k, n_wave = free.shape
+        matrix = np.empty((n_wave, k, k + 1))
+        block = np.zeros((gram.shape[2], k, k + 1))
+        for below in range(k):
+            block[:, : k - below, below] = gram[range(below, k), range(k - below)].T
+        block[:, :, 0] += 2 * coupling
+        block[:, :, 0] += RIDGE_BANDED * block[:, :, 0].max()
+        block[:, :, k] = -coupling
+        matrix[...] = block
+        matrix[[0, -1], :, 0] -= coupling  # the ends have one neighbour
+        np.copyto(matrix[:, :, 0], HELD, where=~free.T)
+        factor, info = lapack.dpbtrf(matrix.reshape(-1, k + 1).T, lower=1, overwrite_ab=1)
+        if info:
+            raise np.linalg.LinAlgError(f"entry {info} of a banded matrix is not positive")
+        return factor
+
+    def solve(self, Z: Tensor, fits: Tensor | None = None) -> Tensor:
         made = np.zeros(self.free.shape)
-        for fit, (factor, of, right) in enumerate(
-            zip(self.factors, self.free, Z.numpy(), strict=True)
-        ):
-            k, n_wave = right.shape
-            right = np.where(of, right, 0.0).T.reshape(k * n_wave)
-            solved, _ = lapack.dpbtrs(factor, right, lower=1, overwrite_b=1)
-            made[fit] = np.where(of, solved.reshape(n_wave, k).T, 0.0)
+        k, n_wave = self.free.shape[1:]
+        for fit in range(len(made)) if fits is None else fits.nonzero()[:, 0].tolist():
+            right = Z[fit].numpy().T.reshape(k * n_wave)  # a copy; what is held ends at 0
+            solved, _ = lapack.dpbtrs(self._factors[fit], right, lower=1, overwrite_b=1)
+            np.multiply(solved.reshape(n_wave, k).T, self.free[fit], out=made[fit])
         return torch.from_numpy(made)
 
 
@@ -444,8 +444,9 @@ class _CyclicReduction(BlockTridiagonal):
     def __init__(self, gram: Tensor, coupling: Tensor, free: Tensor):
         self.free = free
         k, n_wave = free.shape[1:]
-        neighbours = _diagonal_of_neighbours(n_wave, gram)
-        diagonal = coupling[:, None, None] * neighbours + torch.zeros_like(free, dtype=gram.dtype)
+        neighbours = torch.full_like(free, 2, dtype=gram.dtype)  # the diagonal of D^T D
+        neighbours[..., [0, -1]] -= 1
+        diagonal = coupling[:, None, None] * neighbours
         variance = gram.diagonal(dim1=1, dim2=2).movedim(-1, 1)
         diagonal += RIDGE_BANDED * (variance + diagonal).amax(dim=(1, 2), keepdim=True)
         part = free[:, :, None] & free[:, None]
@@ -468,7 +469,7 @@ class _CyclicReduction(BlockTridiagonal):
             D = even
         self.last = torch.linalg.cholesky_ex(D)[0]
 
-    def solve(self, Z: Tensor) -> Tensor:
+    def solve(self, Z: Tensor, fits: Tensor | None = None) -> Tensor:
         right = torch.where(self.free, Z, 0).mT[..., None].contiguous()
         eliminated = []
         for _, to_left, to_right in self.levels:

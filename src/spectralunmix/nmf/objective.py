@@ -29,6 +29,11 @@ def times_gram(gram: Tensor, Z: Tensor) -> Tensor:
     return torch.einsum("bklc,blc->bkc", gram, Z)
 
 
+def inner(a: Tensor, b: Tensor) -> Tensor:
+    """The product <a, b> of each fit, (batch,)."""
+    return (a.flatten(1)[:, None] @ b.flatten(1)[..., None])[:, 0, 0]
+
+
 def roughness(H: Tensor) -> Tensor:
     """||D h_k||^2 of each component, (batch, k)."""
     return H.diff(dim=-1).square().sum(dim=-1)
@@ -54,7 +59,7 @@ def value(sum_of_squares: Tensor, gradient: Tensor, factor: Tensor, product: Ten
     F is quadratic in a factor Z with the other held: <Z, Q Z> - 2 <Z, P> + sum of squares, where P is
     the product of v X with the other factor, and half the gradient is Q Z - P.
     """
-    return sum_of_squares + (factor * (gradient - product)).sum(dim=(1, 2))
+    return sum_of_squares + inner(factor, gradient - product)
 
 
 def relative_projected(gradient: Tensor, factor: Tensor, product: Tensor) -> Tensor:
@@ -66,5 +71,5 @@ def relative_projected(gradient: Tensor, factor: Tensor, product: Tensor) -> Ten
     19, 2756, has the norm).
     """
     feasible = torch.where(factor > 0, gradient, gradient.clamp(max=0))
-    length = product.square().sum(dim=(1, 2)).sqrt()
-    return feasible.square().sum(dim=(1, 2)).sqrt() / torch.where(length > 0, length, 1)
+    length = inner(product, product).sqrt()
+    return inner(feasible, feasible).sqrt() / torch.where(length > 0, length, 1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .linear_algebra import BlockTridiagonal, Quadratics
-from .objective import ROUNDING, relative_projected, roughness, second_difference, times_gram
+from .objective import ROUNDING, inner, relative_projected, roughness, second_difference, times_gram
 
 STEPS = 4  # of Newton, for the components: more is for the next iteration, with better weights
 NEAR = 0.25  # of the smoothing length sqrt(c): how far around free channels others are freed
@@ -119,7 +119,7 @@ def _line_search(problem, z: Tensor, q: Tensor, step: Tensor, halve: Tensor, on_
 def _gradient(gram: Tensor, P: Tensor, Z: Tensor, coupling: Tensor) -> tuple[Tensor, Tensor]:
     """The quadratic's gradient at Z, and twice its value, by fit."""
     gradient = times_gram(gram, Z) - P + coupling[:, None, None] * second_difference(Z)
-    return gradient, (Z * (gradient - P)).sum(dim=(1, 2))
+    return gradient, inner(Z, gradient - P)
 
 
 def _near(free: Tensor, width: Tensor) -> Tensor:
