@@ -35,6 +35,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from . import device
 from .linear_algebra import BlockTridiagonal, Quadratics
 from .objective import inner, times_gram
 
@@ -119,7 +120,7 @@ def anticipated(
 
 def _conjugate_gradients(response: Response, change: Tensor) -> Tensor:
     """G of that change and of the e that (10) asks for with it."""
-    on_cpu = change.device.type == "cpu"
+    on_cpu = device.on_cpu(change)
     total = response.of_change(change, None)
     residual = response.restrict(total)
     ahead = response.precondition(residual)

@@ -10,6 +10,8 @@ import torch
 from scipy.linalg import lapack
 from torch import Tensor
 
+from . import device
+
 RIDGE = 1e-14  # on a unit diagonal: two components alike stay solvable
 RIDGE_BANDED = 1e-12  # as RIDGE, for a Cholesky factorisation
 NEGLIGIBLE = 1e-13  # of the largest entry of a column: smaller negative values count as zero
@@ -34,7 +36,7 @@ class Quadratics:
     """
 
     def __new__(cls, Q: Tensor):
-        if Q.device.type != "cpu":
+        if not device.on_cpu(Q):
             return super().__new__(_ByElimination)
         one_a_fit = Q.shape[-1] == 1 and Q.shape[1] <= MOST_CODED
         return super().__new__(_ByPatterns if one_a_fit else _ByColumns)
@@ -386,7 +388,7 @@ class BlockTridiagonal:
     """
 
     def __new__(cls, gram: Tensor, coupling: Tensor, free: Tensor):
-        return super().__new__(_Banded if gram.device.type == "cpu" else _CyclicReduction)
+        return super().__new__(_Banded if device.on_cpu(gram) else _CyclicReduction)
 
     def solve(self, Z: Tensor, fits: Tensor | None = None) -> Tensor:
         """Q^-1 Z on the free entries, zero on the others, (batch, k, n_wave).

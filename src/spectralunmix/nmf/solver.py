@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from . import device
 from .anticipation import anticipated
 from .data import Data, Spectra
 from .objective import (
@@ -31,7 +32,9 @@ from .objective import (
     times_gram,
     value,
 )
-from .updates import components_for, of_weights
+from .linear_algebra import Quadratics
+from .proximal_gradient import MOST_STEPS, SMOOTH_STEPS, STEPS, descended
+from .updates import smooth_quadratics, weights_matrix
 
 WORTHWHILE = 8  # X is compressed where that makes a pass so many times cheaper
 GAIN = 0.01  # in optimality, between two extensions of the compressed X; none is half of it
@@ -78,6 +81,51 @@ class State(NamedTuple):
 
     def of_fits(self, fits: Tensor) -> "State":
         return State(*(of_each[fits] for of_each in self))
+
+
+class Scheme(NamedTuple):
+    """How an iteration updates the factors: exactly, the weights with anticipation.
+
+    smooth : whether smoothness is above 0, in all fits or in none
+    most : the largest smoothness
+    """
+
+    smooth: bool
+    most: float
+
+    def weights(self, data: Data, smoothness: Tensor, state: State) -> Tensor:
+        """W', the best for the components of the state as these will respond."""
+        problem = Quadratics(weights_matrix(state.gram_H, state.H, smoothness, data.mean_weight))
+        best = problem.minimise(state.XHt, state.Wt)[0]
+        share = 1 - state.damping
+        if device.on_cpu(share) and not share.any():
+            return best
+        factors = state.Wt, state.H, state.gram_W
+        more = anticipated(data, *factors, smoothness, share, best, problem, self.smooth)
+        return problem.minimise(state.XHt + more, best)[0]
+
+    def components(self, WtX: Tensor, gram_W: Tensor, smoothness: Tensor, start, optimality):
+        """The best components for weights of unit length."""
+        if not self.smooth:
+            return Quadratics(gram_W).minimise(WtX, start)[0]
+        return smooth_quadratics(gram_W, WtX, start, smoothness, LOOSE * optimality)
+
+
+class ProximalGradient(Scheme):
+    """How the paper updates the factors: by proximal-gradient steps, one factor after the other."""
+
+    def weights(self, data: Data, smoothness: Tensor, state: State) -> Tensor:
+        Q = weights_matrix(state.gram_H, state.H, smoothness, data.mean_weight)
+        return descended(Q, state.XHt, state.Wt, None, STEPS)
+
+    def components(self, WtX: Tensor, gram_W: Tensor, smoothness: Tensor, start, optimality):
+        if not self.smooth:
+            return descended(gram_W, WtX, start, None, STEPS)
+        steps = min(max(STEPS, int(SMOOTH_STEPS * (1 + 4 * self.most) ** 0.5)), MOST_STEPS)
+        return descended(gram_W, WtX, start, smoothness, steps)
+
+
+SCHEMES = {"anticipation": Scheme, "proximal_gradient": ProximalGradient}
 
 
 @dataclasses.dataclass
@@ -131,6 +179,7 @@ def solve(
     max_iter: int,
     tol: float,
     progress: Progress = silent,
+    solver: str = "anticipation",
 ) -> list[Fit]:
     """Minimise F over W, H >= 0 from each of the components H, all fits side by side.
 
@@ -148,6 +197,8 @@ def solve(
         A fit ends at this optimality; 0 never ends early.
     progress : function of Histories, default silent
         Called after iterations, on X or on X compressed.
+    solver : {"anticipation", "proximal_gradient"}, default "anticipation"
+        How the factors are updated.
     """
     fits: list[Fit | None] = [None] * len(H)
     for smooth in (False, True):  # problems of a kind of their own
@@ -155,7 +206,8 @@ def solve(
         if len(which):
             of = torch.from_numpy(which).to(H.device)
             lam = torch.from_numpy(smoothness[which]).to(H.device)
-            batch = _Batch(data.of_fits(of), lam, smooth, max_iter, progress)
+            scheme = SCHEMES[solver](smooth, float(smoothness[which].max()))
+            batch = _Batch(data.of_fits(of), lam, scheme, max_iter, progress)
             for i, fit in zip(which, batch.fit(H[of], tol), strict=True):
                 fits[i] = fit
     return fits
@@ -164,13 +216,13 @@ def solve(
 class _Batch:
     """Fits side by side that are all smooth, or none is."""
 
-    def __init__(self, data: Spectra, smoothness: Tensor, smooth: bool, max_iter: int, progress):
-        self.data, self.smoothness, self.smooth = data, smoothness, smooth
+    def __init__(self, data: Spectra, smoothness: Tensor, scheme, max_iter: int, progress):
+        self.data, self.smoothness, self.scheme = data, smoothness, scheme
         self.max_iter, self.progress = max_iter, progress
         self.histories = Histories(len(smoothness))
 
     def fit(self, H: Tensor, tol: float) -> list[Fit]:
-        state = start(self.data, self.smoothness, H, self.smooth)
+        state = start(self.data, self.smoothness, H, self.scheme.smooth)
         everyone = torch.arange(len(H), device=H.device)
         self.histories.note(range(len(H)), state)
         plain = not self.data.pixel_weights and self.data.row_weight is None
@@ -194,7 +246,7 @@ class _Batch:
     def _iterated(self, data: Data, fits: Tensor, state: State, aims: Tensor, histories) -> State:
         """Steps, with two passes over X each, until every fit has ended."""
         ended = state
-        steps = 1 if state.F.device.type == "cpu" else DEVICE_STEPS
+        steps = 1 if device.on_cpu(state.F) else DEVICE_STEPS
         going_on = torch.arange(len(fits), device=fits.device)
         data, smoothness = data.of_fits(going_on), self.smoothness[fits]
         while True:
@@ -208,7 +260,7 @@ class _Batch:
                 return ended
             left = self.max_iter - int(state.n_iter.max())
             for _ in range(min(steps, left)):
-                state = step(data, smoothness, state, self.smooth)
+                state = step(data, smoothness, state, self.scheme)
             histories.note(fits[going_on].tolist(), state)
             self.progress(histories)
 
@@ -221,11 +273,11 @@ class _Batch:
         while len(running):
             now, smoothness = state.of_fits(running), self.smoothness[running]
             before = now.optimality
-            inner = start(view, smoothness, now.H, self.smooth)
+            inner = start(view, smoothness, now.H, self.scheme.smooth)
             inner = inner._replace(damping=now.damping, n_iter=now.n_iter)
             aims = (GAIN * now.optimality).clamp(min=tol / 2)
             inner = self._iterated(view, running, inner, aims, Histories(len(self.smoothness)))
-            true = start(data.of_fits(running), smoothness, inner.H, self.smooth)
+            true = start(data.of_fits(running), smoothness, inner.H, self.scheme.smooth)
             true = true._replace(damping=inner.damping, n_iter=inner.n_iter)
             better = true.F < now.F
             now = _chosen(better, true, now._replace(damping=inner.damping, n_iter=inner.n_iter))
@@ -246,10 +298,7 @@ class _Batch:
 
 def start(data: Data, smoothness: Tensor, H: Tensor, smooth: bool) -> State:
     """Components H (batch, k, n_wave) with the best weights for them."""
-    XHt, gram_H = data.times_components(H), data.gram_components(H)
-    problem = of_weights(gram_H, H, smoothness, data.mean_weight)
-    best = problem.minimise(XHt, torch.zeros_like(XHt))[0]
-    Wt, length = _unit_length(best, _row_weight(data))
+    Wt, length = _unit_length(weights_for(data, smoothness, H), _row_weight(data))
     H = H * length
     WtX, gram_W = data.times_weights(Wt), data.gram_weights(Wt)
     XHt, gram_H, F, optimality = _certified(data, smoothness, Wt, H, WtX, gram_W, smooth)
@@ -269,21 +318,14 @@ def start(data: Data, smoothness: Tensor, H: Tensor, smooth: bool) -> State:
 def weights_for(data: Data, smoothness: Tensor, H: Tensor) -> Tensor:
     """W' >= 0, (batch, k, n_spectra), best for components H (batch, k, n_wave)."""
     XHt, gram_H = data.times_components(H), data.gram_components(H)
-    problem = of_weights(gram_H, H, smoothness, data.mean_weight)
+    problem = Quadratics(weights_matrix(gram_H, H, smoothness, data.mean_weight))
     return problem.minimise(XHt, torch.zeros_like(XHt))[0]
 
 
-def step(data: Data, smoothness: Tensor, state: State, smooth: bool) -> State:
+def step(data: Data, smoothness: Tensor, state: State, scheme: Scheme) -> State:
     """The next state of each fit: pseudo-code in the page of the method."""
-    on_cpu = state.F.device.type == "cpu"
-    problem = of_weights(state.gram_H, state.H, smoothness, data.mean_weight)
-    best = problem.minimise(state.XHt, state.Wt)[0]
-    share = 1 - state.damping
-    if not on_cpu or bool(share.any()):
-        factors = state.Wt, state.H, state.gram_W
-        more = anticipated(data, *factors, smoothness, share, best, problem, smooth)
-        best = problem.minimise(state.XHt + more, best)[0]
-
+    on_cpu = device.on_cpu(state.F)
+    best = scheme.weights(data, smoothness, state)
     row_weight = _row_weight(data)
     aim, length = _unit_length(best, row_weight)
     momentum = (state.streak / (state.streak + NESTEROV)).clamp(min=LEAST_MOMENTUM)
@@ -294,9 +336,8 @@ def step(data: Data, smoothness: Tensor, state: State, smooth: bool) -> State:
     length = torch.where(extrapolates, length * more_length, length)
 
     WtX, gram_W = data.times_weights(Wt), data.gram_weights(Wt)
-    loose = LOOSE * state.optimality
-    H = components_for(WtX, gram_W, smoothness, state.H * length, loose, smooth)
-    XHt, gram_H, F, optimality = _certified(data, smoothness, Wt, H, WtX, gram_W, smooth)
+    H = scheme.components(WtX, gram_W, smoothness, state.H * length, state.optimality)
+    XHt, gram_H, F, optimality = _certified(data, smoothness, Wt, H, WtX, gram_W, scheme.smooth)
 
     # F is a difference of sums as large as that of X^2: below this it is not told apart
     rounding = (2 * data.eps + ROUNDING) * data.sum_of_squares

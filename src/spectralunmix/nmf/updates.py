@@ -7,7 +7,8 @@ components one for each channel, which smoothness couples to its neighbours (7).
 import torch
 from torch import Tensor
 
-from .linear_algebra import BlockTridiagonal, Quadratics
+from . import device
+from .linear_algebra import BlockTridiagonal
 from .objective import ROUNDING, inner, relative_projected, roughness, second_difference, times_gram
 
 STEPS = 4  # of Newton, for the components: more is for the next iteration, with better weights
@@ -16,8 +17,8 @@ HALVINGS = 20  # of a step, at the most
 DEVICE_HALVINGS = 3  # of them on a device, where the end is not looked for
 
 
-def of_weights(gram_H: Tensor, H: Tensor, smoothness: Tensor, mean_weight: Tensor) -> Quadratics:
-    """The weights' problem for components H: their Gram matrices, and what smoothness adds (6).
+def weights_matrix(gram_H: Tensor, H: Tensor, smoothness: Tensor, mean_weight: Tensor) -> Tensor:
+    """Q of the weights' problem (6): the Gram matrices of H, and what smoothness adds.
 
     Parameters
     ----------
@@ -35,30 +36,7 @@ def of_weights(gram_H: Tensor, H: Tensor, smoothness: Tensor, mean_weight: Tenso
         ridge = ridge * mean_weight[:, None]
     Q = gram_H.clone()
     Q.diagonal(dim1=1, dim2=2).add_(ridge.movedim(1, -1))
-    return Quadratics(Q)
-
-
-def components_for(
-    WtX: Tensor, gram_W: Tensor, smoothness: Tensor, start: Tensor, aim: Tensor, smooth: bool
-) -> Tensor:
-    """H >= 0, (batch, k, n_wave), for weights of unit length.
-
-    Parameters
-    ----------
-    WtX, gram_W : Tensor
-        W' (v X), (batch, k, n_wave), and the Gram matrices of W, (batch, k, k, 1 or n_wave).
-    smoothness : Tensor
-        (batch,)
-    start : Tensor
-        Components to start from, (batch, k, n_wave).
-    aim : Tensor
-        Optimality at which a fit's components are good enough, (batch,), where they are smooth.
-    smooth : bool
-        Whether smoothness is above 0, in all fits or in none.
-    """
-    if not smooth:
-        return Quadratics(gram_W).minimise(WtX, start)[0]
-    return smooth_quadratics(gram_W, WtX, start, smoothness, aim)
+    return Q
 
 
 def smooth_quadratics(
@@ -73,7 +51,7 @@ def smooth_quadratics(
     A fit ends where its projected gradient, relative to P, is at most its aim, after one step at the
     least and `steps` at the most.
     """
-    on_cpu = P.device.type == "cpu"
+    on_cpu = device.on_cpu(P)
     empty = ~(gram.diagonal(dim1=1, dim2=2).movedim(-1, 1) != 0).any(dim=2, keepdim=True)
     width = (NEAR * coupling.sqrt()).long()
     Z, gradient, quadratic = start, *_gradient(gram, P, start, coupling)
@@ -124,7 +102,7 @@ def _gradient(gram: Tensor, P: Tensor, Z: Tensor, coupling: Tensor) -> tuple[Ten
 
 def _near(free: Tensor, width: Tensor) -> Tensor:
     """What is free or has a free channel of its component as near as the width, (batch,)."""
-    if width.device.type == "cpu" and not width.any():
+    if device.on_cpu(width) and not width.any():
         return free
     n_wave = free.shape[-1]
     so_far = torch.nn.functional.pad(free.cumsum(dim=-1), (1, 0))
