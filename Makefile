@@ -11,7 +11,7 @@ ifneq ($(filter-out $(SETTINGS) $(OTHERS),$(GIVEN)),)
 $(error $(filter-out $(SETTINGS) $(OTHERS),$(GIVEN)): no such setting; there are $(SETTINGS))
 endif
 $(foreach v,$(filter-out $(GIVEN),$(SETTINGS)),$(eval $(v) :=))
-$(foreach v,$(filter $(GIVEN),$(SETTINGS)),$(eval override $(v) := $$(value $(v))))
+$(foreach v,$(filter $(GIVEN),$(SETTINGS) KILLS),$(eval override $(v) := $$(value $(v))))
 ifeq ($(LIBRARIES),)
 LIBRARIES := pickles1998 miles
 endif
@@ -21,7 +21,7 @@ READY := $(VENV)/ready
 COMMAND := $(VENV)/bin/python -I -m spectralunmix.cli
 # The settings reach the command as variables of the shell, which reads nothing in them.
 export $(SETTINGS)
-option = $${$(1):+--$(2) "$$$(1)"}
+option = $${$(1):+--$(2)="$$$(1)"}
 OF_LIBRARY = $(call option,LIBRARY,library)
 OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,METRIC,metric) \
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
@@ -30,21 +30,30 @@ OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,ME
 .PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark clean help FORCE
 
 help:
-	@echo "make demo    the analysis on real observed stars (Pickles 1998, MUSCLES)"
-	@echo "make paper   the paper's, on Coelho (2014); LIBRARY_PATH=<file or folder> for your own copy"
-	@echo "make figure LIBRARY=miles     that of any library in config/libraries; N_COMPONENTS=5"
-	@echo "                              SMOOTHNESS=100 METRIC=angle CORES=2 as you like"
-	@echo "make report LIBRARY=miles     one page with figure, pictures, methods and an interactive view"
-	@echo "make scan LIBRARY=miles       over numbers of components, smoothness and starts"
-	@echo "make validate LIBRARY=miles   what a library holds, and whether its entry fits it"
-	@echo "make verify  that the results made last are what their manifest says; REFERENCE=<other run>"
-	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries side by side"
-	@echo "make test    the tests, in five minutes; make test-all: all of them"
-	@echo "make faults  the whole table of faults"
-	@echo "make browser the report's pages in Chromium"
-	@echo "make slurm   the scan on a Slurm of one node, as root on Debian"
+	@echo "make demo        the analysis on real observed stars (Pickles 1998, MUSCLES)"
+	@echo "make paper       the paper's, on Coelho (2014); your own copy of it with"
+	@echo "                 LIBRARY_PATH=<file or folder>"
+	@echo "make figure LIBRARY=miles     any library of config/libraries, the user's own too"
+	@echo "make report LIBRARY=miles     figure, pictures, methods and tables on one page"
+	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries"
+	@echo "                 these with N_COMPONENTS=5 SMOOTHNESS=100 METRIC=angle as you like"
+	@echo "make scan LIBRARY=miles       other numbers of components, smoothnesses, starts"
+	@echo "make validate LIBRARY=miles   what a library holds, and what of its entry is wrong"
+	@echo "                 all of these with CORES=2, or PROFILE=profiles/slurm on a cluster"
+	@echo "make verify      that the results made last are what their manifest says;"
+	@echo "                 LIBRARY=miles REFERENCE=<results of another run>"
 	@echo "make addresses   do the libraries' addresses serve the same bytes?"
+	@echo "make clean       remove the environment and all results"
+	@echo
+	@echo "make test        the tests, in five minutes; test-slow the rest, test-all both"
+	@echo "make faults      the whole table of faults, with KILLS=10 runs that are killed"
+	@echo "make browser     the report's pages in Chromium"
+	@echo "make slurm       the scan on a Slurm of one node, as root on Debian"
 	@echo "make benchmark   time to optimality, beside other packages"
+	@echo "make lint        style of code and rules"
+	@echo "make keys        renew the tables of keys in config/ and the JSON schemas"
+	@echo "make lock        renew the lock file; newer versions with UPGRADE=--upgrade"
+	@echo "make reference LIBRARY=pickles1998   keep a run as the reference of the tests"
 
 demo: override LIBRARY := pickles1998
 paper: override LIBRARY := coelho2014
@@ -63,7 +72,7 @@ verify: $(READY)
 
 # Do the libraries' addresses still serve the same bytes?
 addresses: $(READY)
-	$(COMMAND) addresses config/libraries/*.yaml
+	@$(COMMAND) addresses
 
 # The numbers and the figure that others compare theirs with, of a run just made and verified.
 REFERENCE_FILES := manifest.json summary.json nmf_fit.json pca_fit.json figure.png selection.ecsv \
@@ -86,8 +95,9 @@ test-all: test test-slow
 
 # Among them KILLS runs that are killed once each.
 KILLS ?= 10
+export KILLS
 faults: $(READY)
-	KILLS='$(KILLS)' $(VENV)/bin/pytest tests/faults
+	$(VENV)/bin/pytest tests/faults
 
 # The report's pages in Chromium or Chrome, which has to be there.
 browser: $(READY)
@@ -102,6 +112,7 @@ slurm: $(READY)
 lint: $(READY)
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/snakemake --lint
 
@@ -112,7 +123,8 @@ benchmark: demo
 	  $(firstword $(wildcard results/coelho2014/spectra.fits) results/pickles1998/spectra.fits)
 
 clean:
-	rm -rf $(VENV) .snakemake $(filter-out results/README.md,$(wildcard results/*))
+	rm -rf $(VENV) .snakemake
+	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
 
 # The tables of keys in the pages of config/, and the JSON schemas for editors, from the models.
 keys: $(READY)

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 from spectralunmix.version import __version__
 
 if TYPE_CHECKING:
-    from spectralunmix.estimator import NotConvergedError, SmoothNMF, scan_smoothness
+    from spectralunmix.estimator import NotConvergedError, SmoothNMF, scan_smoothness, unmix
+else:  # a type checker would take any name for a public one
 
-__all__ = ["NotConvergedError", "SmoothNMF", "__version__", "scan_smoothness"]
+    def __getattr__(name: str) -> object:
+        """A public name, imported with its first use: torch takes a second."""
+        if name in __all__:
+            return getattr(import_module("spectralunmix.estimator"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def __getattr__(name: str):
-    """A public name, imported with its first use: torch takes a second."""
-    if name in __all__:
-        return getattr(import_module("spectralunmix.estimator"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__ = ["NotConvergedError", "SmoothNMF", "__version__", "scan_smoothness", "unmix"]
 
 
 def __dir__() -> list[str]:

@@ -1,46 +1,136 @@
-"""Distances of components to prototypes, the one-to-one assignment, and the summary."""
+"""Components assigned to classes, one to one: distances, what is doubtful, and the summary."""
 
-import json
-from pathlib import Path
+import dataclasses
+from typing import Any
 
 import numpy as np
 from astropy.table import Table
 
 from spectralunmix import comparison
 from spectralunmix.errors import LibraryError
-from spectralunmix.files import (
-    component_names,
-)
+from spectralunmix.files import component_names
 
+Row = dict[str, Any]  # of a table, by the names of its columns
 OF_DISTANCES = ("method", "component", "class", "distance", "sign")
 OF_ASSIGNMENTS = (*OF_DISTANCES, "nearest_class", "nearest_distance", "reach", "doubtful")
 RECENT = 100  # iterations whose worth tells what further ones would be
 
 
-def compare(method, components, prototypes, classes, metric, reach):
-    """Rows of the tables of distances and of assignments, for one method.
+@dataclasses.dataclass(frozen=True)
+class Classes:
+    """The classes that components are assigned to.
 
-    reach : (n_classes,) distance up to which a component can stand for a class
+    Attributes
+    ----------
+    names : list of str
+    prototypes : ndarray of shape (n_classes, n_wave)
+    reach : ndarray of shape (n_classes,)
+        Distance up to which a component can stand for a class, see `comparison.reach`.
+    metric : {"rms", "angle"}
+        The distance, see `comparison.METRICS`.
     """
-    distance, sign = comparison.distances(components, prototypes, metric, signed=method == "pca")
+
+    names: list[str]
+    prototypes: np.ndarray
+    reach: np.ndarray
+    metric: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """The components of one method against the classes.
+
+    Attributes
+    ----------
+    distances : list of dict
+        A row for each component and class, with the keys OF_DISTANCES.
+    assignments : list of dict
+        A row for each component that is assigned, with the keys OF_ASSIGNMENTS, by class.
+    """
+
+    distances: list[Row]
+    assignments: list[Row]
+
+    @property
+    def total_distance(self) -> float:
+        """The sum of the assigned components' distances."""
+        return sum(row["distance"] for row in self.assignments)
+
+
+def classes_of(
+    names: list[str], prototypes: np.ndarray, flux: np.ndarray, members: list[str], metric: str
+) -> Classes:
+    """The classes with their reach, from the spectra that belong to them.
+
+    Parameters
+    ----------
+    names : list of str
+        The classes.
+    prototypes : ndarray of shape (n_classes, n_wave)
+        Their prototypes.
+    flux : ndarray of shape (n_spectra, n_wave)
+        The spectra.
+    members : list of str
+        The class of each spectrum.
+    metric : {"rms", "angle"}
+        The distance.
+
+    Returns
+    -------
+    Classes
+    """
+    numbers = np.array([names.index(name) for name in members])
+    reach = comparison.reach(prototypes, flux, numbers, metric)
+    return Classes(names, prototypes, reach, metric)
+
+
+def compare(method: str, components: np.ndarray, classes: Classes) -> Compared:
+    """Distances of components to prototypes, and the one-to-one assignment of least distance.
+
+    Parameters
+    ----------
+    method : {"nmf", "pca"}
+        Where the components come from; the sign of an eigenspectrum is free.
+    components : ndarray of shape (k, n_wave)
+        The components.
+    classes : Classes
+        What they are compared with.
+
+    Returns
+    -------
+    Compared
+    """
+    distance, sign = comparison.distances(
+        components, classes.prototypes, classes.metric, signed=method == "pca"
+    )
     names = component_names(len(components))
     distances = [
-        (method, names[i], classes[j], float(distance[i, j]), int(sign[i, j]))
+        {
+            "method": method,
+            "component": names[i],
+            "class": classes.names[j],
+            "distance": float(distance[i, j]),
+            "sign": int(sign[i, j]),
+        }
         for i, j in np.ndindex(distance.shape)
     ]
     pairs = comparison.assign(distance)
-    doubtful = comparison.doubtful(distance, pairs, reach)
+    doubtful = comparison.doubtful(distance, pairs, classes.reach)
     assignments = []
     for i, j, doubt in sorted(zip(*pairs, doubtful, strict=True), key=lambda pair: pair[1]):
         nearest = distance[i].argmin()
-        more = (classes[nearest], float(distance[i, nearest]), float(reach[j]), bool(doubt))
-        assignments.append((*distances[i * len(classes) + j], *more))
-    return distances, assignments
+        judged = {
+            "nearest_class": classes.names[nearest],
+            "nearest_distance": float(distance[i, nearest]),
+            "reach": float(classes.reach[j]),
+            "doubtful": bool(doubt),
+        }
+        assignments.append(distances[i * len(classes.names) + j] | judged)
+    return Compared(distances, assignments)
 
 
-def warning(row, labels):
+def warning(row: Row, labels: dict[str, str]) -> str:
     """What is wrong with a doubtful assignment, in a sentence."""
-    row = dict(zip(OF_ASSIGNMENTS, row, strict=True))
     own, nearest = labels[row["class"]], labels[row["nearest_class"]]
     said = f"{row['method'].upper()} {row['component']} lies {row['distance']:.3g} from the "
     said += f"prototype of {own}, to which it is assigned, "
@@ -52,9 +142,10 @@ def warning(row, labels):
     return f"{said}: do not read it as {own}"
 
 
-def left_over(classes, pairs, labels):
+def left_over(classes: list[str], assignments: list[Row], labels: dict[str, str]) -> list[str]:
     """Sentences on classes that no component is assigned to: none or one."""
-    without = [labels[name] for name in classes if name not in {row[2] for row in pairs}]
+    taken = {row["class"] for row in assignments}
+    without = [labels[name] for name in classes if name not in taken]
     if not without:
         return []
     return [
@@ -63,27 +154,139 @@ def left_over(classes, pairs, labels):
     ]
 
 
-def dominant_share(weights, components, labels, class_of):
-    """Share of the spectra to which their own class's component contributes most."""
-    share = comparison.shares(weights, components)
-    dominant = [class_of.get(k) for k in share.argmax(axis=1)]
-    return float(np.mean([a == b for a, b in zip(dominant, labels, strict=True)]))
+def doubts(nmf: Compared, pca: Compared, classes: Classes, labels: dict[str, str]) -> list[str]:
+    """Sentences on classes without a component, and on assignments that are doubtful.
+
+    Parameters
+    ----------
+    nmf, pca : Compared
+        The components of both methods against the classes.
+    classes : Classes
+        The classes.
+    labels : dict of str
+        What a class is called, by its name.
+
+    Returns
+    -------
+    list of str
+    """
+    doubtful = [row for row in nmf.assignments + pca.assignments if row["doubtful"]]
+    said = left_over(classes.names, nmf.assignments, labels)
+    return said + [warning(row, labels) for row in doubtful]
 
 
-def as_table(rows, names, metric):
-    return Table(rows=rows, names=names, meta={"metric": metric})
+def dominant_share(
+    weights: np.ndarray, components: np.ndarray, members: list[str], assignments: list[Row]
+) -> float:
+    """Share of the spectra to which the component of their own class contributes most.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_spectra, k)
+        Weights of the components in the spectra.
+    components : ndarray of shape (k, n_wave)
+        The components.
+    members : list of str
+        The class of each spectrum.
+    assignments : list of dict
+        Which component is assigned to which class.
+
+    Returns
+    -------
+    float
+    """
+    names = component_names(len(components))
+    class_of = {names.index(row["component"]): row["class"] for row in assignments}
+    largest = comparison.shares(weights, components).argmax(axis=1)
+    own = [class_of.get(k) == name for k, name in zip(largest, members, strict=True)]
+    return float(np.mean(own))
 
 
-def describe(rows):
-    return [dict(zip(OF_ASSIGNMENTS[1:], row[1:], strict=True)) for row in rows]
+def tables(nmf: Compared, pca: Compared, metric: str) -> tuple[Table, Table]:
+    """The tables of distances and of assignments, whose metadata say the metric."""
+    rows = nmf.distances + pca.distances, nmf.assignments + pca.assignments
+    distances, assignments = (
+        Table(rows=[tuple(row[name] for name in columns) for row in part], names=columns)
+        for part, columns in zip(rows, (OF_DISTANCES, OF_ASSIGNMENTS), strict=True)
+    )
+    distances.meta = {"metric": metric}
+    assignments.meta = {"metric": metric}
+    return distances, assignments
 
 
-def not_converged(path, strict):
-    """Sentences on a fit that ended before its tolerance: none or one; an error where `strict`.
+def method_summary(fit: dict[str, Any], compared: Compared) -> dict[str, Any]:
+    """What the summary says of a method: its fit without the history, and the assignment."""
+    fit = {key: value for key, value in fit.items() if key != "history"}
+    described = [
+        {key: row[key] for key in OF_ASSIGNMENTS if key != "method"} for row in compared.assignments
+    ]
+    return {**fit, "assignment": described, "total_distance": compared.total_distance}
+
+
+def summarise(
+    data: dict[str, Any],
+    metric: str,
+    warnings: list[str],
+    nmf: dict[str, Any],
+    pca: dict[str, Any],
+    own_dominant: float,
+) -> dict[str, Any]:
+    """The summary of a run.
+
+    Parameters
+    ----------
+    data : dict
+        As `data_summary` gives it.
+    metric : {"rms", "angle"}
+        The distance.
+    warnings : list of str
+        What a reader has to know of the fit and the assignments.
+    nmf, pca : dict
+        As `method_summary` gives them.
+    own_dominant : float
+        As `dominant_share` gives it.
+
+    Returns
+    -------
+    dict
+    """
+    nmf = {**nmf, "dominant_component_is_own_class": own_dominant}
+    return {**data, "metric": metric, "warnings": warnings, "nmf": nmf, "pca": pca}
+
+
+def data_summary(library: str, fetched: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
+    """What the summary says of the spectra: where they are from, and their (n_spectra, n_wave)."""
+    source = {
+        "description": fetched["source"]["description"],
+        "files": [file["name"] for file in fetched["files"]],
+        "sha256": fetched["sha256"],
+    }
+    return {"library": library, "source": source, "n_spectra": shape[0], "n_wave": shape[1]}
+
+
+def not_converged(fit: dict[str, Any], path: str, strict: bool) -> list[str]:
+    """Sentences on a fit that ended before its tolerance: none or one.
 
     Here and not in the fit's own step, so that its results stay, and are taken without a new fit.
+
+    Parameters
+    ----------
+    fit : dict
+        What the fit says of itself, see `fit_report.numbers`.
+    path : str
+        The file with that, for the sentence.
+    strict : bool
+        Whether such a fit is an error.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    LibraryError
+        The fit did not converge, and `strict` is true.
     """
-    fit = json.loads(Path(path).read_text())
     if fit["converged"] or fit["tol"] == 0:  # with 0 max_iter iterations are what was asked for
         return []
     objective = np.array(fit["history"]["objective"])

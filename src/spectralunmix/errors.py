@@ -11,6 +11,10 @@ class LibraryError(ValueError):
     """Something about a library, its entry or its results that its user can put right."""
 
 
+class RunError(Exception):
+    """A run that cannot begin, or failed; its text says why, and the way out."""
+
+
 class ConfigurationError(ValueError):
     """A mistake in a configuration or an entry, with its file, its key and the way out."""
 
@@ -21,5 +25,5 @@ class ConfigurationError(ValueError):
         return cls("\n".join(NOT_PRINTED.sub(_escaped, line) for line in lines))
 
 
-def _escaped(found: re.Match) -> str:
+def _escaped(found: re.Match[str]) -> str:
     return repr(found[0])[1:-1]

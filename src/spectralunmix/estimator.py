@@ -1,28 +1,40 @@
 """SmoothNMF: the factorisation with scikit-learn's conventions."""
 
-import contextlib
 import copy
 import functools
 import warnings
-from numbers import Integral, Real
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from .nmf import solver, starts
-from .nmf.arrays import as_given, as_tensor, checked_weights, device_named, float_array, on_disk
+from .nmf.arrays import as_given, float_array, on_disk
+from .nmf.checks import (
+    check_at_least_zero,
+    check_components,
+    check_not_masked,
+    check_rank,
+    check_smoothness,
+    check_two_dimensions,
+    check_whole_number,
+    memory_explained,
+    spectra_of,
+)
+from .nmf.data import Spectra
 from .nmf.progress import Progress
-from .nmf.scale import exponent, scale_of
-from .nmf.spectra import Spectra
+from .nmf.scale import exponent
 
-MOST_SMOOTHNESS = 1e9  # the optimality ends at about 1e-16 times it, by rounding
-OUT_OF_MEMORY = "out of memory", "can't allocate memory", "DefaultCPUAllocator"  # torch's words
+Array = Any  # a numpy array, also one on disk; a torch tensor; a pandas table: out as it came in
+FLOATS = (np.float64, np.float32)  # kinds of numbers that are taken as they are
 
 
 class NotConvergedError(RuntimeError):
@@ -94,19 +106,19 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def __init__(
         self,
-        n_components=4,
+        n_components: int = 4,
         *,
-        smoothness=1.0,
-        init="nndsvd",
-        n_restarts=1,
-        max_iter=2000,
-        tol=1e-6,
-        strict=False,
-        random_state=None,
-        device="cpu",
-        dtype="float64",
-        verbose=0,
-    ):
+        smoothness: float = 1.0,
+        init: str | Array = "nndsvd",
+        n_restarts: int = 1,
+        max_iter: int = 2000,
+        tol: float = 1e-6,
+        strict: bool = False,
+        random_state: int | np.random.Generator | np.random.RandomState | None = None,
+        device: str = "cpu",
+        dtype: str = "float64",
+        verbose: int = 0,
+    ) -> None:
         self.n_components = n_components
         self.smoothness = smoothness
         self.init = init
@@ -119,28 +131,33 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         self.dtype = dtype
         self.verbose = verbose
 
-    def fit(self, X, y=None, *, inverse_variance=None):
+    def fit(
+        self, X: Array, y: object = None, *, inverse_variance: Array | None = None
+    ) -> "SmoothNMF":
         """Find the components of X (n_spectra, n_wave), with v (n_spectra, n_wave) or None."""
         self.fit_transform(X, inverse_variance=inverse_variance)
         return self
 
-    def fit_transform(self, X, y=None, *, inverse_variance=None):
+    def fit_transform(
+        self, X: Array, y: object = None, *, inverse_variance: Array | None = None
+    ) -> Array:
         """As `fit`; return the weights (n_spectra, k)."""
         self._check_parameters()
-        with _one_blas_thread(), self._memory_explained(X, inverse_variance):
+        with _one_blas_thread(), memory_explained(X, inverse_variance, self.dtype, self.device):
             spectra = self._spectra(X, inverse_variance, reset=True)
-            self._check_shape(spectra.shape)
+            check_rank(self.n_components, spectra.shape)
             H = self._starts(spectra)
             fits = self._run(spectra, H, np.full(len(H), float(self.smoothness)))
             return self._keep(spectra, fits, as_given(X, self.dtype))
 
-    def transform(self, X, *, inverse_variance=None):
+    def transform(self, X: Array, *, inverse_variance: Array | None = None) -> Array:
         """Weights (n_spectra, k) of the spectra X (n_spectra, n_wave), the components held."""
         check_is_fitted(self)
         spectra = self._spectra(X, inverse_variance, reset=False)
-        return as_given(X, self.dtype)(spectra.scale.of_weights(self._weights(spectra).T))
+        W = _best_weights(spectra, float_array(self.components_), self.smoothness)
+        return as_given(X, self.dtype)(spectra.scale.of_weights(W.T))
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Array) -> Array:
         """Spectra (n_spectra, n_wave) of the weights X (n_spectra, k)."""
         check_is_fitted(self)
         weights = X if isinstance(X, Tensor) else check_array(X)
@@ -151,30 +168,36 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             return X @ torch.as_tensor(self.components_).to(X)
         return weights @ np.asarray(self.components_)
 
-    def score(self, X, y=None, *, inverse_variance=None):
+    def score(self, X: Array, y: object = None, *, inverse_variance: Array | None = None) -> float:
         """Minus the mean of v (X - W H)^2 over X (n_spectra, n_wave): higher is better."""
         check_is_fitted(self)
         spectra = self._spectra(X, inverse_variance, reset=False)
-        misfit = spectra.misfit(self._weights(spectra), float_array(self.components_))
+        H = float_array(self.components_)
+        misfit = _misfit(spectra, _best_weights(spectra, H, self.smoothness), H)
         return -spectra.scale.of_squares(misfit) / (spectra.shape[0] * spectra.shape[1])
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return len(self.components_)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _run(self, spectra: Spectra, H, smoothness) -> list[solver.Fit]:
+    def _run(self, spectra: Spectra, H: np.ndarray, smoothness: np.ndarray) -> list[solver.Fit]:
         progress = Progress(spectra.scale, self.verbose) if self.verbose else solver.silent
-        return solver.fit(spectra, H, smoothness, self.max_iter, self.tol, progress)
+        starts_on_device = torch.from_numpy(H).to(spectra.device)
+        return solver.solve(
+            spectra, starts_on_device, smoothness, self.max_iter, self.tol, progress
+        )
 
-    def _keep(self, spectra: Spectra, fits: list[solver.Fit], convert):
+    def _keep(
+        self, spectra: Spectra, fits: list[solver.Fit], convert: Callable[[np.ndarray], Array]
+    ) -> Array:
         """Take the fit of least objective as the result; return its weights."""
-        best = min(fits, key=lambda fit: fit.now.F)
-        W, H = _maximum_gauge(best.now.W, best.now.H)
+        best = min(fits, key=lambda fit: fit.F)
+        W, H = _maximum_gauge(best.W, best.H)
         self.components_ = convert(H)
         self.objective_iterations_, objective = map(np.array, zip(*best.objective, strict=True))
         self.objective_ = spectra.scale.of_squares(objective)
@@ -183,45 +206,23 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         )
         self.converged_ = bool(self.optimality_[-1] <= self.tol)
         self.n_iter_ = best.n_iter
-        self.restart_objectives_ = spectra.scale.of_squares([fit.now.F for fit in fits])
-        self.reconstruction_err_ = spectra.scale.of_roots(spectra.misfit(W, H) ** 0.5)
+        self.restart_objectives_ = spectra.scale.of_squares([fit.F for fit in fits])
+        self.reconstruction_err_ = spectra.scale.of_roots(_misfit(spectra, W, H) ** 0.5)
         self._report(W, H)
         return convert(spectra.scale.of_weights(W.T))
 
-    def _weights(self, spectra: Spectra):
-        """(k, n_spectra), best for the components of the fit."""
-        H = float_array(self.components_)
-        with _one_blas_thread():
-            XHt, A = spectra.with_components(H[None])[0], spectra.gram_of_components(H[None])[0]
-            of = XHt, A, H, float(self.smoothness), spectra.mean_weight
-            return solver.weights_for(*of, np.zeros_like(XHt))
-
-    def _spectra(self, X, inverse_variance, reset: bool) -> Spectra:
+    def _spectra(self, X: Array, inverse_variance: Array | None, reset: bool) -> Spectra:
         """X and v, checked, of the dtype and on the device asked for."""
         dtype = {"float64": torch.float64, "float32": torch.float32}[self.dtype]
-        device = X.device if isinstance(X, Tensor) else device_named(self.device)
-        if np.ma.is_masked(X) or np.ma.is_masked(inverse_variance):
-            raise ValueError(
-                "a masked array: give its values, and an inverse_variance of 0 where masked"
-            )
-        if on_disk(X):
+        check_not_masked(X, inverse_variance)
+        if on_disk(X) or isinstance(X, Tensor):
             self._check_dimensions(X, reset)
-        elif isinstance(X, Tensor):
-            X = X.detach().to(device)
-            self._check_dimensions(X, reset)
-            X = X if X.is_floating_point() else X.to(dtype)
         else:
-            floats = np.float64, np.float32
-            X = validate_data(self, X, reset=reset, dtype=floats, ensure_all_finite=False)
-            X = as_tensor(X).to(device)
-        v = checked_weights(inverse_variance, X)
-        spectra = Spectra(X, v, device, dtype, scale_of(X, v, dtype))
-        spectra.scale.check_sum(spectra.sum_of_squares)
-        return spectra
+            X = validate_data(self, X, reset=reset, dtype=FLOATS, ensure_all_finite=False)
+        return spectra_of(X, inverse_variance, self.device, dtype)
 
-    def _check_dimensions(self, X, reset: bool) -> None:
-        if X.ndim != 2:
-            raise ValueError(f"X has {X.ndim} dimensions, not (n_spectra, n_wave)")
+    def _check_dimensions(self, X: Array, reset: bool) -> None:
+        check_two_dimensions(X)
         if reset:
             self.n_features_in_ = X.shape[1]
         elif X.shape[1] != self.n_features_in_:
@@ -229,18 +230,9 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _check_parameters(self) -> None:
         for name in ("n_components", "n_restarts", "max_iter"):
-            value = getattr(self, name)
-            if not (isinstance(value, Integral) and value >= 1):
-                raise ValueError(f"{name}={value!r}: a whole number of at least 1 is needed")
-        for name in ("smoothness", "tol"):
-            value = getattr(self, name)
-            if not (isinstance(value, Real) and 0 <= value < np.inf):
-                raise ValueError(f"{name}={value!r}: a finite number of at least 0 is needed")
-        if self.smoothness > MOST_SMOOTHNESS:
-            raise ValueError(
-                f"smoothness={self.smoothness!r}: at most {MOST_SMOOTHNESS:g} is needed; that "
-                "smooths over 30 000 channels, and more cannot be told from rounding"
-            )
+            check_whole_number(name, getattr(self, name))
+        check_smoothness(self.smoothness)
+        check_at_least_zero("tol", self.tol)
         if isinstance(self.init, str) and self.init not in ("nndsvd", "spa", "random"):
             raise ValueError(f"init={self.init!r}: 'nndsvd', 'spa', 'random' or an array is needed")
         if self.n_restarts > 1 and not (isinstance(self.init, str) and self.init == "random"):
@@ -248,18 +240,10 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         if self.dtype not in ("float64", "float32"):
             raise ValueError(f"dtype={self.dtype!r}: 'float64' or 'float32' is needed")
 
-    def _check_shape(self, shape) -> None:
-        n_spectra, n_wave = shape
-        if self.n_components > min(n_spectra, n_wave):
-            raise ValueError(
-                f"n_components={self.n_components} is more than {n_spectra} spectra "
-                f"of {n_wave} channels can give"
-            )
-
-    def _starts(self, spectra: Spectra):
+    def _starts(self, spectra: Spectra) -> np.ndarray:
         """(n_restarts, k, n_wave)."""
         k, n_wave = self.n_components, spectra.shape[1]
-        largest = max(float(X.max()) for _, X, _ in spectra.unweighted().pieces())
+        largest = max(float(X.max()) for _, X, *_ in spectra.unweighted().pieces())
         if not largest > 0:
             raise ValueError("X has no value above zero: there is nothing to factorise")
         if not isinstance(self.init, str):
@@ -272,24 +256,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         rng = rng if isinstance(rng, np.random.Generator) else check_random_state(rng)
         return starts.named(spectra, self.init, k, self.n_restarts, rng)
 
-    @contextlib.contextmanager
-    def _memory_explained(self, X, inverse_variance):
-        """Say how much memory a fit needs, where that is more than there is."""
-        try:
-            yield
-        except (MemoryError, RuntimeError) as error:
-            of_torch = any(words in str(error) for words in OUT_OF_MEMORY)
-            if not (isinstance(error, MemoryError) or of_torch):
-                raise
-            copies = 2 if inverse_variance is None else 5  # X, v, v X and one while it is made
-            size = X.shape[0] * X.shape[1] * np.dtype(self.dtype).itemsize * copies / 2**30
-            raise MemoryError(
-                f"a fit of {X.shape[0]} x {X.shape[1]} values in {self.dtype} needs about "
-                f"{size:.2g} GiB on {self.device!r}: give X as a memory-mapped array, "
-                "dtype='float32', or fewer spectra"
-            ) from error
-
-    def _report(self, W, H) -> None:
+    def _report(self, W: np.ndarray, H: np.ndarray) -> None:
         """Say what a caller should know of a fit that did not end well."""
         if empty := int((W.max(axis=1) * H.max(axis=1) == 0).sum()):
             warnings.warn(f"{empty} of {len(H)} components are empty", stacklevel=3)
@@ -304,8 +271,75 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         warnings.warn(message, ConvergenceWarning, stacklevel=3)
 
 
+def unmix(
+    X: Array,
+    components: Array,
+    *,
+    smoothness: float = 0.0,
+    inverse_variance: Array | None = None,
+) -> Array:
+    """The non-negative weights with which given components fit spectra best.
+
+    Each spectrum's weights w >= 0 minimise
+
+        sum_j v_j (x_j - sum_k w_k h_kj)^2 + smoothness * mean(v) * sum_k w_k^2 ||D h_k||^2
+
+    with v its inverse variance, mean(v) the mean of those above 0 and D the first difference
+    along wavelength: the objective of `SmoothNMF` with the components held.
+
+    Parameters
+    ----------
+    X : array of shape (n_spectra, n_wave)
+        The spectra: of numpy, torch or pandas, or on disk, as `SmoothNMF.fit` takes them.
+    components : array of shape (k, n_wave)
+        The components, in the same channels.
+    smoothness : float, default 0.0
+        Penalty of weights of rough components, 0 to 1e9.
+    inverse_variance : array of shape (n_spectra, n_wave) or None, default None
+        Weights of the pixels; 0 where a value does not count. None is 1 throughout.
+
+    Returns
+    -------
+    array of shape (n_spectra, k)
+        The weights, in the unit of X over that of the components; a tensor on X's device where X
+        is one.
+
+    Raises
+    ------
+    ValueError
+        X and the components have different channels, or one of them has NaN or infinite values
+        under weight; a negative inverse variance; a smoothness out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import unmix
+    >>> components = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    >>> spectra = np.array([[2.0, 0.0, 2.0], [1.0, 3.0, 4.0]])
+    >>> unmix(spectra, components).round(6)
+    array([[2., 0.],
+           [1., 3.]])
+    """
+    check_smoothness(smoothness)
+    check_not_masked(X, inverse_variance)
+    H, as_it_is = float_array(components), on_disk(X) or isinstance(X, Tensor)
+    data = X if as_it_is else check_array(X, dtype=FLOATS, ensure_all_finite=False)
+    check_two_dimensions(data)
+    check_components(H, data.shape[1])
+    spectra = spectra_of(data, inverse_variance, "cpu", torch.float64)
+    # each component over a power of two: the squares of very large or small ones are no numbers
+    scale = exponent(np.abs(H).max(axis=1, initial=0, keepdims=True))
+    W = _best_weights(spectra, np.ldexp(H, -scale), smoothness)
+    return as_given(X, "float64")(spectra.scale.of_weights(np.ldexp(W, -scale).T))
+
+
 def scan_smoothness(
-    model: SmoothNMF, X, smoothness, *, inverse_variance=None, every_start: bool = False
+    model: SmoothNMF,
+    X: Array,
+    smoothness: Sequence[float],
+    *,
+    inverse_variance: Array | None = None,
+    every_start: bool = False,
 ) -> list:
     """The model fitted to X (n_spectra, n_wave) at each smoothness, side by side: a list of models.
 
@@ -318,14 +352,14 @@ def scan_smoothness(
     for each in models:
         each._check_parameters()
     first = models[0]
-    with _one_blas_thread(), first._memory_explained(X, inverse_variance):
+    with _one_blas_thread(), memory_explained(X, inverse_variance, first.dtype, first.device):
         spectra = first._spectra(X, inverse_variance, reset=True)
-        first._check_shape(spectra.shape)
+        check_rank(first.n_components, spectra.shape)
         H = first._starts(spectra)
         repeated = np.repeat([each.smoothness for each in models], len(H))
         fits = first._run(spectra, np.concatenate([H] * len(models)), repeated)
     names = {key: value for key, value in vars(first).items() if key.endswith("_in_")}
-    found = []
+    found: list[list[SmoothNMF]] = []
     for i, each in enumerate(models):
         vars(each).update(names)
         of_starts = fits[i * len(H) : (i + 1) * len(H)]
@@ -336,7 +370,20 @@ def scan_smoothness(
     return found if every_start else [one for (one,) in found]
 
 
-def _one_blas_thread():
+def _best_weights(spectra: Spectra, H: np.ndarray, smoothness: float) -> np.ndarray:
+    """The weights, (k, n_spectra), that are best for components H (k, n_wave)."""
+    with _one_blas_thread():
+        on_device = torch.from_numpy(H[None]).to(spectra.device)
+        lam = on_device.new_tensor([float(smoothness)])
+        return solver.weights_for(spectra, lam, on_device)[0].cpu().numpy()
+
+
+def _misfit(spectra: Spectra, W: np.ndarray, H: np.ndarray) -> float:
+    """sum_ij v_ij (X - W H)_ij^2 for W (k, n_spectra) and H (k, n_wave)."""
+    return spectra.misfit(*(torch.from_numpy(Z).to(spectra.device) for Z in (W, H)))
+
+
+def _one_blas_thread() -> AbstractContextManager:
     """A context in which numpy takes one thread, and torch, which makes the passes over X, all.
 
     Two pools of threads in turn wait for the same cores: a fit of 80 x 2250 pixels with weights
@@ -350,7 +397,7 @@ def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()  # looks through all libraries that are loaded, once
 
 
-def _maximum_gauge(W, H):
+def _maximum_gauge(W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The same W H with every component's maximum 1, by falling share of the total flux."""
     maximum = H.max(axis=1, keepdims=True)
     maximum[maximum == 0] = 1

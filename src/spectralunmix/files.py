@@ -4,7 +4,9 @@ import contextlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy import units
@@ -15,24 +17,28 @@ from spectralunmix.errors import LibraryError
 
 
 @contextlib.contextmanager
-def replacing(path: str):
+def replacing(path: Path | str) -> Iterator[Path]:
     """A new file beside `path` to write to, put in its place in one step, or not at all."""
-    path = Path(path)
+    final = Path(path)
     # a name that nobody can foresee, so that no link of that name leads elsewhere
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-", suffix=f"-{path.name}")
+    handle, name = tempfile.mkstemp(dir=final.parent, prefix=".part-", suffix=f"-{final.name}")
     os.close(handle)
     part = Path(name)
     try:
         yield part
         part.chmod(0o644)
-        os.replace(part, path)
+        os.replace(part, final)
     finally:
         part.unlink(missing_ok=True)
 
 
-def write_json(path: str, content) -> None:
+def write_json(path: Path | str, content: object) -> None:
     with replacing(path) as part:
         part.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def read_json(path: str) -> Any:
+    return json.loads(Path(path).read_text())
 
 
 def write_spectra(
@@ -79,9 +85,9 @@ def read_medium(path: str) -> str:
     return fits.getval(path, "MEDIUM", "WAVELENGTH")
 
 
-def write_curves(path: str, wavelength: np.ndarray, curves: dict[str, np.ndarray], **meta) -> None:
+def write_curves(path: str, wavelength: np.ndarray, curves: dict[str, np.ndarray]) -> None:
     """Curves (n_wave,) by name over wavelength (n_wave,) Angstrom."""
-    table = Table({"wavelength": wavelength * units.Angstrom, **curves}, meta=meta)
+    table = Table({"wavelength": wavelength * units.Angstrom, **curves})
     write_table(path, table)
 
 
@@ -148,13 +154,33 @@ def read_weights(path: str, names: list[str]) -> np.ndarray:
     return weights
 
 
-def write_factors(snakemake, wavelength, components, weights) -> None:
-    """Components (k, n_wave) and weights (n_spectra, k) of a factorisation, as two tables."""
+def write_factors(
+    components_path: str,
+    weights_path: str,
+    wavelength: np.ndarray,
+    components: np.ndarray,
+    weights: np.ndarray,
+    selection: Table,
+) -> None:
+    """The two tables of a factorisation.
+
+    Parameters
+    ----------
+    components_path, weights_path : str
+        Where the tables go.
+    wavelength : ndarray of shape (n_wave,)
+        In Angstrom.
+    components : ndarray of shape (k, n_wave)
+        A column each in their table.
+    weights : ndarray of shape (n_spectra, k)
+        A row a spectrum in their table.
+    selection : Table
+        The spectra, of which the weights' table has file and class.
+    """
     names = component_names(len(components))
-    write_curves(snakemake.output.components, wavelength, dict(zip(names, components, strict=True)))
-    selection = read_table(snakemake.input.selection)
+    write_curves(components_path, wavelength, dict(zip(names, components, strict=True)))
     table = selection["file", "class"]
     table.meta = {}
     for name, column in zip(names, np.transpose(weights), strict=True):
         table[name] = column
-    write_table(snakemake.output.weights, table)
+    write_table(weights_path, table)

@@ -1,32 +1,77 @@
-"""Smooth non-negative factorisation of the spectra: components, weights, and how it ended."""
+"""What a reader would quote of fits: how they ended, and how well they explain the spectra."""
 
+from typing import Any
+
+import numpy as np
 import torch
+from astropy.table import Table
+
+from spectralunmix import SmoothNMF
 
 PROGRESS = 100  # iterations between two lines of the log, in a long fit
+HISTORY = ("objective_iterations", "objective", "optimality_iterations", "optimality")
 
 
-def numbers(model, flux, inverse_variance):
-    """What a reader would quote of the fit; sums are weighted where there are weights."""
-    components = torch.from_numpy(model.components_)
+def sum_of_squares(flux: np.ndarray, inverse_variance: np.ndarray | None) -> float:
+    """Of the spectra (n_spectra, n_wave), times their weights where there are some."""
     squares = flux**2 if inverse_variance is None else inverse_variance * flux**2
+    return float(squares.sum())
+
+
+def numbers(
+    model: SmoothNMF, flux: np.ndarray, inverse_variance: np.ndarray | None
+) -> dict[str, Any]:
+    """What the file of a fit says; sums are weighted where there are weights.
+
+    Parameters
+    ----------
+    model : SmoothNMF
+        The fit.
+    flux : ndarray of shape (n_spectra, n_wave)
+        The spectra.
+    inverse_variance : ndarray of shape (n_spectra, n_wave) or None
+        Their weights.
+
+    Returns
+    -------
+    dict
+    """
+    components = torch.from_numpy(model.components_)
+    explained = 1 - model.reconstruction_err_**2 / sum_of_squares(flux, inverse_variance)
     return {
         "weighted": inverse_variance is not None,
         "smoothness": model.smoothness,
         "objective": model.objective_[-1],
         "sum_of_squared_residuals": model.reconstruction_err_**2,
-        "explained_sum_of_squares": 1 - model.reconstruction_err_**2 / float(squares.sum()),
+        "explained_sum_of_squares": explained,
         "roughness": [float(r) for r in components.diff(dim=1).square().sum(dim=1)],
         "optimality": model.optimality_[-1],
         "tol": model.tol,
         "converged": bool(model.converged_),
         "n_iter": model.n_iter_,
-        "history": {
-            name: getattr(model, name + "_").tolist()
-            for name in (
-                "objective_iterations",
-                "objective",
-                "optimality_iterations",
-                "optimality",
-            )
-        },
+        "history": {name: getattr(model, f"{name}_").tolist() for name in HISTORY},
     }
+
+
+def how_it_ended(fit: dict[str, Any]) -> str:
+    """The end of a fit, from its `numbers`, in a line."""
+    converged = "converged" if fit["converged"] else "NOT converged"
+    return (
+        f"objective {fit['objective']:.9g}, optimality {fit['optimality']:.1e} ({converged}) "
+        f"after {fit['n_iter']} iterations"
+    )
+
+
+def smoothness_table(models: list[SmoothNMF]) -> Table:
+    """A row for each fit: what it gives up for smoothness."""
+    rows = [
+        {
+            "smoothness": float(model.smoothness),
+            "objective": float(model.objective_[-1]),
+            "sum_of_squared_residuals": float(model.reconstruction_err_**2),
+            "roughness": float(np.square(np.diff(model.components_)).sum()),
+            "converged": bool(model.converged_),
+        }
+        for model in models
+    ]
+    return Table(rows)

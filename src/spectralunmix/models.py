@@ -5,7 +5,8 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Annotated, Any, get_args, get_origin
+from pathlib import Path
+from typing import Annotated, Any, Self, get_args, get_origin
 
 from annotated_types import Ge, Gt, Interval
 from pydantic import (
@@ -20,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from spectralunmix.errors import ConfigurationError
 
@@ -43,8 +44,10 @@ class Model(BaseModel):
         return ()
 
     @model_validator(mode="after")
-    def _without_mistakes(self):
-        found = [{"type": mistake(why), "loc": key, "input": None} for key, why in self.mistakes()]
+    def _without_mistakes(self) -> Self:
+        found = [
+            InitErrorDetails(type=mistake(why), loc=key, input=None) for key, why in self.mistakes()
+        ]
         if found:
             raise ValidationError.from_exception_data(type(self).__name__, found)
         return self
@@ -183,7 +186,7 @@ def optional(description: str, **limits: Any) -> Any:
     )
 
 
-def checked(model: type[Model], content: object, file: object) -> dict:
+def checked(model: type[Model], content: object, file: Path | str) -> dict:
     """The content of a file with its defaults.
 
     Parameters
@@ -244,7 +247,8 @@ def _models_in(annotation: Any, tagged: str | None = None) -> Iterator[tuple[tup
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         fields = [extra for extra in arguments if isinstance(extra, FieldInfo)]
-        tagged = next((field.discriminator for field in fields if field.discriminator), None)
+        names = (field.discriminator for field in fields)
+        tagged = next((name for name in names if isinstance(name, str)), None)
     step = {list: ("[]",), dict: ("*",)}.get(origin, ())
     for argument in arguments:
         for inside, part in _models_in(argument, tagged):
@@ -302,8 +306,10 @@ def _key(location: Key, content: Any) -> str:
     parts, at = [], content
     for i, part in enumerate(location):
         there = part in at if isinstance(at, dict) else isinstance(part, int)
-        if there:
-            at = at[part] if isinstance(at, dict | list) else None
+        if isinstance(at, dict):
+            at = at.get(part, at)
+        elif isinstance(part, int):
+            at = at[part] if isinstance(at, list) else None
         if part != "[key]" and (there or i == len(location) - 1):
             parts.append(str(part))
     return ".".join(parts)

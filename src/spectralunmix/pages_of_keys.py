@@ -51,7 +51,7 @@ def rows(model: type[Model]) -> Iterator[str]:
     for key, field in keys(model):
         *above, name = (part for part in key if not part.startswith("="))
         meanings = children.setdefault(".".join(above), {}).setdefault(name, {})
-        row = meanings.setdefault((default(field), field.description), Row([], []))
+        row = meanings.setdefault((default(field), field.description or ""), Row([], []))
         row.choices.extend(c for c in choices_of(field) if c not in row.choices)
         row.readers.extend(part[1:] for part in key if part.startswith("="))
         readers |= dict.fromkeys(row.readers)
@@ -107,9 +107,10 @@ def generated(root: Path) -> dict[Path, str]:
         ("config/libraries/README.md", Entry, "library"),
     ):
         text, table = (root / page).read_text(encoding="utf-8"), "\n".join(rows(model)) + "\n"
-        if len(TABLE.findall(text)) != 1:
+        found = list(TABLE.finditer(text))
+        if len(found) != 1:
             raise ValueError(f"{page}: one table of key, default and meaning is expected")
-        texts[root / page] = TABLE.sub(lambda _, table=table: table, text)
+        texts[root / page] = text[: found[0].start()] + table + text[found[0].end() :]
         texts[root / f"config/schema/{schema}.schema.json"] = json_schema(model)
     return texts
 

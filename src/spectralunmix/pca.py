@@ -6,10 +6,24 @@ from sklearn.decomposition import PCA
 MAX_ITER, TOL = 1000, 1e-6  # of filling: the change of what is filled, relative to the spectra
 
 
-def eigenspectra(flux, n_components):
-    """Eigenspectra (k, n_wave), scores (n_spectra, k), explained variance ratios (k,).
+def eigenspectra(flux: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Eigenspectra, their scores in the spectra, and what they explain.
 
     The sign of an eigenspectrum is free: here its largest value is positive.
+
+    Parameters
+    ----------
+    flux : ndarray of shape (n_spectra, n_wave)
+        The spectra.
+    n_components : int
+        Number of eigenspectra, k.
+
+    Returns
+    -------
+    eigenspectra : ndarray of shape (k, n_wave)
+    scores : ndarray of shape (n_spectra, k)
+    explained : ndarray of shape (k,)
+        Shares of the variance.
     """
     pca = PCA(n_components, svd_solver="full").fit(flux)
     largest = np.abs(pca.components_).argmax(axis=1)
@@ -17,14 +31,29 @@ def eigenspectra(flux, n_components):
     return pca.components_ * sign, pca.transform(flux) * sign.T, pca.explained_variance_ratio_
 
 
-def without_missing(flux, missing, n_components):
-    """The flux (n_spectra, n_wave) with what its eigenspectra predict where a value is missing.
+def without_missing(
+    flux: np.ndarray, missing: np.ndarray, n_components: int
+) -> tuple[np.ndarray, int]:
+    """The spectra with what their eigenspectra predict where a value is missing.
 
     PCA has no weights.  Here it is repeated, each time with the missing values that the last one
     gave, from the mean spectrum on, until they stay as they are: expectation maximisation
     (Roweis 1998), in which a missing value has no say in the eigenspectra.
 
-    Returns the flux, and how many times it was repeated.
+    Parameters
+    ----------
+    flux : ndarray of shape (n_spectra, n_wave)
+        The spectra.
+    missing : ndarray of bool, shape (n_spectra, n_wave)
+        Which of their values are missing.
+    n_components : int
+        Number of eigenspectra.
+
+    Returns
+    -------
+    filled : ndarray of shape (n_spectra, n_wave)
+    n_iter : int
+        How many times it was repeated, MAX_ITER at most.
     """
     channel, some = np.arange(flux.shape[1]), ~missing.all(axis=0)
     mean = np.where(missing, 0.0, flux).sum(axis=0)[some] / (~missing).sum(axis=0)[some]
@@ -36,6 +65,6 @@ def without_missing(flux, missing, n_components):
         _, _, axes = np.linalg.svd(filled - mean, full_matrices=False)
         axes = axes[:n_components]
         predicted = (mean + (filled - mean) @ axes.T @ axes)[missing]
-        change = np.linalg.norm(predicted - filled[missing]) / np.linalg.norm(filled)
+        change = float(np.linalg.norm(predicted - filled[missing]) / np.linalg.norm(filled))
         filled[missing] = predicted
     return filled, n_iter

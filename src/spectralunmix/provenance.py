@@ -5,6 +5,7 @@ import importlib.metadata
 import platform
 import sys
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).parent
 PACKAGES = [
@@ -27,7 +28,7 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def record(snakemake, script: str) -> dict:
+def record(snakemake: Any, script: str) -> dict:
     """The step's record, all of its files by sha256; equal for equal runs on one machine."""
     settings = {key: value for key, value in snakemake.params.items() if key != "code"}
     outputs = [path for path in snakemake.output if path != snakemake.output.record]

@@ -1,42 +1,136 @@
-"""What the rules of the workflow ask for: checksums of code, copies of the user's, labels."""
+"""What the rules of the workflow ask for: entries, checksums of code, the user's own files."""
 
 import functools
 import hashlib
+import os
 import time
-from importlib.util import find_spec
+from collections.abc import Callable
 from pathlib import Path
 
+from spectralunmix.command.altered import AT_WORK, altered
+from spectralunmix.configuration import check_ranks
 from spectralunmix.errors import ConfigurationError
+from spectralunmix.libraries.entry import read_entry
 
 CODE = ("*.py", "*.html")
+OTHERS = ("comparison", "downloads")  # folders of results/ that are no library's
 ALWAYS = ("errors", "files", "provenance", "steps")  # of every step
 
 
-def package_files(*parts: str) -> dict[str, Path]:
+def package_files(*parts: str, without: tuple[str, ...] = ()) -> dict[str, Path]:
     """The files of sub-packages and modules of this package, by their path in it.
 
     Nothing is imported: an edit is seen without running it.
+
+    Parameters
+    ----------
+    *parts : str
+        Modules and sub-packages, such as "files" or "libraries.readers", and paths of other
+        files, such as "figures/templates/base.html".
+    without : tuple of str, default ()
+        What of these is left out.
+
+    Returns
+    -------
+    dict of Path
+
+    Raises
+    ------
+    ValueError
+        A name is no part of the package.
     """
-    root = Path(find_spec("spectralunmix").origin).parent
-    found = {}
+    root = Path(__file__).parent
+    found: dict[str, Path] = {}
     for part in parts:
-        folder = root / part.replace(".", "/")
-        module = folder.with_suffix(".py")
-        files = [module] if module.is_file() else [f for p in CODE for f in folder.rglob(p)]
-        if not files:
-            raise ValueError(f"{part} is no part of the package")
-        found |= {str(file.relative_to(root)): file for file in files}
+        found |= _files_of(root, part)
+    for part in without:
+        for name in _files_of(root, part):
+            del found[name]
     return dict(sorted(found.items()))
 
 
+def _files_of(root: Path, part: str) -> dict[str, Path]:
+    folder = root / part.replace(".", "/")
+    alone = [path for path in (root / part, folder.with_suffix(".py")) if path.is_file()]
+    files = alone or [file for pattern in CODE for file in folder.rglob(pattern)]
+    if not files:
+        raise ValueError(f"{part} is no part of the package")
+    return {str(file.relative_to(root)): file for file in files}
+
+
 @functools.cache
-def checksum(script: Path, lock: Path, *parts: str) -> str:
+def checksum(script: Path, lock: Path, *parts: str, without: tuple[str, ...] = ()) -> str:
     """Of a script, the lock file and the parts of the package that a rule uses."""
-    files = [script, lock, *package_files(*ALWAYS, *parts).values()]
+    files = [script, lock, *package_files(*ALWAYS, *parts, without=without).values()]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def library_entry(name: str, shipped: Callable[[str], Path | None]) -> dict:
+    """The entry of a library, with its defaults.
+
+    Parameters
+    ----------
+    name : str
+    shipped : function
+        The workflow's own file of that path, or None: it is read where the working folder has none.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such entry, or it has mistakes.
+    """
+    if name in OTHERS:
+        raise ConfigurationError(
+            f"library: results/{name} is for something else: choose another name"
+        )
+    own = Path(f"config/libraries/{name}.yaml")
+    file = own if own.exists() else shipped(str(own))
+    if file is None:
+        known = sorted(path.stem for path in own.parent.glob("*.yaml"))
+        there = f"; there are {', '.join(known)}" if known else ""
+        raise ConfigurationError(f"library: no {own}{there}")
+    return read_entry(file)
+
+
+def warnings_of_altered(config: dict) -> list[str]:
+    """What a bare `snakemake` says of results of a run that are not what their records say.
+
+    Nothing while our own command is at work, which has set them aside before it started Snakemake.
+    """
+    libraries = [config["library"], *config["compare"]]
+    if config["compare"]:
+        libraries.append("comparison")
+    warnings: list[str] = []
+    if AT_WORK in os.environ:
+        return warnings
+    for library in dict.fromkeys(libraries):
+        try:
+            for path in altered(library, read_all=False):
+                warnings.append(
+                    f"WARNING: {path}: not what the record of its step says: "
+                    f"`spectralunmix run {path}` sets it aside and makes it again"
+                )
+        except OSError as error:  # a warning that cannot be given is no reason to stop
+            warnings.append(f"WARNING: results/{library}: not compared with its records: {error}")
+    return warnings
+
+
+def own_copy(paths: str | dict | None, library: str, configured: str) -> str | None:
+    """The user's own copy of a library.
+
+    Parameters
+    ----------
+    paths : str, dict or None
+        `library_path` of the configuration: that of the configured library, or one by library.
+    library, configured : str
+        The library that a job is for, and that of the configuration.
+    """
+    if isinstance(paths, dict):
+        return paths.get(library)
+    return paths if library == configured else None
 
 
 def class_labels(libraries: list[dict]) -> dict[str, str]:
@@ -84,3 +178,31 @@ def local_copies(library: dict, library_path: str | None) -> list[str]:
                 f"outdated: touch '{file}'"
             )
     return sorted(set(map(str, found)))
+
+
+def compared(names: list[str], file: str) -> list[str]:
+    """That result of each library that is compared."""
+    if len(names) < 2:
+        named = ", ".join(names) or "none"
+        raise ConfigurationError(f"compare: two libraries or more are needed, not {named}")
+    return [f"results/{name}/{file}" for name in names]
+
+
+def scan_jobs(scan: dict, name: str, library: dict) -> dict[str, list[int]]:
+    """The wildcards of all jobs of a scan: numbers of components, and the first start of a job.
+
+    Parameters
+    ----------
+    scan : dict
+        That part of the configuration.
+    name, library : str, dict
+        The library, and its entry.
+    """
+    check_ranks({"scan": max(scan["n_components"])}, name, library)
+    first = range(0, scan["n_starts"], scan["starts_per_job"])
+    return {"n_components": scan["n_components"], "first": list(first)}
+
+
+def starts_of_job(scan: dict, first: int) -> int:
+    """How many starts the job of the scan fits that begins with the first."""
+    return min(scan["starts_per_job"], scan["n_starts"] - first)

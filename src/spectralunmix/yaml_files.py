@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import BaseConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -85,11 +86,12 @@ def _mistakes(root: Node) -> Iterator[str]:
 
 
 def _mistakes_of(node: Node) -> Iterator[str]:
-    if node.tag not in TEXT | VALUES | COLLECTIONS:
-        yield f"line {_line(node)}: {node.tag.replace(TAG, '!!')} is no kind of value that is read"
+    tag = str(node.tag)
+    if tag not in TEXT | VALUES | COLLECTIONS:
+        yield f"line {_line(node)}: {tag.replace(TAG, '!!')} is no kind of value that is read"
     if not isinstance(node, MappingNode):
         return
-    first = {}
+    first: dict[str, int] = {}
     for key, _ in node.value:
         if key.tag not in TEXT:
             shown = key.value if isinstance(key, ScalarNode) else "of several values"
@@ -100,7 +102,7 @@ def _mistakes_of(node: Node) -> Iterator[str]:
             first[key.value] = _line(key)
 
 
-def _value(node: Node, constructor) -> object:
+def _value(node: Node, constructor: BaseConstructor) -> object:
     if isinstance(node, MappingNode):
         return {key.value: _value(value, constructor) for key, value in node.value}
     if isinstance(node, SequenceNode):
@@ -110,5 +112,5 @@ def _value(node: Node, constructor) -> object:
     try:
         return constructor.construct_object(node)
     except (KeyError, ValueError):  # as of !!bool maybe, or of thousands of digits
-        problem = f"{node.value[:20]} is no {node.tag.removeprefix(TAG)}"
+        problem = f"{node.value[:20]} is no {str(node.tag).removeprefix(TAG)}"
         raise MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from None

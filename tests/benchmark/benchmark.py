@@ -32,8 +32,8 @@ from peers import PEERS, STATELESS
 
 from spectralunmix import SmoothNMF
 from spectralunmix.files import read_spectra
-from spectralunmix.nmf import starts
-from spectralunmix.nmf.spectra import Spectra
+from spectralunmix.nmf.passes import pass_over
+from spectralunmix.nmf.starts import starting_components
 
 FOLDER = Path("results/benchmark")
 GAPS = (1e-2, 1e-4, 1e-6)
@@ -85,10 +85,9 @@ def problems(spectra):
 
 def common_starts(X, k, n):
     """n starts (W, H), the first NNDSVD's, without zeros, where multiplicative updates stay."""
-    spectra = Spectra(torch.from_numpy(X), dtype=torch.from_numpy(X[:1]).dtype)
-    H = [starts.nndsvd(spectra, k), starts.spa(spectra, k)]
-    H = [*H, *starts.random(spectra, k, max(0, n - 2), np.random.RandomState(0))][:n]
-    for each in H:
+    H = [starting_components(X, k, init) for init in ("nndsvd", "spa")]
+    H.append(starting_components(X, k, "random", n_starts=max(0, n - 2), random_state=0))
+    for each in np.concatenate(H)[:n]:
         each = np.maximum(each, 1e-3 * each.max())
         W = np.array([scipy.optimize.nnls(each.T, x)[0] for x in X])
         yield (W + 0.01 * W.mean()).astype(X.dtype), each.astype(X.dtype)
@@ -184,10 +183,9 @@ def best_of(function, n=7):
 
 def pass_over_products(X, k):
     """Seconds of a pass over those of the two products alone, each as it is fastest."""
-    spectra, rng = Spectra(torch.from_numpy(X)), np.random.default_rng(0)
-    W, H = rng.random((1, k, len(X))), rng.random((1, k, X.shape[1]))
-    mine = best_of(lambda: (spectra.with_weights(W), spectra.with_components(H)))
-    w, h, x = W[0], H[0], X
+    rng = np.random.default_rng(0)
+    w, h, x = rng.random((k, len(X))), rng.random((k, X.shape[1])), X
+    mine = best_of(pass_over(X, w.T, h))
     tw, th, tx = map(torch.from_numpy, (w, h, x))
     with_w = [lambda: w @ x, lambda: x.T @ w.T, lambda: tw @ tx]
     with_h = [lambda: h @ x.T, lambda: x @ h.T, lambda: th @ tx.T, lambda: tx @ th.T]
@@ -209,20 +207,9 @@ def fit_seconds(X, inverse_variance=None, **parameters):
 def weighted_over_plain(X, k):
     """The products of a pass with weights, Gram matrices included, over those without."""
     rng = np.random.default_rng(0)
-    W, H = rng.random((1, k, len(X))), rng.random((1, k, X.shape[1]))
-
-    def one_pass(spectra):
-        return best_of(
-            lambda: (
-                spectra.with_weights(W),
-                spectra.gram_of_weights(W),
-                spectra.with_components(H),
-                spectra.gram_of_components(H),
-            )
-        )
-
-    tensor = torch.from_numpy(X)
-    return one_pass(Spectra(tensor, torch.rand_like(tensor) + 0.5)) / one_pass(Spectra(tensor))
+    W, H = rng.random((len(X), k)), rng.random((k, X.shape[1]))
+    v = rng.random(X.shape) + 0.5
+    return best_of(pass_over(X, W, H, v)) / best_of(pass_over(X, W, H))
 
 
 PEAK = """

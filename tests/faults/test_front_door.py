@@ -14,8 +14,7 @@ import pytest
 from astropy.table import Table
 
 from environment import environment
-from spectralunmix import cli
-from spectralunmix.command import altered, closing
+from spectralunmix.command import altered, closing, run
 from spectralunmix.command.verify import against_manifest, verify
 from spectralunmix.errors import LibraryError
 from spectralunmix.files import replacing, write_table
@@ -194,11 +193,11 @@ def test_the_last_words_on_classes_of_any_name(tmp_path):
 
 def test_a_configuration_without_a_library(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.configured_library() == "coelho2014"
+    assert run.configured_library() == "coelho2014"
     (tmp_path / "config").mkdir()
     for text in ("", "library: [", "3", "plot: {width: 7}"):
         (tmp_path / "config/config.yaml").write_text(text)
-        assert cli.configured_library() == "coelho2014"
+        assert run.configured_library() == "coelho2014"
 
 
 def makes(folder, target, **settings):
@@ -212,7 +211,8 @@ def makes(folder, target, **settings):
 
 
 @pytest.mark.parametrize(
-    "name", ["x; touch y", "$(shell touch y)", "$$(touch y)", "`touch y`", "x' ; touch y ; '", '"']
+    "name",
+    ["x; touch y", "$(shell touch y)", "$$(touch y)", "`touch y`", "x' ; touch y ; '", '"', "-x"],
 )
 def test_a_librarys_name_is_no_command(tiny, name):
     shutil.copyfile(ROOT / "Makefile", tiny.folder / "Makefile")
@@ -220,6 +220,51 @@ def test_a_librarys_name_is_no_command(tiny, name):
     assert done.returncode != 0
     assert f"no config/libraries/{name}.yaml" in done.stderr
     assert not (tiny.folder / "y").exists()
+
+
+def test_no_name_of_a_result_is_a_command_of_clean(tmp_path):
+    shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    for name in ("results/a b", "results/$(touch y)", "results/.altered", "b", "'; touch y '"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "results/README.md").write_text("page")
+    done = subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["README.md"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "'; touch y '",
+        "Makefile",
+        "b",
+        "results",
+    ]
+
+
+def test_the_number_of_killed_runs_is_no_command(tmp_path):
+    shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
+    (tmp_path / "venv/bin").mkdir(parents=True)
+    pytest_of_ours = tmp_path / "venv/bin/pytest"
+    pytest_of_ours.write_text('#!/bin/sh\nprintf %s "$KILLS" > kills\n')
+    pytest_of_ours.chmod(0o755)
+    set_up = ["VENV=venv", "-o", "venv/ready"]
+    for text in ("'; touch y; '", "$(shell touch y)", "3"):
+        command = ["make", *set_up, "faults", f"KILLS={text}"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "kills").read_text() == text
+    subprocess.run(["make", *set_up, "faults"], cwd=tmp_path, check=True, capture_output=True)
+    assert (tmp_path / "kills").read_text() == "10"
+    assert not (tmp_path / "y").exists()
+
+
+def test_the_help_of_make_names_every_target():
+    text = (ROOT / "Makefile").read_text()
+    targets = set(re.search(r"^\.PHONY: (.*)$", text, flags=re.M)[1].split()) - {"help", "FORCE"}
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0
+    for target in targets:
+        assert re.search(rf"(make|;|,) {target}\b", done.stdout), target
+    assert max(map(len, done.stdout.splitlines())) <= 90
+    named = set(re.findall(r"\bmake (\S+)", done.stdout))
+    assert named <= targets
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,13 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 
 import pytest
+
+from spectralunmix import workflow
+from spectralunmix.command import altered
 
 ONLY_LOOKS = [
     "--dry-run",
@@ -41,6 +45,7 @@ def spoilt(tiny):
 
 
 def test_what_only_looks_writes_nothing_even_while_a_run_is_at_work(spoilt):
+    """And says which results are not what their records say."""
     before = content(spoilt.folder)
     held = os.open(spoilt.folder / "results", os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
@@ -48,7 +53,77 @@ def test_what_only_looks_writes_nothing_even_while_a_run_is_at_work(spoilt):
         code, printed = spoilt.snakemake(argument)
         assert code == 0, (argument, printed)
         assert content(spoilt.folder) == before, argument
+        assert warned(printed) == ["records/pca.json", "summary.json"], argument
     os.close(held)
+
+
+def warned(printed):
+    """The results of `tiny` that are named, each with the way out."""
+    found = re.findall(
+        r"WARNING: results/tiny/(\S+): not what the record of its step says", printed
+    )
+    for name in found:
+        assert f"`spectralunmix run results/tiny/{name}` sets it aside" in printed
+        assert printed.count(f"results/tiny/{name}: not what") == 1
+    return sorted(found)
+
+
+def test_a_bare_run_warns_once_and_our_own_not_at_all(spoilt):
+    """Jobs parse the workflow, too, and our command has set the results aside."""
+    code, printed = spoilt.snakemake("figure")
+    assert code == 0, printed
+    assert warned(printed) == ["records/pca.json", "summary.json"]
+    assert warned(spoilt.run_dry()[1]) == []  # made again, as their records say
+    (spoilt.results / "summary.json").write_text("mine")
+    assert warned(spoilt.snakemake("--dry-run", SPECTRALUNMIX_AT_WORK="1")[1]) == []
+    code, printed = spoilt.run()
+    assert code == 0, printed
+    assert "results/tiny/summary.json was altered: moved to" in printed
+    output = (spoilt.folder / ".snakemake/output.log").read_text()
+    assert warned(printed + output) == []
+
+
+def test_results_of_other_libraries_are_no_matter_of_a_run(spoilt):
+    for name in ("miles", "comparison"):
+        (spoilt.folder / f"results/{name}/records").mkdir(parents=True)
+        (spoilt.folder / f"results/{name}/records/pca.json").write_text("null")
+    printed = spoilt.run_dry()[1]
+    assert warned(printed) == ["records/pca.json", "summary.json"]
+    assert "results/miles" not in printed
+    assert "results/comparison" not in printed
+    printed = spoilt.snakemake("--dry-run", "--config", "compare=[tiny, miles]")[1]
+    for name in ("miles", "comparison"):
+        assert f"WARNING: results/{name}/records/pca.json: not what" in printed
+
+
+def test_a_large_result_is_read_only_if_it_was_touched(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(altered, "LARGE", 3)
+    (tmp_path / "results/tiny/records").mkdir(parents=True)
+    path = tmp_path / "results/tiny/spectra.fits"
+    path.write_text("large")
+    record = {"outputs": {"results/tiny/spectra.fits": "0"}}
+    (tmp_path / "results/tiny/records/select.json").write_text(json.dumps(record))
+    config = {"library": "tiny", "compare": []}
+    assert workflow.warnings_of_altered(config) == []
+    assert len(list(altered.altered("tiny"))) == 1  # our own command reads all
+    monkeypatch.setattr(altered, "TOGETHER", -60)  # as if it was changed a minute later
+    assert len(workflow.warnings_of_altered(config)) == 1
+
+
+def test_a_result_that_cannot_be_read_does_not_stop_a_run(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(altered, "sha256", refuse)
+    (tmp_path / "results/tiny/records").mkdir(parents=True)
+    (tmp_path / "results/tiny/figure.png").write_text("")
+    record = {"outputs": {"results/tiny/figure.png": "0"}}
+    (tmp_path / "results/tiny/records/plot.json").write_text(json.dumps(record))
+    (said,) = workflow.warnings_of_altered({"library": "tiny", "compare": []})
+    assert said.startswith("WARNING: results/tiny: not compared with its records: ")
+    assert "Permission denied" in said
 
 
 def test_a_report_alone_renames_nothing(spoilt):

@@ -1,5 +1,6 @@
 """Every command that the pages give is run, in their order, as a new user does."""
 
+import json
 import os
 import re
 import shutil
@@ -36,6 +37,7 @@ def commands():
 
 def test_commands_are_found():
     assert {"make demo", "make paper", "pip install ."} < set(commands())
+    assert any(command.startswith("spectralunmix fit ") for command in commands())
     assert "make verify LIBRARY=coelho2014 REFERENCE=tests/reference/coelho2014" in commands()
     assert "make test" in (ROOT / ".ci/run").read_text()
 
@@ -71,6 +73,10 @@ class User:
         if command.startswith("make "):
             set_up = f"VENV='{sys.prefix}' -o '{sys.prefix}/ready'"
             command = command.replace("make ", f"make {set_up} ", 1)
+        if command.startswith("spectralunmix "):
+            command = command.replace(
+                "spectralunmix", f"'{sys.executable}' -I -m spectralunmix.cli", 1
+            )
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | environment
         return subprocess.run(
             command, shell=True, cwd=self.folder, env=environment, capture_output=True, text=True
@@ -103,6 +109,9 @@ def test_every_command(own):
     for name in ("pickles1998", "miles", "mystars", "comparison"):
         assert (own.results(name) / "figure.png").exists()
     assert (own.results("pickles1998") / "report.html").exists()
+    fits = own.folder / "spectra_fit/fit.json", own.results("pickles1998") / "nmf_fit.json"
+    ours, theirs = (json.loads(path.read_text())["objective"] for path in fits)
+    assert ours == pytest.approx(theirs, rel=1e-5)  # to the looser tolerance of the command
     assert (own.results("pickles1998") / "scan.png").exists()
 
     block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)[1]

@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 if find_spec("spectralunmix") is None:
     raise WorkflowError(
@@ -13,7 +14,6 @@ if find_spec("spectralunmix") is None:
 
 from spectralunmix import workflow as steps
 from spectralunmix.configuration import check_ranks, configured
-from spectralunmix.libraries.entry import read_entry
 
 config.update(configured(config, workflow.configfiles))
 
@@ -24,32 +24,30 @@ def source_file(file):
     return local if local.exists() else Path(workflow.source_path(f"../../{file}"))
 
 
-def code(script, *parts):
+def shipped(file):
+    """The same, None where there is none."""
+    try:
+        found = source_file(file)
+        return found if found.is_file() else None
+    except (WorkflowError, OSError):
+        return None
+
+
+def code(script, *parts, without=()):
     """Checksum of a script, the lock and the parts of the package it uses: an edit reruns its rule."""
     lock = source_file("envs/requirements.txt")
-    return steps.checksum(source_file(f"workflow/scripts/{script}"), lock, *parts)
+    return steps.checksum(source_file(f"workflow/scripts/{script}"), lock, *parts, without=without)
 
 
-def entry(name):
-    """The library's entry: the user's own in the working directory, else the workflow's."""
-    if name in ("comparison", "downloads"):
-        raise WorkflowError(f"library: results/{name} is for something else: choose another name")
-    own = Path(f"config/libraries/{name}.yaml")
-    if own.exists():
-        return read_entry(own)
-    try:
-        shipped = source_file(own)
-        shipped.read_bytes()
-    except (WorkflowError, OSError):
-        known = sorted(path.stem for path in Path("config/libraries").glob("*.yaml"))
-        there = f"; there are {', '.join(known)}" if known else ""
-        raise WorkflowError(f"library: no {own}{there}") from None
-    return read_entry(shipped)
-
-
-LIBRARIES = {name: entry(name) for name in [config["library"], *config["compare"]]}
+LIBRARIES = {
+    name: steps.library_entry(name, shipped) for name in [config["library"], *config["compare"]]
+}
 for name, library in LIBRARIES.items():
     check_ranks({s: config[s]["n_components"] for s in ("pca", "smooth_nmf")}, name, library)
+
+if workflow.is_main_process:
+    for warning in steps.warnings_of_altered(config):
+        logger.warning(warning)
 
 
 def of_library(key):
@@ -62,11 +60,7 @@ def labels(wildcards):
 
 
 def library_path(wildcards):
-    """The user's own copy of the library that a job is for."""
-    path = config["library_path"]
-    if isinstance(path, dict):
-        return path.get(wildcards.library)
-    return path if wildcards.library == config["library"] else None
+    return steps.own_copy(config["library_path"], wildcards.library, config["library"])
 
 
 def local_copies(wildcards):
@@ -79,33 +73,21 @@ def index_file(wildcards):
 
 def compared(file):
     """That result of each library that is compared."""
-
-    def files(_):
-        names = config["compare"]
-        if len(names) < 2:
-            named = ", ".join(names) or "none"
-            raise WorkflowError(f"compare: two libraries or more are needed, not {named}")
-        return [f"results/{name}/{file}" for name in names]
-
-    return files
+    return lambda wildcards: steps.compared(config["compare"], file)
 
 
 def scanned(file):
     """That result of every job of the scan."""
 
     def files(wildcards):
-        scan, name = config["scan"], wildcards.library
-        check_ranks({"scan": max(scan["n_components"])}, name, LIBRARIES[name])
-        first = range(0, scan["n_starts"], scan["starts_per_job"])
-        return expand(file, library=name, n_components=scan["n_components"], first=first)
+        name = wildcards.library
+        return expand(file, library=name, **steps.scan_jobs(config["scan"], name, LIBRARIES[name]))
 
     return files
 
 
 def starts_of_job(wildcards):
-    """How many starts the job of the scan fits that begins with the first."""
-    scan = config["scan"]
-    return min(scan["starts_per_job"], scan["n_starts"] - int(wildcards.first))
+    return steps.starts_of_job(config["scan"], int(wildcards.first))
 
 
 # The settings are those of these libraries: another's results are not made with them.

@@ -60,7 +60,7 @@ rule plot:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("plot.py", "figures.style", "figures.four_panels"),
+        code=code("plot.py", "prototypes", "figures.style", "figures.four_panels"),
         labels=labels,
         width=config["plot"]["width"],
     script:
@@ -116,12 +116,17 @@ rule compare:
     params:
         code=code(
             "compare.py",
-            "figures.style",
-            "figures.compare",
-            "libraries",
-            "nmf",
-            "estimator",
+            "across_libraries",
             "comparison",
+            "estimator",
+            "figures.compare",
+            "figures.style",
+            "libraries.__init__",
+            "libraries.archives",
+            "libraries.grids",
+            "libraries.readers",
+            "nmf",
+            without=("nmf.passes", "nmf.published"),
         ),
         libraries=config["compare"],
         labels=steps.class_labels([LIBRARIES[name] for name in config["compare"]]),

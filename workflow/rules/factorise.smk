@@ -40,7 +40,13 @@ rule smooth_nmf:
         "../../envs/environment.yaml"
     threads: 1
     params:
-        code=code("smooth_nmf.py", "nmf", "estimator", "fit_report"),
+        code=code(
+            "smooth_nmf.py",
+            "estimator",
+            "fit_report",
+            "nmf",
+            without=("nmf.passes", "nmf.published"),
+        ),
         n_components=config["smooth_nmf"]["n_components"],
         smoothness=config["smooth_nmf"]["smoothness"],
         init=config["smooth_nmf"]["init"],

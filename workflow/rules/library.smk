@@ -50,7 +50,19 @@ rule select:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("select_spectra.py", "libraries"),
+        code=code(
+            "select_spectra.py",
+            "libraries.__init__",
+            "libraries.archives",
+            "libraries.expressions",
+            "libraries.grids",
+            "libraries.parameters",
+            "libraries.quality",
+            "libraries.readers",
+            "libraries.selected",
+            "libraries.selection",
+            "libraries.survey",
+        ),
         name=of_library("name"),
         citation=of_library("citation"),
         notes=of_library("notes"),
@@ -82,7 +94,20 @@ rule validate:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("validate.py", "libraries", "figures.style", "figures.library"),
+        code=code(
+            "validate.py",
+            "figures.library",
+            "figures.style",
+            "libraries.__init__",
+            "libraries.archives",
+            "libraries.expressions",
+            "libraries.grids",
+            "libraries.parameters",
+            "libraries.quality",
+            "libraries.readers",
+            "libraries.selection",
+            "libraries.survey",
+        ),
         name=of_library("name"),
         run_on=of_library("run_on"),
         medium=of_library("medium"),

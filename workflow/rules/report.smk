@@ -23,7 +23,13 @@ rule convergence:
         "../../envs/environment.yaml"
     threads: 1
     params:
-        code=code("convergence.py", "figures.style", "figures.convergence", "nmf"),
+        code=code(
+            "convergence.py",
+            "figures.convergence",
+            "figures.style",
+            "nmf",
+            without=("nmf.passes",),
+        ),
         library=of_library("name"),
         n_components=config["smooth_nmf"]["n_components"],
         smoothness=config["smooth_nmf"]["smoothness"],
@@ -57,7 +63,12 @@ rule reconstructions:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("reconstructions.py", "figures.style", "figures.reconstructions"),
+        code=code(
+            "reconstructions.py",
+            "comparison",
+            "figures.reconstructions",
+            "figures.style",
+        ),
         library=of_library("name"),
         labels=labels,
     script:
@@ -90,11 +101,13 @@ rule smoothness:
     params:
         code=code(
             "smoothness.py",
-            "figures.style",
-            "figures.smoothness",
-            "nmf",
-            "estimator",
             "comparison",
+            "estimator",
+            "figures.smoothness",
+            "figures.style",
+            "fit_report",
+            "nmf",
+            without=("nmf.passes", "nmf.published"),
         ),
         library=of_library("name"),
         labels=labels,
@@ -162,7 +175,13 @@ rule methods:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("methods.py", "figures.pages", "figures.methods", "figures.templates"),
+        code=code(
+            "methods.py",
+            "figures.methods",
+            "figures.pages",
+            "figures/templates/base.html",
+            "figures/templates/methods.html",
+        ),
         library=of_library("name"),
         citation=of_library("citation"),
         labels=labels,
@@ -193,11 +212,12 @@ rule interactive:
     params:
         code=code(
             "interactive.py",
-            "figures.pages",
-            "figures.interactive",
-            "figures.templates",
-            "figures.style",
             "comparison",
+            "figures.interactive",
+            "figures.pages",
+            "figures.style",
+            "figures/templates/base.html",
+            "figures/templates/interactive.html",
         ),
         library=of_library("name"),
         labels=labels,

@@ -20,7 +20,15 @@ rule scan_fits:
         "../../envs/environment.yaml"
     threads: 1
     params:
-        code=code("scan_fits.py", "scan", "nmf", "estimator", "comparison"),
+        code=code(
+            "scan_fits.py",
+            "comparison",
+            "estimator",
+            "fit_report",
+            "nmf",
+            "scan",
+            without=("nmf.passes", "nmf.published"),
+        ),
         smoothness=config["scan"]["smoothness"],
         n_starts=starts_of_job,
         max_iter=config["smooth_nmf"]["max_iter"],
@@ -48,7 +56,7 @@ rule scan:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("scan.py", "figures.style", "figures.scan", "comparison"),
+        code=code("scan.py", "comparison", "figures.scan", "figures.style", "scan"),
         library=of_library("name"),
         metric=config["assign"]["metric"],
     script:

@@ -1,34 +1,35 @@
 """Objective and optimality over iterations: the run's fit, and the published scheme beside it."""
 
-import json
-from pathlib import Path
+import logging
 
 import matplotlib as mpl
 import torch
+from snakemake.script import Snakemake
 
-from spectralunmix.figures.convergence import draw, published_history
+from spectralunmix import files
+from spectralunmix.figures.convergence import draw, how_it_compares
 from spectralunmix.figures.style import STYLE, save
-from spectralunmix.files import read_inverse_variance, read_spectra
+from spectralunmix.nmf.published import published_history
 from spectralunmix.steps import step
 
 
-def main(snakemake, log):
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
     torch.set_num_threads(snakemake.threads)
-    _, flux = read_spectra(snakemake.input.spectra)
-    inverse_variance = read_inverse_variance(snakemake.input.spectra)
-    fit = json.loads(Path(snakemake.input.fit).read_text())
-    published = published_history(flux, inverse_variance, snakemake.params)
-    with mpl.rc_context(STYLE):
-        fig = draw(fit, published, snakemake.params.library)
-        save(fig, snakemake.output.pdf, snakemake.output.png, snakemake.output.svg)
-    log.info(
-        "published scheme, %d iterations: objective %.9g, optimality %.1e; this fit %.9g, %.1e",
-        published[0, -1],
-        published[1, -1],
-        published[2, -1],
-        fit["objective"],
-        fit["optimality"],
+    inputs, options, output = snakemake.input, snakemake.params, snakemake.output
+    _, flux = files.read_spectra(inputs.spectra)
+    published = published_history(
+        flux,
+        options.n_components,
+        options.n_iter,
+        smoothness=options.smoothness,
+        init=options.init,
+        random_state=options.random_state,
+        inverse_variance=files.read_inverse_variance(inputs.spectra),
     )
+    fit = files.read_json(inputs.fit)
+    with mpl.rc_context(STYLE):
+        save(draw(fit, published, options.library), output.pdf, output.png, output.svg)
+    log.info("%s", how_it_compares(fit, published))
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """Fetch the library: download/library as its source ships it, download/source.json its record."""
 
+import logging
 from pathlib import Path
 
-from spectralunmix.files import write_json
+from snakemake.script import Snakemake
+
+from spectralunmix import files
 from spectralunmix.libraries import sources
 from spectralunmix.steps import step
 
 
-def main(snakemake, log):
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
     options, output = snakemake.params, snakemake.output
     record = sources.fetch(
         options.sources,
@@ -16,7 +19,7 @@ def main(snakemake, log):
         Path(options.kept),
         options.also,
     )
-    write_json(output.source, record)
+    files.write_json(output.source, record)
     for file in record["files"]:
         log.info("%s: from %s", file["name"], file["from"])
     log.info("%s", record["source"]["description"])

@@ -1,59 +1,37 @@
 """A page to look at spectra and components with: zoom, values, weights; everything in one file."""
 
-import json
-from pathlib import Path
+import logging
 
-import numpy as np
 from plotly.offline import get_plotlyjs
+from snakemake.script import Snakemake
 
-from spectralunmix import comparison
-from spectralunmix.figures.interactive import LARGEST, curves, encoded, parameters, rounded
+from spectralunmix import files
+from spectralunmix.figures import interactive
 from spectralunmix.figures.pages import write_page
-from spectralunmix.files import read_curves, read_spectra, read_table, read_weights
 from spectralunmix.steps import step
 
 
-def main(snakemake, log):
-    inputs, options = snakemake.input, snakemake.params
-    wavelength, flux = read_spectra(inputs.spectra)
-    _, names, components = read_curves(inputs.nmf_components)
-    weights = read_weights(inputs.nmf_weights, names)
-    selection = read_table(inputs.selection)
-
-    shown = f"All {len(flux)} spectra."
-    if len(flux) > LARGEST:
-        keep = np.linspace(0, len(flux) - 1, LARGEST).round().astype(int)
-        shown = f"{LARGEST} of the {len(flux)} spectra, evenly taken."
-        flux, weights, selection = flux[keep], weights[keep], selection[keep]
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
+    inputs, page = snakemake.input, snakemake.output.page
+    library, labels = snakemake.params.library, snakemake.params.labels
+    wavelength, flux = files.read_spectra(inputs.spectra)
+    names, components = files.read_curves(inputs.nmf_components)[1:]
+    weights = files.read_weights(inputs.nmf_weights, names)
+    selection = files.read_table(inputs.selection)
+    prototypes = files.read_curves(inputs.prototypes)[1:]
+    eigenspectra = files.read_curves(inputs.pca_components)[1:]
+    assignments = files.read_table(inputs.assignments)
+    warnings = files.read_json(inputs.summary)["warnings"]
+    rows, shown = interactive.evenly_taken(len(flux))
+    if len(rows) < len(flux):
         log.warning(shown)
-    data = {
-        "wavelength": rounded(wavelength, 8),
-        "curves": curves(
-            read_curves(inputs.prototypes)[1:],
-            read_curves(inputs.pca_components)[1:],
-            (names, components),
-            read_table(inputs.assignments),
-            options.labels,
-        ),
-        "components_flux": encoded(components),
-        "spectra": {
-            "label": [f"{row['file']} ({options.labels[row['class']]})" for row in selection],
-            "flux": encoded(flux),
-            "weights": [rounded(row, 8) for row in weights],
-            "shares": [rounded(row) for row in comparison.shares(weights, components)],
-            "parameters": parameters(selection),
-        },
-    }
-    write_page(
-        snakemake.output.page,
-        "interactive.html",
-        library=options.library,
-        shown=shown,
-        warnings=json.loads(Path(inputs.summary).read_text())["warnings"],
-        plotly=get_plotlyjs(),
-        data=json.dumps(data, allow_nan=False).replace("<", "\\u003c"),
-    )
-    log.info("written: %s", snakemake.output.page)
+    curves = interactive.curves(prototypes, eigenspectra, (names, components), assignments, labels)
+    taken = flux[rows], weights[rows], components, selection[rows]
+    spectra = interactive.spectra(*taken, labels)
+    data = interactive.page_data(wavelength, components, curves, spectra)
+    values = {"library": library, "shown": shown, "warnings": warnings, "data": data}
+    write_page(page, "interactive.html", **values, plotly=get_plotlyjs())
+    log.info("written: %s", page)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,25 @@
 """The run in one file: what each step was made of and made, and what to cite."""
 
-import json
-from pathlib import Path
+import logging
 
-from spectralunmix.files import write_json
+from snakemake.script import Snakemake
+
+from spectralunmix import files
 from spectralunmix.steps import step
 
 METHOD = "de Souza et al. 2026, SpectralUnmix, RNAAS (arXiv:2603.11111)"
 
 
-def main(snakemake, log):
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
     options = snakemake.params
-    records = [json.loads(Path(path).read_text()) for path in snakemake.input]
+    records = [files.read_json(path) for path in snakemake.input]
     manifest = {
         "library": options.library,
         "cite": [METHOD, *options.citations],
         "doi": options.doi,
         "steps": records,
     }
-    write_json(snakemake.output.manifest, manifest)
+    files.write_json(snakemake.output.manifest, manifest)
     log.info("%d steps", len(records))
 
 

@@ -1,47 +1,33 @@
 """The page of methods, tables and provenance, with the run's own settings and numbers."""
 
-import json
-from pathlib import Path
+import logging
 
-from spectralunmix.figures.methods import MEDIUM, as_text, distance_tables
+from snakemake.script import Snakemake
+
+from spectralunmix import files
+from spectralunmix.figures.methods import MEDIUM, distance_tables, of_run, of_selection
 from spectralunmix.figures.pages import write_page
-from spectralunmix.files import read_curves, read_medium, read_table
 from spectralunmix.steps import step
 
 
-def main(snakemake, log):
-    inputs, options = snakemake.input, snakemake.params
-    selection = read_table(inputs.selection)
-    manifest = json.loads(Path(inputs.manifest).read_text())
-    settings = {each["step"]: each["settings"] for each in manifest["steps"]}
-    members = list(selection["class"])
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
+    inputs, options, page = snakemake.input, snakemake.params, snakemake.output.page
+    distances = files.read_table(inputs.distances)
+    assignments = files.read_table(inputs.assignments)
     write_page(
-        snakemake.output.page,
+        page,
         "methods.html",
         key=snakemake.wildcards.library,
         library=options.library,
         citation=options.citation,
-        notes=selection.meta.get("notes", []),
-        left_out=selection.meta.get("left_out", {}),
-        summary=json.loads(Path(inputs.summary).read_text()),
-        manifest=manifest,
-        fit=settings["smooth_nmf"],
-        normalisation=settings["select"]["normalisation"],
-        medium=MEDIUM[read_medium(inputs.spectra)],
-        wavelength=read_curves(inputs.components)[0][[0, -1]],
-        classes=[
-            {"label": options.labels[name], "n": members.count(name)}
-            for name in dict.fromkeys(members)
-        ],
-        distances=distance_tables(
-            read_table(inputs.distances), read_table(inputs.assignments), options.labels
-        ),
-        selection={
-            "names": selection.colnames,
-            "rows": [[as_text(value) for value in row] for row in selection],
-        },
+        summary=files.read_json(inputs.summary),
+        medium=MEDIUM[files.read_medium(inputs.spectra)],
+        wavelength=files.read_curves(inputs.components)[0][[0, -1]],
+        distances=distance_tables(distances, assignments, options.labels),
+        **of_run(files.read_json(inputs.manifest)),
+        **of_selection(files.read_table(inputs.selection), options.labels),
     )
-    log.info("written: %s", snakemake.output.page)
+    log.info("written: %s", page)
 
 
 if __name__ == "__main__":

@@ -1,39 +1,35 @@
 """The four-panel figure: prototypes, eigenspectra, components, and their distances."""
 
-import json
-from pathlib import Path
+import logging
 
 import matplotlib as mpl
 import numpy as np
+from snakemake.script import Snakemake
 
-from spectralunmix.figures.four_panels import bands, draw
-from spectralunmix.figures.style import (
-    STYLE,
-    save,
-)
-from spectralunmix.files import read_curves, read_inverse_variance, read_spectra, read_table
+from spectralunmix import files
+from spectralunmix.figures.four_panels import draw
+from spectralunmix.figures.style import STYLE, save
+from spectralunmix.prototypes import bands
 from spectralunmix.steps import step
 
 
-def main(snakemake, log):
-    inputs = snakemake.input
-    prototypes = read_curves(inputs.prototypes)
-    _, flux = read_spectra(inputs.spectra)
-    members = np.array(read_table(inputs.selection)["class"])
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
+    inputs, options, output = snakemake.input, snakemake.params, snakemake.output
+    _, flux = files.read_spectra(inputs.spectra)
+    inverse_variance = files.read_inverse_variance(inputs.spectra)
+    members = np.array(files.read_table(inputs.selection)["class"])
+    prototypes = files.read_curves(inputs.prototypes)
+    curves = dict(zip(*prototypes[1:], strict=True))
+    spread = bands(flux, inverse_variance, members, curves)
+    eigenspectra = files.read_curves(inputs.pca_components)
+    components = files.read_curves(inputs.nmf_components)
+    tables = files.read_table(inputs.distances), files.read_table(inputs.assignments)
+    summary = files.read_json(inputs.summary)
+    style = options.labels, summary, options.width
     with mpl.rc_context(STYLE):
-        fig = draw(
-            prototypes,
-            bands(flux, read_inverse_variance(inputs.spectra), members, prototypes),
-            read_curves(inputs.pca_components),
-            read_curves(inputs.nmf_components),
-            read_table(inputs.distances),
-            read_table(inputs.assignments),
-            snakemake.params.labels,
-            json.loads(Path(inputs.summary).read_text()),
-            snakemake.params.width,
-        )
-        save(fig, snakemake.output.pdf, snakemake.output.png, snakemake.output.svg)
-    log.info("figure drawn: %s", snakemake.output.pdf)
+        fig = draw(prototypes, spread, eigenspectra, components, *tables, *style)
+        save(fig, output.pdf, output.png, output.svg)
+    log.info("figure drawn: %s", output.pdf)
 
 
 if __name__ == "__main__":

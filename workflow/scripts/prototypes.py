@@ -1,29 +1,26 @@
 """Prototypes: the median of each class's spectra, divided by its maximum."""
 
-import numpy as np
+import logging
 
-from spectralunmix.errors import LibraryError
-from spectralunmix.files import read_inverse_variance, read_spectra, read_table, write_curves
-from spectralunmix.prototypes import prototype
+from snakemake.script import Snakemake
+
+from spectralunmix import files, prototypes
 from spectralunmix.steps import step
 
 
-def main(spectra, selection, output, log):
-    wavelength, flux = read_spectra(spectra)
-    inverse_variance = read_inverse_variance(spectra)
-    counts = np.ones(flux.shape, bool) if inverse_variance is None else inverse_variance > 0
-    labels = np.asarray(read_table(selection)["class"])
-    classes = list(dict.fromkeys(labels.tolist()))
-    curves = {name: prototype(flux[labels == name], counts[labels == name]) for name in classes}
-    if empty := [name for name, curve in curves.items() if not np.isfinite(curve).all()]:
-        raise LibraryError(f"the median spectrum of {', '.join(empty)} is zero or NaN")
-    write_curves(output, wavelength, curves)
-    for name in classes:
-        if n_filled := (~counts[labels == name].any(axis=0)).sum():
-            log.warning("%s: %d channels of no spectrum, filled by straight lines", name, n_filled)
-    log.info("prototypes of %s", ", ".join(classes))
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
+    inputs = snakemake.input
+    wavelength, flux = files.read_spectra(inputs.spectra)
+    inverse_variance = files.read_inverse_variance(inputs.spectra)
+    members = list(files.read_table(inputs.selection)["class"])
+    curves, n_filled = prototypes.prototypes(flux, inverse_variance, members)
+    files.write_curves(snakemake.output.prototypes, wavelength, curves)
+    for name, n in n_filled.items():
+        if n:
+            log.warning("%s: %d channels of no spectrum, filled by straight lines", name, n)
+    log.info("prototypes of %s", ", ".join(curves))
 
 
 if __name__ == "__main__":
     with step(snakemake, __file__) as log:
-        main(snakemake.input.spectra, snakemake.input.selection, snakemake.output.prototypes, log)
+        main(snakemake, log)

@@ -1,46 +1,35 @@
 """Fits of one number of components: several random starts, each at several smoothnesses."""
 
+import logging
+
 import numpy as np
 import torch
-from astropy.table import Table
+from snakemake.script import Snakemake
 
-from spectralunmix import SmoothNMF, scan_smoothness
-from spectralunmix.files import (
-    read_curves,
-    read_inverse_variance,
-    read_spectra,
-    write_components,
-    write_table,
-)
-from spectralunmix.scan import numbers, starting_components
+from spectralunmix import SmoothNMF, files, scan, scan_smoothness
+from spectralunmix.fit_report import sum_of_squares
+from spectralunmix.nmf.starts import random_starts
 from spectralunmix.steps import step
 
 
-def main(snakemake, log):
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
     torch.set_num_threads(snakemake.threads)
-    options = snakemake.params
-    _, flux = read_spectra(snakemake.input.spectra)
-    inverse_variance = read_inverse_variance(snakemake.input.spectra)
-    _, _, prototypes = read_curves(snakemake.input.prototypes)
+    options, inputs, output = snakemake.params, snakemake.input, snakemake.output
+    _, flux = files.read_spectra(inputs.spectra)
+    weights = {"inverse_variance": files.read_inverse_variance(inputs.spectra)}
+    _, _, prototypes = files.read_curves(inputs.prototypes)
     k, first = int(snakemake.wildcards.n_components), int(snakemake.wildcards.first)
-    numbered = range(first, first + options.n_starts)
-    seeds = [options.random_state + start for start in numbered]
-    init = starting_components(flux, inverse_variance, k, seeds)
+    starts = range(first, first + options.n_starts)
+    seeds = [options.random_state + start for start in starts]
+    init = random_starts(flux, k, seeds, **weights)
     model = SmoothNMF(k, init=init, max_iter=options.max_iter, tol=options.tol)
-    found = scan_smoothness(
-        model, flux, options.smoothness, inverse_variance=inverse_variance, every_start=True
-    )
-    squares = flux**2 if inverse_variance is None else inverse_variance * flux**2
-    models = [
-        (start, model) for group in found for start, model in zip(numbered, group, strict=True)
-    ]
-    rows = [
-        numbers(model, start, squares.sum(), prototypes, options.metric) for start, model in models
-    ]
-    write_components(snakemake.output.components, np.array([m.components_ for _, m in models]))
-    write_table(snakemake.output.table, Table(rows))
-    converged = sum(row["converged"] for row in rows)
-    log.info("%d components: %d fits, %d converged", k, len(rows), converged)
+    models = scan_smoothness(model, flux, options.smoothness, every_start=True, **weights)
+    squares = sum_of_squares(flux, **weights)
+    table = scan.table_of_fits(models, starts, squares, prototypes, options.metric)
+    components = [model.components_ for group in models for model in group]
+    files.write_components(output.components, np.array(components))
+    files.write_table(output.table, table)
+    log.info("%d components: %d fits, %d converged", k, len(table), table["converged"].sum())
 
 
 if __name__ == "__main__":

@@ -1,36 +1,33 @@
 """Smooth non-negative factorisation of the spectra: components, weights, and how it ended."""
 
+import logging
 import warnings
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from snakemake.script import Snakemake
 
-from spectralunmix import SmoothNMF
-from spectralunmix.files import read_inverse_variance, read_spectra, write_factors, write_json
-from spectralunmix.fit_report import PROGRESS, numbers
+from spectralunmix import SmoothNMF, files, fit_report
 from spectralunmix.steps import step
 
 
-def main(snakemake, log):
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
     torch.set_num_threads(snakemake.threads)  # one: published numbers do not depend on the machine
-    wavelength, flux = read_spectra(snakemake.input.spectra)
-    inverse_variance = read_inverse_variance(snakemake.input.spectra)
+    inputs, output = snakemake.input, snakemake.output
+    wavelength, flux = files.read_spectra(inputs.spectra)
+    inverse_variance = files.read_inverse_variance(inputs.spectra)
     settings = {key: value for key, value in snakemake.params.items() if key != "code"}
-    model = SmoothNMF(**settings, verbose=PROGRESS)
+    model = SmoothNMF(**settings, verbose=fit_report.PROGRESS)
     with warnings.catch_warnings():
         # the line below says it; whether to go on with such a fit is the next step's to decide
         warnings.simplefilter("ignore", ConvergenceWarning)
         weights = model.fit_transform(flux, inverse_variance=inverse_variance)
-    write_factors(snakemake, wavelength, model.components_, weights)
-    fit = numbers(model, flux, inverse_variance)
-    write_json(snakemake.output.fit, fit)
-    log.info(
-        "objective %.9g, optimality %.1e (%s) after %d iterations",
-        fit["objective"],
-        fit["optimality"],
-        "converged" if fit["converged"] else "NOT converged",
-        fit["n_iter"],
-    )
+    factors = wavelength, model.components_, weights
+    selection = files.read_table(inputs.selection)
+    files.write_factors(output.components, output.weights, *factors, selection)
+    fit = fit_report.numbers(model, flux, inverse_variance)
+    files.write_json(output.fit, fit)
+    log.info("%s", fit_report.how_it_ended(fit))
 
 
 if __name__ == "__main__":

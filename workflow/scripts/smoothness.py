@@ -1,58 +1,38 @@
 """What the smoothness does: the components at several lambda, and where they differ most."""
 
+import logging
+
 import matplotlib as mpl
 import numpy as np
 import torch
-from astropy.table import Table
+from snakemake.script import Snakemake
 
-from spectralunmix import SmoothNMF, scan_smoothness
-from spectralunmix.figures.smoothness import draw, in_order_of
-from spectralunmix.figures.style import (
-    STYLE,
-    assigned,
-    save,
-)
-from spectralunmix.files import (
-    read_curves,
-    read_inverse_variance,
-    read_spectra,
-    read_table,
-    write_table,
-)
+from spectralunmix import SmoothNMF, files, scan_smoothness
+from spectralunmix.comparison import in_order_of
+from spectralunmix.figures.smoothness import draw
+from spectralunmix.figures.style import STYLE, assigned, save
+from spectralunmix.fit_report import smoothness_table
 from spectralunmix.steps import step
 
 
-def main(snakemake, log):
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
     torch.set_num_threads(snakemake.threads)
     inputs, options, output = snakemake.input, snakemake.params, snakemake.output
-    wavelength, flux = read_spectra(inputs.spectra)
-    inverse_variance = read_inverse_variance(inputs.spectra)
-    _, _, reference = read_curves(inputs.components)
+    wavelength, flux = files.read_spectra(inputs.spectra)
+    inverse_variance = files.read_inverse_variance(inputs.spectra)
+    _, _, reference = files.read_curves(inputs.components)
     values = sorted(options.values)
     fit = {key: getattr(options, key) for key in ("init", "max_iter", "tol", "random_state")}
-    models = scan_smoothness(
-        SmoothNMF(options.n_components, **fit),
-        flux,
-        values,
-        inverse_variance=inverse_variance,
-    )
-    curves = np.array([in_order_of(reference, model.components_) for model in models])
-    rows = [
-        {
-            "smoothness": float(model.smoothness),
-            "objective": float(model.objective_[-1]),
-            "sum_of_squared_residuals": float(model.reconstruction_err_**2),
-            "roughness": float(np.square(np.diff(model.components_)).sum()),
-            "converged": bool(model.converged_),
-        }
-        for model in models
-    ]
-    write_table(output.table, Table(rows))
-    pairs = assigned(read_table(inputs.assignments), "nmf")
+    model = SmoothNMF(options.n_components, **fit)
+    models = scan_smoothness(model, flux, values, inverse_variance=inverse_variance)
+    curves = np.array([in_order_of(reference, fitted.components_) for fitted in models])
+    table = smoothness_table(models)
+    files.write_table(output.table, table)
+    pairs = assigned(files.read_table(inputs.assignments), "nmf")
     with mpl.rc_context(STYLE):
         fig = draw(wavelength, curves, values, pairs, options.labels, options.library)
         save(fig, output.pdf, output.png, output.svg)
-    log.info("%d fits, %d converged", len(rows), sum(row["converged"] for row in rows))
+    log.info("%d fits, %d converged", len(table), table["converged"].sum())
 
 
 if __name__ == "__main__":

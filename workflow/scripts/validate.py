@@ -1,25 +1,27 @@
 """What a library holds, as its entry reads it: library.txt and library.png."""
 
-import json
+import logging
 from pathlib import Path
 
+from snakemake.script import Snakemake
+
+from spectralunmix import files
 from spectralunmix.figures.library import draw, report
-from spectralunmix.files import replacing
 from spectralunmix.libraries.survey import survey
 from spectralunmix.steps import step
 
 
-def main(snakemake, log):
-    options = snakemake.params
-    source = json.loads(Path(snakemake.input.source).read_text())["source"]
-    found = survey(Path(snakemake.input.library), source, dict(options.items()))
+def main(snakemake: Snakemake, log: logging.Logger) -> None:
+    options, inputs, output = snakemake.params, snakemake.input, snakemake.output
+    source = files.read_json(inputs.source)["source"]
+    found = survey(Path(inputs.library), source, dict(options.items()))
     text = report(found, source, options)
     for line in text.splitlines():
         log.info("%s", line)
     found.check(f"config/libraries/{snakemake.wildcards.library}.yaml")
-    with replacing(snakemake.output.text) as part:
+    with files.replacing(output.text) as part:
         part.write_text(text)
-    with replacing(snakemake.output.picture) as part:
+    with files.replacing(output.picture) as part:
         draw(found, options).savefig(part, dpi=150, metadata={"Software": None})
 
 

@@ -1,26 +1,22 @@
 """Do the addresses of the libraries still serve the same bytes?
 
-    addresses.py [--seen results/addresses.json] config/libraries/<library>.yaml ...
-
-A file with a sha256 is fetched and checked.  Of one without, the first of its pattern is asked
+A file with a sha256 is fetched and checked. Of one without, the first of its pattern is asked
 for its size, time of change and tag, which are compared with those of the last time, kept in
-the file `seen`.  Each address that is out of reach, or serves something else, is named, and the
-exit status is then 1.
+the file `seen`. Each address that is out of reach, or serves something else, is named.
 """
 
-import argparse
 import json
-import sys
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import requests
 
-from spectralunmix.errors import LibraryError
+from spectralunmix.errors import LibraryError, RunError
 from spectralunmix.files import write_json
 from spectralunmix.libraries.downloads import TIMEOUT, download
+from spectralunmix.libraries.entry import read_entry
 from spectralunmix.libraries.sources import files_of
-from spectralunmix.yaml_files import read_yaml
 
 HEADERS = ("Content-Length", "Last-Modified", "ETag")
 
@@ -50,9 +46,9 @@ def check(file: dict, address: str, seen: dict) -> str:
     return f"as last seen: {now}" if now else "answers; the server says nothing of the file"
 
 
-def addresses_of(entry: Path):
+def addresses_of(entry: Path) -> Iterator[tuple[dict, str]]:
     """(file, address) of each source's files, the first alone of those named by a pattern."""
-    for source in read_yaml(entry)["sources"]:
+    for source in read_entry(entry)["sources"]:
         for pattern in source["files"]:
             file = files_of({"files": [pattern]})[0]
             for address in file["addresses"]:
@@ -60,25 +56,47 @@ def addresses_of(entry: Path):
                     yield file, address
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("entries", type=Path, nargs="+")
-    parser.add_argument("--seen", type=Path, default=Path("results/addresses.json"))
-    options = parser.parse_args()
-    seen = json.loads(options.seen.read_text()) if options.seen.exists() else {}
+def read_seen(file: Path) -> dict:
+    """What was seen the last time, by address; nothing the first time."""
+    try:
+        seen = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        seen = None
+    if not isinstance(seen, dict):
+        raise RunError(f"{file}: not what this command wrote: move it away")
+    return seen
+
+
+def check_all(entries: Sequence[Path], seen_file: Path) -> None:
+    """Print a line for each address of these entries.
+
+    Parameters
+    ----------
+    entries : paths
+        YAML files of libraries; none stands for all of config/libraries.
+    seen_file : path
+        What was seen the last time, which is renewed.
+
+    Raises
+    ------
+    RunError
+        Addresses are out of reach, or serve something else; or there is no entry.
+    """
+    entries = entries or sorted(Path("config/libraries").glob("*.yaml"))
+    if not entries:
+        raise RunError(f"{Path.cwd()}: no config/libraries: work in a clone of the project")
+    seen = read_seen(seen_file)
     wrong = 0
-    for entry in options.entries:
+    for entry in entries:
         for file, address in addresses_of(entry):
             try:
                 print(f"{entry.stem}: {address}: {check(file, address, seen)}", flush=True)
             except LibraryError as error:
                 wrong += 1
                 print(f"{entry.stem}: {address}: WRONG: {error}", flush=True)
-    options.seen.parent.mkdir(parents=True, exist_ok=True)
-    write_json(options.seen, seen)
+    seen_file.parent.mkdir(parents=True, exist_ok=True)
+    write_json(str(seen_file), seen)
     if wrong:
-        sys.exit(f"{wrong} addresses do not serve what they did")
-
-
-if __name__ == "__main__":
-    main()
+        raise RunError(f"{wrong} addresses do not serve what they did")

@@ -8,6 +8,9 @@ from pathlib import Path
 from spectralunmix.provenance import sha256
 
 RESULTS = Path("results")
+AT_WORK = "SPECTRALUNMIX_AT_WORK"  # in the environment of a run that has set them aside itself
+LARGE = 2**25  # bytes, which take 0.1 s to read where no instruction of the CPU helps
+TOGETHER = 2.0  # seconds within which Snakemake touches all outputs of a job
 
 
 def read_record(path: Path) -> dict[str, str] | None:
@@ -29,10 +32,23 @@ def is_result(name: str, library: str) -> bool:
     return inside and not path.is_absolute() and path.name not in ("", "..")
 
 
-def altered(library: str) -> Iterator[Path]:
+def is_untouched(path: Path, record: Path) -> bool:
+    """Whether a large file has not changed since its record was written, by the system's clock."""
+    status = path.stat()
+    return status.st_size > LARGE and status.st_ctime < record.stat().st_ctime + TOGETHER
+
+
+def altered(library: str, read_all: bool = True) -> Iterator[Path]:
     """Results of the library that differ from their records, and records that are damaged.
 
     A result that is missing is not altered: Snakemake makes it again by itself.
+
+    Parameters
+    ----------
+    library : str
+    read_all : bool, default True
+        Compare every file's checksum; else not of large ones that were not touched, which takes
+        seconds.
     """
     for record in sorted((RESULTS / library / "records").glob("*.json")):
         if not is_result(str(record), library):  # its folder is a link to another
@@ -43,8 +59,13 @@ def altered(library: str) -> Iterator[Path]:
             continue
         for name, digest in outputs.items():
             path = Path(name)
-            theirs = os.path.lexists(path) and is_result(name, library)
-            if theirs and (not path.is_file() or sha256(path) != digest):
+            if not (os.path.lexists(path) and is_result(name, library)):
+                continue
+            if not path.is_file():
+                yield path
+            elif not read_all and is_untouched(path, record):
+                continue
+            elif sha256(path) != digest:
                 yield path
 
 

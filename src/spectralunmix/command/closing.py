@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-RESULTS = Path("results")
+from spectralunmix.command.altered import RESULTS
 
 
 def table(path: Path, columns: list[str] | None = None) -> list[str]:

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
-from typing import TextIO
+from typing import Any, Self, TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -19,9 +19,12 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     SpinnerColumn,
+    Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.progress_bar import ProgressBar
 from rich.text import Text
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -60,7 +63,7 @@ class Output:
         self.terminal = os.fdopen(os.dup(self._kept[1]), "w", encoding="utf-8", errors="replace")
         return self.terminal
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.terminal.close()
         sys.stdout.flush()
         sys.stderr.flush()
@@ -76,7 +79,7 @@ class Step:
     name: str
     log: str
     began: float = field(default_factory=time.monotonic)
-    line: int | None = None
+    line: TaskID | None = None
 
     @property
     def seconds(self) -> float:
@@ -118,19 +121,23 @@ def warnings_in(log: str) -> list[str]:
 class LastLine(ProgressColumn):
     """What a running step last wrote to its log."""
 
-    def render(self, task) -> Text:
+    def render(self, task: Task) -> Text:
         return Text(last_line(task.fields["log"]), overflow="ellipsis", no_wrap=True)
 
 
-class Share(BarColumn):
+class Share(ProgressColumn):
     """A bar where the step's last line has a percentage."""
 
-    def render(self, task):
+    def __init__(self, bar_width: int):
+        super().__init__()
+        self.bar = BarColumn(bar_width)
+
+    def render(self, task: Task) -> Text | ProgressBar:
         found = PERCENT.findall(last_line(task.fields["log"]))
         if not found:
             return Text("")
         task.total, task.completed = 100, float(found[-1])
-        return super().render(task)
+        return self.bar.render(task)
 
 
 class StepLines(LogHandlerBase):
@@ -168,12 +175,12 @@ class StepLines(LogHandlerBase):
                 redirect_stderr=False,
             )
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self.live:
             self.live.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.live:
             self.live.stop()
 
@@ -183,16 +190,17 @@ class StepLines(LogHandlerBase):
         return "\n".join(dict.fromkeys(self.failures or self.errors))
 
     def emit(self, record: logging.LogRecord) -> None:
+        fields: Any = record  # which Snakemake gives attributes by event
         match getattr(record, "event", None):
             case LogEvent.RUN_INFO:
-                jobs = record.stats
+                jobs = fields.stats
                 self.total = sum(n for rule, n in jobs.items() if rule not in UNCOUNTED)
-            case LogEvent.JOB_INFO if record.log:
-                self.begin(record.jobid, record.log[0])
+            case LogEvent.JOB_INFO if fields.log:
+                self.begin(fields.jobid, fields.log[0])
             case LogEvent.JOB_FINISHED:
-                self.end(record.job_id)
+                self.end(fields.job_id)
             case LogEvent.JOB_ERROR:
-                self.fail(record.jobid, record.rule_name)
+                self.fail(fields.jobid, fields.rule_name)
             case None if record.getMessage().startswith("Terminating processes on user request"):
                 self.stopped = True
             case None if record.levelno >= logging.ERROR and record.getMessage():

@@ -8,12 +8,15 @@ status is then 1.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.image import imread
 from scipy.optimize import linear_sum_assignment
 
-from spectralunmix.errors import LibraryError
+from spectralunmix.command.altered import RESULTS
+from spectralunmix.command.closing import made_last
+from spectralunmix.errors import LibraryError, RunError
 from spectralunmix.files import read_curves, read_table, read_weights
 from spectralunmix.provenance import PACKAGE, sha256
 
@@ -42,7 +45,7 @@ def read_manifest(folder: Path) -> dict:
         raise LibraryError(f"{path}: not a manifest ({error!r}): make the figure again") from None
 
 
-def checked_record(record) -> dict:
+def checked_record(record: Any) -> dict:
     """What is verified of the record, or a ValueError where it is none."""
     kept = {key: record[key] for key in ("step", "inputs", "outputs", "sources")}
     kinds = (str, dict, dict, dict)
@@ -120,9 +123,10 @@ def equal(path: Path, other: Path) -> bool:
 
 def numbers(folder: Path, reference: Path) -> tuple[list[str], list[str]]:
     """Objective, residuals, matched factors, selection and assignment."""
-    wrong, done = [], []
+    wrong: list[str] = []
+    done: list[str] = []
 
-    def check(what, deviation, limit):
+    def check(what: str, deviation: float, limit: float) -> None:
         done.append(f"{what}: {deviation:.1e} (at most {limit:g})")
         if not deviation <= limit:
             wrong.append(f"{folder}: {what} deviates by {deviation:.1e}, more than {limit:g}")
@@ -132,7 +136,7 @@ def numbers(folder: Path, reference: Path) -> tuple[list[str], list[str]]:
         mine, other = (fit[key] for fit in fits)
         check(key, abs(mine / other - 1), OBJECTIVE)
     (_, names, H), (_, other_names, G) = (
-        read_curves(run / "nmf_components.ecsv") for run in (folder, reference)
+        read_curves(str(run / "nmf_components.ecsv")) for run in (folder, reference)
     )
     if H.shape != G.shape:
         return [f"{folder}: components are {H.shape}, the reference's {G.shape}"], done
@@ -140,13 +144,13 @@ def numbers(folder: Path, reference: Path) -> tuple[list[str], list[str]]:
     mine, other = linear_sum_assignment(-cosine)
     check("components", np.abs(H[mine] - G[other]).max() / G.max(), FACTORS)
     W, V = (
-        read_weights(run / "nmf_weights.ecsv", of).T
+        read_weights(str(run / "nmf_weights.ecsv"), of).T
         for run, of in ((folder, names), (reference, other_names))
     )
     if W.shape != V.shape:
         return [*wrong, f"{folder}: weights are {W.shape}, the reference's {V.shape}"], done
     check("weights", np.abs(W[mine] - V[other]).max() / V.max(), FACTORS)
-    tables = [read_table(run / "selection.ecsv") for run in (folder, reference)]
+    tables = [read_table(str(run / "selection.ecsv")) for run in (folder, reference)]
     if list(tables[0]["file"]) != list(tables[1]["file"]):
         wrong.append(f"{folder}/selection.ecsv: other spectra than the reference's")
     return wrong, done
@@ -155,6 +159,16 @@ def numbers(folder: Path, reference: Path) -> tuple[list[str], list[str]]:
 def image_rms(path: Path, other: Path) -> float:
     a, b = (imread(p)[..., :3] * 255 for p in (path, other))
     return float(np.sqrt(np.mean((a - b) ** 2))) if a.shape == b.shape else np.inf
+
+
+def verify_named(library: str | None, reference: Path | None) -> None:
+    """`verify` the results of a library, by default those that were made last."""
+    name = library or made_last()
+    if name is None:
+        raise RunError("nothing to verify: results/ has no manifest; make a figure first")
+    if not library:
+        print(f"results/{name}, made last:")
+    verify(RESULTS / name, reference)
 
 
 def verify(folder: Path, reference: Path | None = None) -> None:

@@ -1,97 +1,33 @@
-"""Components of several libraries side by side, and each one's applied to the others' spectra."""
+"""The picture of several libraries: components by class, how alike they are, what they explain."""
 
 import itertools
-import json
-from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from spectralunmix import SmoothNMF, comparison
-from spectralunmix.figures.style import COLOURS, DASHES, assigned, wavelength_axis
-from spectralunmix.files import (
-    read_curves,
-    read_inverse_variance,
-    read_medium,
-    read_spectra,
-    read_table,
-)
-from spectralunmix.libraries import grids
-from spectralunmix.libraries.readers import Spectrum
+from spectralunmix.across_libraries import LibraryResult, Match
+from spectralunmix.figures.style import COLOURS, DASHES, wavelength_axis
+
+METRICS = {"rms": "RMS distance", "angle": "Spectral angle (rad)"}
 
 
-def in_vacuum(wavelength, medium, name, log):
-    """Vacuum wavelengths of a library; as they are where the entry does not know."""
-    if medium == "unknown":
-        log.warning(
-            "%s: in air or vacuum is unknown; taken as they are, wrong by 0.03 %% at most", name
-        )
-    return grids.in_vacuum(wavelength) if medium == "air" else wavelength
+def heat(
+    ax: Axes,
+    grid: np.ndarray,
+    names: list[str],
+    title: str,
+    form: str,
+    cmap: str,
+    limits: tuple[float, float],
+) -> None:
+    """A square of numbers, a row and a column for each name.
 
-
-def rebinned(wavelength, rows, common, weights=None):
-    """The rows on other channels, and their weights where they have some."""
-    weights = [None] * len(rows) if weights is None else weights
-    spectra = [
-        grids.on_grid(Spectrum("", wavelength, row, {}, weight), common)
-        for row, weight in zip(rows, weights, strict=True)
-    ]
-    if weights[0] is None:
-        return np.array([s.flux for s in spectra]), None
-    return tuple(np.transpose([(s.flux, s.inverse_variance) for s in spectra], (1, 0, 2)))
-
-
-def explained(components, flux, counts=None):
-    """Share of the sum of squares of flux (n_spectra, n_wave) that its best weights explain.
-
-    counts : (n_spectra, n_wave), 1 where a value does and 0 where not; default all
+    form : of the numbers; cmap, limits : of the colours
     """
-    model = SmoothNMF(len(components), smoothness=0)
-    model.components_, model.n_features_in_ = components, components.shape[1]
-    residual = flux - model.inverse_transform(model.transform(flux, inverse_variance=counts))
-    counts = 1.0 if counts is None else counts
-    return float(1 - (counts * residual**2).sum() / (counts * flux**2).sum())
-
-
-def load(name, spectra, components, assignments, summary, log):
-    """A library's components with the classes they are assigned to, and its spectra, in vacuum."""
-    wavelength, names, components = read_curves(components)
-    pairs = assigned(read_table(assignments), "nmf")
-    return {
-        "title": json.loads(Path(summary).read_text())["library"],
-        "medium": (medium := read_medium(spectra)),
-        "wavelength": in_vacuum(wavelength, medium, name, log),
-        "components": components,
-        "classes": [pairs[each]["class"] if each in pairs else None for each in names],
-        "doubtful": {row["class"] for row in pairs.values() if row["doubtful"]},
-        "flux": read_spectra(spectra)[1],
-        "weight": read_inverse_variance(spectra),
-    }
-
-
-def on_common_range(libraries, common):
-    for library in libraries.values():
-        wavelength = library["wavelength"]
-        library["common_components"], _ = rebinned(wavelength, library["components"], common)
-        flux, weight = rebinned(wavelength, library["flux"], common, library["weight"])
-        library["common_flux"] = flux
-        library["counts"] = None if weight is None else (weight > 0).astype(float)
-
-
-def pairs(libraries, metric):
-    """Rows library, other, component, class, component and class there, distance; matched."""
-    rows = []
-    for a, b in itertools.permutations(libraries, 2):
-        distance, _ = comparison.distances(
-            libraries[a]["common_components"], libraries[b]["common_components"], metric
-        )
-        for i, j in zip(*comparison.assign(distance), strict=True):
-            classes = libraries[a]["classes"][i] or "", libraries[b]["classes"][j] or ""
-            rows.append((a, b, int(i + 1), classes[0], int(j + 1), classes[1], distance[i, j]))
-    return rows
-
-
-def heat(ax, grid, names, title, form, cmap, limits):
     ax.imshow(grid, cmap=cmap, vmin=limits[0], vmax=limits[1], aspect="auto")
     for (i, j), value in np.ndenumerate(grid):
         ax.text(j, i, "-" if np.isnan(value) else form.format(value), ha="center", va="center")
@@ -101,64 +37,96 @@ def heat(ax, grid, names, title, form, cmap, limits):
     ax.set_title(title, loc="left", fontsize=8)
 
 
-def draw(libraries, matched, shares, labels, common, metric):
-    names = list(libraries)
-    classes = [c for c in labels if any(c in lib["classes"] for lib in libraries.values())]
-    size = max(4.2, 1.5 * len(classes))
-    fig = plt.figure(figsize=(9.5, size), layout="constrained")
-    left, right = fig.add_gridspec(1, 2, width_ratios=[1.6, 1])
-    axes = left.subgridspec(len(classes), 1).subplots(sharex=True, squeeze=False)[:, 0]
-    for ax, name in zip(axes, classes, strict=True):
-        for i, (key, library) in enumerate(libraries.items()):
-            for row, label in zip(library["components"], library["classes"], strict=True):
-                if label == name:
-                    inside = np.interp(common, library["wavelength"], row).max()
-                    style = {"color": COLOURS[i % 7], "ls": DASHES[i % 4], "lw": 0.9}
-                    caption = f"{key}: {library['title']}"
-                    ax.plot(library["wavelength"], row / inside, label=caption, **style)
-        doubtful = [key for key, library in libraries.items() if name in library["doubtful"]]
-        if doubtful:
-            said = f"doubtful assignment: {', '.join(doubtful)}"
-            ax.text(0.99, 0.95, said, ha="right", va="top", size=8, transform=ax.transAxes)
-        ax.set(ylim=(0, 1.15), ylabel=labels[name])
-        wavelength_axis(ax, common[0], common[-1])
-        ax.label_outer()
-    handles = {}
+def class_panel(
+    ax: Axes, name: str, label: str, libraries: dict[str, LibraryResult], common: np.ndarray
+) -> None:
+    """The components of all libraries that are assigned to a class, over their common range."""
+    for i, (key, library) in enumerate(libraries.items()):
+        for row, class_name in zip(library.components, library.classes, strict=True):
+            if class_name == name:
+                inside = np.interp(common, library.wavelength, row).max()
+                style: dict[str, Any] = {"color": COLOURS[i % 7], "ls": DASHES[i % 4], "lw": 0.9}
+                caption = f"{key}: {library.title}"
+                ax.plot(library.wavelength, row / inside, label=caption, **style)
+    doubtful = [key for key, library in libraries.items() if name in library.doubtful]
+    if doubtful:
+        said = f"doubtful assignment: {', '.join(doubtful)}"
+        ax.text(0.99, 0.95, said, ha="right", va="top", size=8, transform=ax.transAxes)
+    ax.set(ylim=(0, 1.15), ylabel=label)
+    wavelength_axis(ax, common[0], common[-1])
+    ax.label_outer()
+
+
+def legend(fig: Figure, axes: np.ndarray) -> None:
+    """The libraries, each once, below the figure."""
+    handles: dict[str, Artist] = {}
     for ax in axes:
         handles |= {label: h for h, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     fig.legend(
-        handles.values(),
-        handles.keys(),
+        list(handles.values()),
+        list(handles),
         loc="outside lower center",
         ncols=3,
         frameon=False,
         fontsize=8,
     )
-    below = right.subgridspec(2, 1).subplots()
+
+
+def mean_distances(matches: list[Match], names: list[str]) -> np.ndarray:
+    """(n, n): the mean distance of matched components of two libraries, NaN of one with itself."""
     grid = np.full((len(names), len(names)), np.nan)
     for i, j in itertools.permutations(range(len(names)), 2):
-        of = [row[-1] for row in matched if row[:2] == (names[i], names[j])]
-        grid[i, j] = np.mean(of)
-    title = {"rms": "RMS distance", "angle": "Spectral angle (rad)"}[metric]
-    heat(
-        below[0],
-        grid,
-        names,
-        f"{title}, mean of matched components",
-        "{:.3f}",
-        "Blues",
-        (0, 1.6 * np.nanmax(grid)),
-    )
-    heat(
-        below[1],
-        shares,
-        names,
-        "Share of a row's spectra (squares)\nexplained by a column's components",
-        "{:.2%}",
-        "Oranges",
-        (2 * shares.min() - 1, 1 + (1 - shares.min())),
-    )
-    known = all(library["medium"] != "unknown" for library in libraries.values())
+        between = [m.distance for m in matches if (m.library, m.other) == (names[i], names[j])]
+        grid[i, j] = np.mean(between)
+    return grid
+
+
+def draw(
+    libraries: dict[str, LibraryResult],
+    matches: list[Match],
+    shares: np.ndarray,
+    labels: dict[str, str],
+    common: np.ndarray,
+    metric: str,
+) -> Figure:
+    """The picture.
+
+    Parameters
+    ----------
+    libraries : dict of LibraryResult
+        By name.
+    matches : list of Match
+        Which of their components are alike.
+    shares : ndarray of shape (n_libraries, n_libraries)
+        What the components of a column explain of the spectra of a row.
+    labels : dict of str
+        What a class is called, by its name.
+    common : ndarray of shape (n_wave,)
+        The channels that the libraries were compared on, in Angstrom.
+    metric : {"rms", "angle"}
+        The distance.
+
+    Returns
+    -------
+    Figure
+    """
+    names = list(libraries)
+    classes = [c for c in labels if any(c in lib.classes for lib in libraries.values())]
+    size = max(4.2, 1.5 * len(classes))
+    fig = plt.figure(figsize=(9.5, size), layout="constrained")
+    slots = fig.add_gridspec(1, 2, width_ratios=[1.6, 1])
+    axes = slots[0].subgridspec(len(classes), 1).subplots(sharex=True, squeeze=False)[:, 0]
+    for ax, name in zip(axes, classes, strict=True):
+        class_panel(ax, name, labels[name], libraries, common)
+    legend(fig, axes)
+    below = slots[1].subgridspec(2, 1).subplots(squeeze=False)[:, 0]
+    grid = mean_distances(matches, names)
+    title = f"{METRICS[metric]}, mean of matched components"
+    heat(below[0], grid, names, title, "{:.3f}", "Blues", (0, 1.6 * np.nanmax(grid)))
+    title = "Share of a row's spectra (squares)\nexplained by a column's components"
+    limits = 2 * shares.min() - 1, 1 + (1 - shares.min())
+    heat(below[1], shares, names, title, "{:.2%}", "Oranges", limits)
+    known = all(library.medium != "unknown" for library in libraries.values())
     title = f"Components of {len(names)} libraries, {common[0]:.0f} to {common[-1]:.0f} Å"
     title += " in vacuum" if known else ", in vacuum where the medium is known"
     fig.suptitle(title, x=0.01, ha="left", weight="bold")

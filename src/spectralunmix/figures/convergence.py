@@ -1,61 +1,40 @@
 """Objective and optimality over iterations: the run's fit, and the published scheme beside it."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
+from matplotlib.figure import Figure
 
 from spectralunmix.figures.style import COLOURS, heading, logarithmic_axis
-from spectralunmix.nmf import objective, solver, starts
-from spectralunmix.nmf.published import LEARNING_RATE, adam_clamped
-from spectralunmix.nmf.spectra import Spectra
-
-EVERY = 10  # iterations of the published scheme between two looks at it
+from spectralunmix.nmf.published import LEARNING_RATE
 
 
-def start(spectra, n_components, init, random_state):
-    """Components (k, n_wave) as the run's fit began with, and the best weights for them.
-
-    Each component with maximum 1: a step of Adam is as large in any factor.
-    """
-    rng = np.random.RandomState(random_state)
-    H = starts.named(spectra, init, n_components, rng=rng)
-    fit = solver.fit(spectra, H, [0.0], max_iter=0, tol=0)[0]
-    maximum = fit.now.H.max(axis=1, keepdims=True)
-    return (fit.now.W * maximum).T, fit.now.H / maximum
-
-
-def state(spectra, W, H, smoothness):
-    """Objective and optimality of W (n_spectra, k) and H (k, n_wave)."""
-    W, H = np.ascontiguousarray(W.T)[None], np.ascontiguousarray(H)[None]
-    WtX, XHt = spectra.with_weights(W)[0], spectra.with_components(H)[0]
-    A, B = spectra.gram_of_weights(W)[0], spectra.gram_of_components(H)[0]
-    W, H = W[0], H[0]
-    in_weights = objective.gradient_weights(XHt, B, W, H, smoothness, spectra.mean_weight)
-    in_components = objective.gradient_components(WtX, A, W, H, smoothness, spectra.mean_weight)
-    F = objective.value(spectra.sum_of_squares, in_components, H, WtX)
-    return F, max(
-        objective.relative_projected(in_weights, W, XHt),
-        objective.relative_projected(in_components, H, WtX),
+def how_it_compares(fit: dict[str, Any], published: np.ndarray) -> str:
+    """Where both ended, in a line; the parameters are those of `draw`."""
+    n_iter, objective, optimality = published[:, -1]
+    return (
+        f"published scheme, {n_iter:.0f} iterations: objective {objective:.9g}, optimality "
+        f"{optimality:.1e}; this fit {fit['objective']:.9g}, {fit['optimality']:.1e}"
     )
 
 
-def published_history(flux, inverse_variance, options):
-    """Rows (iteration, objective, optimality) of the published scheme from the fit's start."""
-    v = None if inverse_variance is None else torch.from_numpy(inverse_variance)
-    spectra = Spectra(torch.from_numpy(flux), v)
-    W, H = start(spectra, options.n_components, options.init, options.random_state)
-    history = [(0, *state(spectra, W, H, options.smoothness))]
+def draw(fit: dict[str, Any], published: np.ndarray, library: str) -> Figure:
+    """Objective above the lowest that either reached, and optimality, over iterations.
 
-    def watch(i, W, H):
-        if i % EVERY == 0 or i == options.n_iter:
-            history.append((i, *state(spectra, W, H, options.smoothness)))
+    Parameters
+    ----------
+    fit : dict
+        What the run's fit says of itself, see `fit_report.numbers`.
+    published : ndarray of shape (3, n_entries)
+        The history of the published scheme, see `nmf.published.published_history`.
+    library : str
+        The library's name.
 
-    adam_clamped(flux, W, H, options.n_iter, options.smoothness, inverse_variance, watch)
-    return np.transpose(history)
-
-
-def draw(fit, published, library):
-    """Objective above the lowest that either reached, and optimality, over iterations."""
+    Returns
+    -------
+    Figure
+    """
     ours = fit["history"]
     lowest = min(ours["objective"][-1], published[1].min())
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.1, 3.1), layout="constrained")

@@ -1,13 +1,20 @@
 """The four-panel figure: prototypes, eigenspectra, components, and their distances."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from astropy.table import Table
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec, SubplotSpec
 from matplotlib.patches import Rectangle
 
 from spectralunmix.figures.style import (
     GREYS,
+    Dash,
+    Pairs,
     assigned,
     by_class,
     class_captions,
@@ -19,7 +26,8 @@ from spectralunmix.figures.style import (
     wrapped,
 )
 
-BAND = (16, 84)  # percentiles of a class's spectra
+Curve = tuple[np.ndarray, str, Dash]  # flux (n_wave,), colour, dashes
+Curves = tuple[np.ndarray, list[str], np.ndarray]  # wavelength (n_wave,), names, fluxes (n, n_wave)
 CAPTION_SIZE = 6.5  # points, as all below
 LINE = 9.5  # from a line of captions to the next
 TO_HEADING = 5  # from the captions to the heading
@@ -42,13 +50,13 @@ DOUBTFUL = (
 class Captions(NamedTuple):
     """Captions of curves as they fit over a panel."""
 
-    texts: list
+    texts: list[str]
     columns: int
     lines: int
     sample: float
 
 
-def arranged(captions, dashes, width):
+def arranged(captions: Sequence[str], dashes: Sequence[Dash], width: float) -> Captions:
     """Captions in as few lines as `width` points have room for; one that is wider is wrapped."""
     sample = SOLID if all(dash == "-" for dash in dashes) else DASHED
     beside = sample + 0.4 * CAPTION_SIZE
@@ -59,11 +67,13 @@ def arranged(captions, dashes, width):
     for columns in range(1, len(texts) + 1):
         if columns == 1 or sum(map(max, np.array_split(widths, columns))) - GAP <= width:
             lines[columns] = int(max(map(sum, np.array_split(heights, columns))))
-    columns = min(lines, key=lines.get)  # the first: columns of about one length
+    columns = min(lines, key=lines.__getitem__)  # the first: columns of about one length
     return Captions(texts, columns, lines[columns], sample)
 
 
-def spectra_panel(ax, wavelength, curves, captions):
+def spectra_panel(
+    ax: Axes, wavelength: np.ndarray, curves: Sequence[Curve], captions: Captions
+) -> None:
     """Curves (flux, colour, dashes) over log wavelength, their captions above the axes."""
     for (flux, colour, dashes), caption in zip(curves, captions.texts, strict=True):
         order = 1.5 if colour in GREYS else 2  # those without a class behind the others
@@ -84,28 +94,13 @@ def spectra_panel(ax, wavelength, curves, captions):
     )
 
 
-def bands(flux, inverse_variance, members, prototypes):
-    """By class the percentiles BAND of its spectra, (2, n_wave), on the scale of its prototype.
-
-    flux : (n_spectra, n_wave); members : (n_spectra,) their classes
-    inverse_variance : (n_spectra, n_wave) or None; values with weight 0 do not count
-    """
-    _, classes, curves = prototypes
-    found = {}
-    for name, curve in zip(classes, curves, strict=True):
-        own = np.ma.array(flux[members == name])
-        if inverse_variance is not None:
-            own.mask = inverse_variance[members == name] <= 0
-        counted = np.flatnonzero(own.count(axis=0))
-        values = np.ma.filled(own[:, counted].astype(float), np.nan)
-        band = np.full((2, flux.shape[1]), np.nan)
-        band[:, counted] = np.nanpercentile(values, BAND, axis=0)
-        peak = curve[counted].argmax()
-        found[name] = band * curve[counted][peak] / np.nanmedian(values[:, peak])
-    return found
-
-
-def component_curves(factors, pairs, classes, labels, shares=None):
+def component_curves(
+    factors: Curves,
+    pairs: Pairs,
+    classes: list[str],
+    labels: dict[str, str],
+    shares: Sequence[float] | None = None,
+) -> tuple[list[Curve], list[str]]:
     """Curves and captions in the order of the classes they are assigned to.
 
     shares : of the variance, by component, for the captions
@@ -123,7 +118,7 @@ def component_curves(factors, pairs, classes, labels, shares=None):
     return curves, captions
 
 
-def cell_text(cell, distances):
+def cell_text(cell: float, distances: Sequence[float]) -> tuple[float, bool]:
     """Size of the numbers in cells `cell` points wide, and whether they go without a leading 0."""
     for short in (False, True):
         widest = max(text_width(shown(value, short), 7, "bold") for value in distances)
@@ -133,31 +128,42 @@ def cell_text(cell, distances):
     return size, short
 
 
-def shown(distance, short):
+def shown(distance: float, short: bool) -> str:
     return f"{distance:.2f}".removeprefix("0" if short else "")
 
 
-def distance_map(ax, table, pairs, classes, largest, size, short):
-    """Classes down, components across, the assigned pairs framed."""
+def distance_map(
+    ax: Axes,
+    table: Table,
+    pairs: Pairs,
+    classes: list[str],
+    largest: float,
+    size: float,
+    short: bool,
+) -> None:
+    """Classes down, components across, the assigned pairs framed.
+
+    largest : the distance of the darkest colour; size, short : of the numbers, see `cell_text`
+    """
     components = list(dict.fromkeys(table["component"]))
     value = {(row["class"], row["component"]): row["distance"] for row in table}
     grid = np.array([[value[c, k] for k in components] for c in classes])
     ax.imshow(grid, cmap="Blues", vmin=0, vmax=1.6 * largest, aspect="auto")
     for (i, j), distance in np.ndenumerate(grid):
-        row = pairs.get(components[j])
-        framed = row is not None and row["class"] == classes[i]
-        weight = "bold" if framed else "normal"
+        pair = pairs.get(components[j])
+        assigned_here = pair is not None and pair["class"] == classes[i]
+        weight = "bold" if assigned_here else "normal"
         said = shown(distance, short)
         ax.text(j, i, said, ha="center", va="center", weight=weight, size=size)
-        if framed:
-            dashes = (0, (2.2, 1.4)) if row["doubtful"] else "-"
-            style = {"fill": False, "ec": "black", "lw": size / 5.5, "ls": dashes}
+        if pair is not None and assigned_here:
+            dashes = (0, (2.2, 1.4)) if pair["doubtful"] else "-"
+            style: dict[str, Any] = {"fill": False, "ec": "black", "lw": size / 5.5, "ls": dashes}
             ax.add_patch(Rectangle((j - 0.45, i - 0.45), 0.9, 0.9, **style))
-    ax.set_xticks(range(len(components)), range(1, len(components) + 1))
+    ax.set_xticks(range(len(components)), [str(i + 1) for i in range(len(components))])
     ax.tick_params(length=0)
 
 
-def row_labels(labels, width, height):
+def row_labels(labels: list[str], width: float, height: float) -> tuple[list[str], float]:
     """Labels as large as they fit beside rows that are `height` points high together, cut at 5."""
     for size in (7, 6, 5):
         texts = [wrapped(label, size, width).split("\n") for label in labels]
@@ -172,13 +178,22 @@ def row_labels(labels, width, height):
     return ["\n".join(text) for text in cut], size
 
 
-def distances_panel(slot, distances, paired, classes, labels, metric, width, pad):
+def distances_panel(
+    slot: SubplotSpec,
+    distances: Table,
+    paired: dict[str, Pairs],
+    classes: list[str],
+    labels: dict[str, str],
+    metric: str,
+    width: float,
+    pad: float,
+) -> None:
     """A map a method.  width : points that both have; pad : points to the heading."""
     tables = [distances[distances["method"] == method] for method in paired]
     n = np.array([len(set(table["component"])) for table in tables])
     share = np.clip(n[0] / n.sum(), 0.36, 0.64)  # both have room for what is written below
     shares = np.array([share, 1 - share])
-    axes = slot.subgridspec(1, 2, wspace=0.08, width_ratios=shares).subplots()
+    axes = slot.subgridspec(1, 2, wspace=0.08, width_ratios=shares).subplots(squeeze=False)[0]
     cell = 0.96 * width * (shares / n).min()
     numbers = cell_text(cell, distances["distance"])
     for ax, table, (method, pairs) in zip(axes, tables, paired.items(), strict=True):
@@ -194,61 +209,120 @@ def distances_panel(slot, distances, paired, classes, labels, metric, width, pad
     axes[0].annotate(said, (0, 1), xycoords="axes fraction", size=CAPTION_SIZE, **above)
 
 
-def framed(paired, width):
+def framed(paired: dict[str, Pairs], width: float) -> str:
     """What the frames of D mean, in lines of `width` points."""
     rows = [row for pairs in paired.values() for row in pairs.values()]
     said = [FRAMED, DOUBTFUL] if any(row["doubtful"] for row in rows) else [FRAMED]
     return "\n".join(wrapped(each, CAPTION_SIZE, width) for each in said)
 
 
-def draw(prototypes, spread, pca, nmf, distances, assignments, labels, summary, width):
-    """The figure, `width` inches wide.  spread : by class, the band about its prototype."""
+def prototypes_panel(
+    ax: Axes,
+    wavelength: np.ndarray,
+    curves: list[Curve],
+    captions: Captions,
+    bands: list[np.ndarray],
+    pad: float,
+) -> None:
+    """Panel A.  bands : (2, n_wave) about each curve; pad : points to the heading."""
+    top = 1.05
+    for (_, colour, _), band in zip(curves, bands, strict=True):
+        ax.fill_between(wavelength, *band, color=colour, alpha=0.16, lw=0)
+        top = max(top, min(1.5, 1.02 * np.nanmax(band)))
+    spectra_panel(ax, wavelength, curves, captions)
+    ax.set(ylabel="Flux / maximum", ylim=(0, top))
+    heading(ax, "A", "Class prototypes (medians; bands: 16 to 84 %)", pad=pad)
+
+
+def eigenspectra_panel(
+    ax: Axes, wavelength: np.ndarray, curves: list[Curve], captions: Captions, pad: float
+) -> None:
+    """Panel B."""
+    spectra_panel(ax, wavelength, curves, captions)
+    ax.axhline(0, color="black", lw=0.4)
+    ax.set(ylabel="Eigenspectrum / largest absolute", ylim=(-1.1, 1.1))
+    heading(ax, "B", "PCA eigenspectra (share of variance)", pad=pad)
+
+
+def components_panel(
+    ax: Axes,
+    wavelength: np.ndarray,
+    curves: list[Curve],
+    captions: Captions,
+    smoothness: float,
+    pad: float,
+) -> None:
+    """Panel C."""
+    spectra_panel(ax, wavelength, curves, captions)
+    ax.set(ylabel="Component / maximum", ylim=(0, 1.05))
+    heading(ax, "C", f"Smooth NMF components (λ = {smoothness:g})", pad=pad)
+
+
+def draw(
+    prototypes: Curves,
+    spread: dict[str, np.ndarray],
+    pca: Curves,
+    nmf: Curves,
+    distances: Table,
+    assignments: Table,
+    labels: dict[str, str],
+    summary: dict[str, Any],
+    width: float,
+) -> Figure:
+    """The figure.
+
+    Parameters
+    ----------
+    prototypes, pca, nmf : tuple of ndarray of shape (n_wave,), list of str, ndarray (n, n_wave)
+        Wavelength in Angstrom, names and curves of prototypes, eigenspectra and components.
+    spread : dict of ndarray of shape (2, n_wave)
+        The band about the prototype of each class.
+    distances, assignments : Table
+        Distances to the prototypes, and which are assigned to which class.
+    labels : dict of str
+        What a class is called, by its name.
+    summary : dict
+        The run's summary.
+    width : float
+        In inches.
+
+    Returns
+    -------
+    Figure
+    """
     wavelength, classes, medians = prototypes
     paired = {method: assigned(assignments, method) for method in ("nmf", "pca")}
     styles = curve_styles(classes)
     of_a = [(flux, *styles[name]) for name, flux in zip(classes, medians, strict=True)]
-    explained = summary["pca"]["explained_variance_ratio"]
-    of_b, said_b = component_curves(pca, paired["pca"], classes, labels, explained)
+    shares = summary["pca"]["explained_variance_ratio"]
+    of_b, said_b = component_curves(pca, paired["pca"], classes, labels, shares)
     of_c, said_c = component_curves(nmf, paired["nmf"], classes, labels)
     panel = 72 * width * (MARGINS["right"] - MARGINS["left"]) / (2 + BETWEEN)
-    a, b, c = (
-        arranged(said, [dashes for _, _, dashes in curves], panel)
-        for curves, said in ((of_a, [labels[n] for n in classes]), (of_b, said_b), (of_c, said_c))
-    )
+    a = arranged([labels[name] for name in classes], [dash for *_, dash in of_a], panel)
+    b = arranged(said_b, [dash for *_, dash in of_b], panel)
+    c = arranged(said_c, [dash for *_, dash in of_c], panel)
     above = TO_HEADING + LINE * max(a.lines, b.lines)
     below = TO_HEADING + LINE * max(c.lines, framed(paired, panel).count("\n") + 1)
     fig, slots = page(width, above, below)
-
-    ax = fig.add_subplot(slots[0, 0])
-    top = 1.05
-    for name, band in spread.items():
-        ax.fill_between(wavelength, *band, color=styles[name][0], alpha=0.16, lw=0)
-        top = max(top, min(1.5, 1.02 * np.nanmax(band)))
-    spectra_panel(ax, wavelength, of_a, a)
-    ax.set(ylabel="Flux / maximum", ylim=(0, top))
-    heading(ax, "A", "Class prototypes (medians; bands: 16 to 84 %)", pad=above)
-
-    ax = fig.add_subplot(slots[0, 1])
-    spectra_panel(ax, wavelength, of_b, b)
-    ax.axhline(0, color="black", lw=0.4)
-    ax.set(ylabel="Eigenspectrum / largest absolute", ylim=(-1.1, 1.1))
-    heading(ax, "B", "PCA eigenspectra (share of variance)", pad=above)
-
-    ax = fig.add_subplot(slots[1, 0])
-    spectra_panel(ax, wavelength, of_c, c)
-    ax.set(ylabel="Component / maximum", ylim=(0, 1.05))
-    heading(ax, "C", f"Smooth NMF components (λ = {summary['nmf']['smoothness']:g})", pad=below)
-
+    bands = [spread[name] for name in classes]
+    prototypes_panel(fig.add_subplot(slots[0, 0]), wavelength, of_a, a, bands, above)
+    eigenspectra_panel(fig.add_subplot(slots[0, 1]), wavelength, of_b, b, above)
+    smoothness = summary["nmf"]["smoothness"]
+    components_panel(fig.add_subplot(slots[1, 0]), wavelength, of_c, c, smoothness, below)
     metric = summary["metric"]
     distances_panel(slots[1, 1], distances, paired, classes, labels, metric, panel, below)
-    title = f"{summary['library']}: {summary['n_spectra']} spectra"
-    room = 72 * width * (MARGINS["right"] - MARGINS["left"])
-    size = min(9, 9 * room / text_width(title, 9, "bold"))
-    fig.suptitle(title, x=MARGINS["left"], y=0.985, ha="left", fontsize=size, weight="bold")
+    write_title(fig, f"{summary['library']}: {summary['n_spectra']} spectra", width)
     return fig
 
 
-def page(width, above, below):
+def write_title(fig: Figure, title: str, width: float) -> None:
+    """The title over the figure, as large as its `width` inches have room for."""
+    room = 72 * width * (MARGINS["right"] - MARGINS["left"])
+    size = min(9, 9 * room / text_width(title, 9, "bold"))
+    fig.suptitle(title, x=MARGINS["left"], y=0.985, ha="left", fontsize=size, weight="bold")
+
+
+def page(width: float, above: float, below: float) -> tuple[Figure, GridSpec]:
     """A figure and its two by two slots, each of the size that it has with 17 points above it."""
     height, above, below = 0.78 * width, (above - 17) / 72, (below - 17) / 72  # inches
     whole, slot = height + above + below, 0.775 * height / 2.47

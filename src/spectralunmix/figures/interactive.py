@@ -1,31 +1,54 @@
 """A page to look at spectra and components with: zoom, values, weights; everything in one file."""
 
 import base64
+import json
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+from astropy.table import Table
 
+from spectralunmix import comparison
 from spectralunmix.figures.pages import BOOKKEEPING
-from spectralunmix.figures.style import assigned, class_captions, component_styles, curve_styles
+from spectralunmix.figures.style import (
+    Dash,
+    Pairs,
+    assigned,
+    class_captions,
+    component_styles,
+    curve_styles,
+)
 
+Factors = tuple[list[str], np.ndarray]  # names, and as many curves (n, n_wave)
 LARGEST = 400  # spectra on a page, so that a phone can open it
-DASHES = ["solid", "dash", "dashdot", "dot"]
+DASHES: list[Dash] = ["solid", "dash", "dashdot", "dot"]
 
 
-def encoded(rows):
+def evenly_taken(n_spectra: int) -> tuple[np.ndarray, str]:
+    """The rows of the spectra that a page has room for, and in words which they are."""
+    if n_spectra <= LARGEST:
+        return np.arange(n_spectra), f"All {n_spectra} spectra."
+    rows = np.linspace(0, n_spectra - 1, LARGEST).round().astype(int)
+    return rows, f"{LARGEST} of the {n_spectra} spectra, evenly taken."
+
+
+def encoded(rows: np.ndarray) -> str:
     """Rows of little-endian float32 in base64."""
     return base64.b64encode(np.ascontiguousarray(rows, "<f4").tobytes()).decode()
 
 
-def rounded(values, digits=5):
+def rounded(values: Iterable[float], digits: int = 5) -> list[float]:
     return [float(f"{value:.{digits}g}") for value in values]
 
 
-def curve(label, flux, colour, dash):
+def curve(label: str, flux: np.ndarray, colour: str, dash: Dash) -> dict[str, Any]:
     scaled = flux / (np.abs(flux).max() or 1)
     return {"label": label, "colour": colour, "dash": dash, "flux": rounded(scaled)}
 
 
-def component_curves(factors, pairs, classes, labels):
+def component_curves(
+    factors: Factors, pairs: Pairs, classes: list[str], labels: dict[str, str]
+) -> list[dict[str, Any]]:
     """Components in the colours of their classes, at the sign at which they were assigned."""
     names, components = factors
     styles = component_styles(names, pairs, classes, DASHES)
@@ -37,24 +60,44 @@ def component_curves(factors, pairs, classes, labels):
     ]
 
 
-def curves(prototypes, eigenspectra, components, assignments, labels):
-    """What the first picture can show, by kind.  Each is names and curves (n, n_wave)."""
-    classes, prototypes = prototypes
+def curves(
+    prototypes: Factors,
+    eigenspectra: Factors,
+    components: Factors,
+    assignments: Table,
+    labels: dict[str, str],
+) -> dict[str, list[dict[str, Any]]]:
+    """What the first picture can show, by kind.
+
+    Parameters
+    ----------
+    prototypes, eigenspectra, components : tuple of list of str and ndarray of shape (n, n_wave)
+        Names and curves.
+    assignments : Table
+        Which of them are assigned to which class.
+    labels : dict of str
+        What a class is called, by its name.
+
+    Returns
+    -------
+    dict of list of dict
+    """
+    classes, prototype_curves = prototypes
     styles = curve_styles(classes, DASHES)
     paired = {method: assigned(assignments, method) for method in ("pca", "nmf")}
     return {
         "Prototypes": [
             curve(labels[name], flux, *styles[name])
-            for name, flux in zip(classes, prototypes, strict=True)
+            for name, flux in zip(classes, prototype_curves, strict=True)
         ],
         "Eigenspectra": component_curves(eigenspectra, paired["pca"], classes, labels),
         "Components": component_curves(components, paired["nmf"], classes, labels),
     }
 
 
-def parameters(selection):
+def parameters(selection: Table) -> dict[str, list]:
     """Values by the caption of the axis: what the library says of its stars, and the class."""
-    found = {}
+    found: dict[str, list] = {}
     for name in selection.colnames:
         if name in BOOKKEEPING:
             continue
@@ -64,8 +107,74 @@ def parameters(selection):
             known = np.ma.filled(column.astype(float), np.nan)
             if not np.isfinite(known).any():
                 continue
-            values = [float(v) if np.isfinite(v) else None for v in known]
+            found[f"{name}{unit}"] = [float(v) if np.isfinite(v) else None for v in known]
         else:
-            values = [str(value) for value in column]
-        found[f"{name}{unit}"] = values
+            found[f"{name}{unit}"] = [str(value) for value in column]
     return found | {"class": [str(name) for name in selection["class"]]}
+
+
+def spectra(
+    flux: np.ndarray,
+    weights: np.ndarray,
+    components: np.ndarray,
+    selection: Table,
+    labels: dict[str, str],
+) -> dict[str, Any]:
+    """What the page can show of the spectra.
+
+    Parameters
+    ----------
+    flux : ndarray of shape (n_spectra, n_wave)
+        The spectra.
+    weights : ndarray of shape (n_spectra, k)
+        Their weights.
+    components : ndarray of shape (k, n_wave)
+        The components.
+    selection : Table
+        A row for each spectrum: file, class, parameters.
+    labels : dict of str
+        What a class is called, by its name.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "label": [f"{row['file']} ({labels[row['class']]})" for row in selection],
+        "flux": encoded(flux),
+        "weights": [rounded(row, 8) for row in weights],
+        "shares": [rounded(row) for row in comparison.shares(weights, components)],
+        "parameters": parameters(selection),
+    }
+
+
+def page_data(
+    wavelength: np.ndarray,
+    components: np.ndarray,
+    shown: dict[str, list[dict[str, Any]]],
+    of_spectra: dict[str, Any],
+) -> str:
+    """The page's data as JSON that can stand in a page.
+
+    Parameters
+    ----------
+    wavelength : ndarray of shape (n_wave,)
+        In Angstrom.
+    components : ndarray of shape (k, n_wave)
+        The components.
+    shown : dict
+        As `curves` gives it.
+    of_spectra : dict
+        As `spectra` gives it.
+
+    Returns
+    -------
+    str
+    """
+    data = {
+        "wavelength": rounded(wavelength, 8),
+        "curves": shown,
+        "components_flux": encoded(components),
+        "spectra": of_spectra,
+    }
+    return json.dumps(data, allow_nan=False).replace("<", "\\u003c")

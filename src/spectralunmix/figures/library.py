@@ -1,11 +1,15 @@
 """What a library holds, as its entry reads it: library.txt and library.png."""
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from spectralunmix.figures.style import COLOURS, wavelength_axis
 from spectralunmix.libraries.quality import usable
 from spectralunmix.libraries.readers import has_uncertainties
+from spectralunmix.libraries.survey import Survey
 
 RUN_ON = {
     "original": "the library's own files",
@@ -13,8 +17,22 @@ RUN_ON = {
 }
 
 
-def report(found, source, options) -> str:
-    """The library in lines of text."""
+def report(found: Survey, source: dict[str, Any], options: Any) -> str:
+    """The library in lines of text.
+
+    Parameters
+    ----------
+    found : Survey
+        What the library holds.
+    source : dict
+        The source that it was fetched from.
+    options : object
+        The parts of the entry as attributes: name, run_on, medium, classes, selection.
+
+    Returns
+    -------
+    str
+    """
     table, labels = found.table, found.table["class"]
     lines = [f"{options.name}: {len(table)} spectra", f"source: {source['description']}"]
     if options.run_on:  # nothing is claimed of an entry that does not say
@@ -45,8 +63,8 @@ def report(found, source, options) -> str:
     return "\n".join(lines) + "\n"
 
 
-def draw(found, options):
-    """Coverage, class sizes and one spectrum a class."""
+def draw(found: Survey, options: Any) -> Figure:
+    """Coverage, class sizes and one spectrum a class; the parameters are those of `report`."""
     table, spectra = found.table, found.spectra
     fig, (cover, sizes, shown) = plt.subplots(
         1, 3, figsize=(12, 4), width_ratios=[1, 0.8, 1.8], layout="constrained"

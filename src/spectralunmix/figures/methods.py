@@ -1,13 +1,32 @@
 """The page of methods, tables and provenance, with the run's own settings and numbers."""
 
+from typing import Any
+
 import numpy as np
+from astropy.table import Table
 
 MEDIUM = {"air": "in air", "vacuum": "in vacuum", "unknown": "in air or vacuum: not known"}
 METHODS = {"nmf": "Smooth NMF components", "pca": "PCA eigenspectra"}
 
 
-def distance_tables(distances, assignments, labels):
-    """A table a method: classes down, components across, the assigned pairs framed."""
+def distance_tables(
+    distances: Table, assignments: Table, labels: dict[str, str]
+) -> list[dict[str, Any]]:
+    """A table a method: classes down, components across, the assigned pairs framed.
+
+    Parameters
+    ----------
+    distances : Table
+        Of every component to every prototype.
+    assignments : Table
+        Of components to classes.
+    labels : dict of str
+        What a class is called, by its name.
+
+    Returns
+    -------
+    list of dict
+    """
     tables = []
     for method, title in METHODS.items():
         of = distances[distances["method"] == method]
@@ -34,5 +53,31 @@ def distance_tables(distances, assignments, labels):
     return tables
 
 
-def as_text(value):
+def as_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | np.floating) else str(value)
+
+
+def of_selection(selection: Table, labels: dict[str, str]) -> dict[str, Any]:
+    """What the page says of the selected spectra, by the names that its template has for it."""
+    members = list(selection["class"])
+    return {
+        "notes": selection.meta.get("notes", []),
+        "left_out": selection.meta.get("left_out", {}),
+        "classes": [
+            {"label": labels[name], "n": members.count(name)} for name in dict.fromkeys(members)
+        ],
+        "selection": {
+            "names": selection.colnames,
+            "rows": [[as_text(value) for value in row] for row in selection],
+        },
+    }
+
+
+def of_run(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What the page says of the run's settings, by the names that its template has for it."""
+    settings = {each["step"]: each["settings"] for each in manifest["steps"]}
+    return {
+        "manifest": manifest,
+        "fit": settings["smooth_nmf"],
+        "normalisation": settings["select"]["normalisation"],
+    }

@@ -11,7 +11,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 BOOKKEEPING = ("file", "class", "class_rank", "class_size", "divisor", "n_filled", "n_clipped")
 
 
-def write_page(path: str, template: str, **values) -> None:
+def write_page(path: str, template: str, **values: object) -> None:
     """The template of that name, filled in; a value that is missing is an error."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined

@@ -2,32 +2,48 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from astropy.table import Table
+from matplotlib.figure import Figure
 
+from spectralunmix.comparison import typical
 from spectralunmix.figures.style import COLOURS, heading, wavelength_axis
 
 
-def typical(flux, reconstruction, labels):
-    """By class, the spectrum (row number) whose relative residual is its class's median.
+def draw(
+    wavelength: np.ndarray,
+    flux: np.ndarray,
+    reconstruction: np.ndarray,
+    selection: Table,
+    labels: dict[str, str],
+    library: str,
+) -> Figure:
+    """Two panels for each class: the spectrum of median residual, and its residual.
 
-    flux : (n_spectra, n_wave), NaN where a value does not count
+    Parameters
+    ----------
+    wavelength : ndarray of shape (n_wave,)
+        In Angstrom.
+    flux : ndarray of shape (n_spectra, n_wave)
+        The spectra, NaN where a value does not count.
+    reconstruction : ndarray of shape (n_spectra, n_wave)
+        What the components make of them.
+    selection : Table
+        A row for each spectrum: file and class.
+    labels : dict of str
+        What a class is called, by its name.
+    library : str
+        The library's name.
+
+    Returns
+    -------
+    Figure
     """
-    left = np.nansum((flux - reconstruction) ** 2, axis=1)
-    residual = np.sqrt(left / np.nansum(flux**2, axis=1))
-    rows = {}
-    for name in dict.fromkeys(labels):
-        members = np.flatnonzero(np.asarray(labels) == name)
-        ranked = members[np.argsort(residual[members], kind="stable")]
-        rows[name] = int(ranked[(len(ranked) - 1) // 2])
-    return rows, residual
-
-
-def draw(wavelength, flux, reconstruction, selection, labels, library):
     rows, residual = typical(flux, reconstruction, list(selection["class"]))
     fig = plt.figure(figsize=(7.1, 1.75 * len(rows) + 0.5), layout="constrained")
     panels = fig.add_gridspec(len(rows), 1)
     for i, (name, row) in enumerate(rows.items()):
         cell = panels[i].subgridspec(2, 1, height_ratios=[2.2, 1], hspace=0)
-        above, below = cell.subplots(sharex=True)
+        above, below = cell.subplots(sharex=True, squeeze=False)[:, 0]
         colour = COLOURS[i % len(COLOURS)]
         above.plot(wavelength, flux[row], color="black", lw=0.5, label="spectrum")
         above.plot(wavelength, reconstruction[row], color=colour, lw=0.8, label="reconstruction")

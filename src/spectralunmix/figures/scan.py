@@ -1,13 +1,13 @@
-"""The scan's fits in one table, with how much they depend on the start, and its picture."""
+"""The picture of a scan: numbers of its fits over the number of components."""
 
 import matplotlib.pyplot as plt
-import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from spectralunmix import comparison
 from spectralunmix.figures.style import COLOURS, heading, logarithmic_axis
+from spectralunmix.scan import best_start
 
-DECIMALS = 10  # of a distance: further ones are rounding, which may depend on the fits beside it
 MARKERS = "osD^vPX*"
 PANELS = [
     ("objective", "Objective", "log"),
@@ -17,22 +17,22 @@ PANELS = [
 ]
 
 
-def best_start(fits):
-    """For each fit, the row of the one of least objective among those that only start elsewhere."""
-    return fits.groupby(["n_components", "smoothness"])["objective"].transform("idxmin")
+def draw(fits: pd.DataFrame, library: str, metric: str) -> Figure:
+    """Over the number of components: a point a fit, a line through the best start of each.
 
+    Parameters
+    ----------
+    fits : DataFrame
+        A row for each fit, with the columns of PANELS.
+    library : str
+        The library's name.
+    metric : {"rms", "angle"}
+        The distance.
 
-def from_best(fits, components, metric):
-    """How far the components of each fit lie from those of the best start: the mean, one to one."""
-    found = []
-    for own, row in zip(components, best_start(fits), strict=True):
-        distance, _ = comparison.distances(own, components[row], metric)
-        found.append(distance[comparison.assign(distance)].mean())
-    return np.round(found, DECIMALS)
-
-
-def draw(fits, library, metric):
-    """Over the number of components: a point a fit, a line through the best start of each."""
+    Returns
+    -------
+    Figure
+    """
     fig, axes = plt.subplots(2, 2, figsize=(7.1, 5.6), layout="constrained")
     levels = sorted(fits["smoothness"].unique())
     for ax, letter, (name, title, scale) in zip(axes.flat, "ABCD", PANELS, strict=True):

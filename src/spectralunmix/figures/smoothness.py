@@ -1,37 +1,54 @@
 """What the smoothness does: the components at several lambda, and where they differ most."""
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
-from spectralunmix import comparison
-from spectralunmix.figures.style import (
-    class_captions,
-    heading,
-    wavelength_axis,
-)
-from spectralunmix.files import (
-    component_names,
-)
+from spectralunmix.figures.style import Pairs, class_captions, heading, wavelength_axis
+from spectralunmix.files import component_names
 
 WINDOW = 60  # channels of the close-up on either side
 
 
-def in_order_of(reference, components):
-    """Components (k, n_wave), each in the place of the reference's (k, n_wave) it is nearest."""
-    rows, columns = comparison.assign(comparison.distances(reference, components)[0])
-    return components[columns[np.argsort(rows)]]
-
-
-def close_up(curves):
+def close_up(curves: np.ndarray) -> slice:
     """The channels about where curves (n_lambda, n_wave) differ most from channel to channel."""
     steps = np.abs(np.diff(curves[0] - curves[-1]))
     centre = int(steps.argmax())
     return slice(max(0, centre - WINDOW), min(curves.shape[1], centre + WINDOW))
 
 
-def draw(wavelength, curves, smoothness, pairs, labels, library):
-    """curves (n_lambda, k, n_wave), the same component in the same place."""
+def draw(
+    wavelength: np.ndarray,
+    curves: np.ndarray,
+    smoothness: Sequence[float],
+    pairs: Pairs,
+    labels: dict[str, str],
+    library: str,
+) -> Figure:
+    """A row a component: its curves at several lambda, whole and where they differ most.
+
+    Parameters
+    ----------
+    wavelength : ndarray of shape (n_wave,)
+        In Angstrom.
+    curves : ndarray of shape (n_lambda, k, n_wave)
+        The components, the same one in the same place.
+    smoothness : sequence of float
+        The n_lambda values.
+    pairs : dict
+        Which component is assigned to which class, see `style.assigned`.
+    labels : dict of str
+        What a class is called, by its name.
+    library : str
+        The library's name.
+
+    Returns
+    -------
+    Figure
+    """
     n, k = curves.shape[:2]
     colours = mpl.colormaps["viridis"](np.linspace(0, 0.9, n))
     fig, axes = plt.subplots(

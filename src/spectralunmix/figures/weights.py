@@ -4,9 +4,11 @@ import math
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
 from spectralunmix.figures.style import (
     COLOURS,
+    Pairs,
     by_class,
     class_captions,
     heading,
@@ -17,8 +19,38 @@ COLUMNS = 5
 TITLE = 85  # points that a panel has for its title
 
 
-def draw(share, names, members, classes, labels, pairs, library):
-    """A panel a component, in the order of classes; a point a spectrum, over its class."""
+def draw(
+    share: np.ndarray,
+    names: list[str],
+    members: np.ndarray,
+    classes: list[str],
+    labels: dict[str, str],
+    pairs: Pairs,
+    library: str,
+) -> Figure:
+    """A panel a component, in the order of classes; a point a spectrum, over its class.
+
+    Parameters
+    ----------
+    share : ndarray of shape (n_spectra, k)
+        What the components contribute to the spectra.
+    names : list of str
+        The components.
+    members : ndarray of str, shape (n_spectra,)
+        The class of each spectrum.
+    classes : list of str
+        The classes in their order.
+    labels : dict of str
+        What a class is called, by its name.
+    pairs : dict
+        Which component is assigned to which class, see `style.assigned`.
+    library : str
+        The library's name.
+
+    Returns
+    -------
+    Figure
+    """
     order, captions = by_class(names, pairs, classes), class_captions(names, pairs, labels)
     columns = min(len(order), COLUMNS)
     rows = math.ceil(len(order) / columns)

@@ -3,14 +3,15 @@
 import bz2
 import contextlib
 import fnmatch
+import functools
 import gzip
 import lzma
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from . import LibraryError
 
@@ -20,7 +21,22 @@ MAX_MEMBERS = 200_000
 MAX_HEADER = 2**20  # bytes of all that a tar says of one member
 MAX_PASSED = 64 * 2**30  # bytes of a tar, unpacked, read or passed over
 CHUNK = 2**18
-COMPRESSED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+
+
+class Readable(Protocol):
+    """An open file, as far as it is used here."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def seek(self, position: int, /) -> int: ...
+    def tell(self) -> int: ...
+
+
+Read = Callable[[], bytes]
+COMPRESSED: dict[bytes, Callable[[BinaryIO], Readable]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
 ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -42,14 +58,16 @@ def members(
         yield PurePosixPath(name).name, read()
 
 
-def matching(path: Path, patterns: list[str], largest: int = MAX_MEMBER):
+def matching(
+    path: Path, patterns: list[str], largest: int = MAX_MEMBER
+) -> Iterator[tuple[str, int, Read]]:
     """As above with the whole path, the size, and a function that reads the content."""
     with _named(path):
         yield from _matching(path, patterns, largest)
 
 
 @contextlib.contextmanager
-def _named(path: Path):
+def _named(path: Path) -> Iterator[None]:
     """What goes wrong with an archive as a LibraryError that names it."""
     try:
         yield
@@ -64,7 +82,7 @@ def is_archive(path: Path) -> bool:
         return True
     try:
         with open(path, "rb") as file:
-            tarfile.TarFile(fileobj=_Tar(path, uncompressed(file)))
+            _opened(_Tar(path, uncompressed(file)))
     except LibraryError:
         raise
     except Exception:  # whatever bytes that are no tar lead to
@@ -72,7 +90,7 @@ def is_archive(path: Path) -> bool:
     return True
 
 
-def uncompressed(file: BinaryIO) -> BinaryIO:
+def uncompressed(file: BinaryIO) -> Readable:
     """The file, or what it unpacks to where it is compressed with gzip, bzip2 or xz."""
     head = file.read(6)
     file.seek(0)
@@ -86,7 +104,7 @@ def too_large(name: str) -> LibraryError:
     )
 
 
-def _matching(path: Path, patterns: list[str], largest: int):
+def _matching(path: Path, patterns: list[str], largest: int) -> Iterator[tuple[str, int, Read]]:
     total = 0
     for count, (name, size, read) in enumerate(_listing(path), start=1):
         if count > MAX_MEMBERS:
@@ -100,10 +118,10 @@ def _matching(path: Path, patterns: list[str], largest: int):
         total += size
         if size > largest or total > MAX_TOTAL:
             raise too_large(f"{path}: member '{name}'")
-        yield name, size, lambda name=name, size=size, read=read: _whole(path, name, size, read)
+        yield name, size, functools.partial(_whole, path, name, size, read)
 
 
-def _whole(path: Path, name: str, size: int, read) -> bytes:
+def _whole(path: Path, name: str, size: int, read: Read) -> bytes:
     with _named(path):
         content = read()
     if len(content) != size:
@@ -111,7 +129,7 @@ def _whole(path: Path, name: str, size: int, read) -> bytes:
     return content
 
 
-def _listing(path: Path):
+def _listing(path: Path) -> Iterator[tuple[str, int, Read | None]]:
     """Name, unpacked size and reader of each member; None for a reader where it is no file."""
     if path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
@@ -122,7 +140,7 @@ def _listing(path: Path):
         yield from _in_tar(path)
 
 
-def _in_zip(path: Path):
+def _in_zip(path: Path) -> Iterator[tuple[str, int, Read | None]]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if info.flag_bits & 1:
@@ -136,7 +154,7 @@ def _in_zip(path: Path):
                 raise _is_link(path, info.filename)
             archive.open(info).close()  # an error where its own header has another name
             # read one byte past the declared size at most: the header may lie
-            read = None if info.is_dir() else lambda i=info: _head(archive.open(i), i.file_size)
+            read = None if info.is_dir() else functools.partial(_head, archive, info)
             yield info.filename, info.file_size, read
 
 
@@ -144,15 +162,15 @@ def _is_link(path: Path, name: str) -> LibraryError:
     return LibraryError(f"{path}: member '{name}' is a link; not read: pack the file itself")
 
 
-def _head(file, size: int) -> bytes:
-    with file:
-        return file.read(size + 1)
+def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    with archive.open(info) as file:
+        return file.read(info.file_size + 1)
 
 
 class _Tar:
     """The bytes of a tar, read forward alone, and of each member's header no more than a cap."""
 
-    def __init__(self, path: Path, file: BinaryIO):
+    def __init__(self, path: Path, file: Readable) -> None:
         self.path, self.file, self.last = path, file, b""
         self.left: float = MAX_HEADER  # bytes that may be read
 
@@ -178,20 +196,25 @@ class _Tar:
             raise LibraryError(f"{self.path}: more than {MAX_PASSED} B, unpacked; not read further")
 
 
-def _in_tar(path: Path):
+def _opened(file: _Tar) -> tarfile.TarFile:
+    return tarfile.TarFile(fileobj=file)  # type: ignore[arg-type]  # to read needs no more
+
+
+def _in_tar(path: Path) -> Iterator[tuple[str, int, Read | None]]:
     with open(path, "rb") as file:
         stream = _Tar(path, uncompressed(file))
-        archive = tarfile.TarFile(fileobj=stream)
+        archive = _opened(stream)
         info = archive.next()
         while info is not None:
             if info.issym() or info.islnk():
                 raise _is_link(path, info.name)
             stream.left = float("inf")
-            yield info.name, info.size, archive.extractfile(info).read if info.isreg() else None
+            member = archive.extractfile(info) if info.isreg() else None
+            yield info.name, info.size, None if member is None else member.read
             stream.left = MAX_HEADER
             # what tarfile keeps of members gone by would grow with their number
-            archive.members.clear()
-            archive.pax_headers.clear()
+            archive.members.clear()  # type: ignore[attr-defined]  # of every Python's TarFile
+            archive.pax_headers = {}
             info = archive.next()
         # tarfile takes a damaged header for the end, and leaves a checksum behind it unread
         if stream.last.count(0) != tarfile.BLOCKSIZE:

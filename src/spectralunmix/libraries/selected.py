@@ -1,14 +1,43 @@
-"""Label the library's spectra and select: spectra.fits the matrix, selection.ecsv its rows."""
+"""The spectra that were selected: on one grid, as a table, and in words."""
+
+import logging
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from astropy.table import Table
 
 from spectralunmix.libraries import grids
-from spectralunmix.libraries.readers import has_uncertainties
+from spectralunmix.libraries.readers import Spectrum, has_uncertainties
+from spectralunmix.libraries.survey import Survey
+
+log = logging.getLogger(__name__)
+OWN_COLUMNS = {
+    "class_rank": {"description": "rank in the class, sorted as selection.order says"},
+    "class_size": {"description": "members of the class in this source"},
+    "divisor": {"description": "what the spectrum was divided by, see normalisation"},
+    "n_filled": {"description": "channels without a flux, filled by straight lines"},
+    "n_clipped": {"description": "channels below zero, set to zero"},
+}
 
 
-def on_one_grid(spectra, grid, log):
-    """Wavelength (n_wave,) and the spectra on it."""
+def on_one_grid(survey: Survey, grid: dict[str, Any]) -> tuple[np.ndarray, list[Spectrum]]:
+    """The spectra that a survey selected, in the same channels.
+
+    Parameters
+    ----------
+    survey : Survey
+        The library.
+    grid : dict
+        The entry's grid; what it does not state, the spectra decide.
+
+    Returns
+    -------
+    wavelength : ndarray of shape (n_wave,)
+        In Angstrom.
+    spectra : list of Spectrum
+    """
+    spectra = [survey.spectra[i] for i in survey.chosen.index]
     wavelength = grids.stated(grid)
     if wavelength is None:
         wavelength, how = grids.decided([s.wavelength for s in spectra], grid)
@@ -16,29 +45,88 @@ def on_one_grid(spectra, grid, log):
     return wavelength, [grids.on_grid(s, wavelength) for s in spectra]
 
 
-def as_table(chosen, columns, meta):
-    """The selection with the parameters that the library's entry describes."""
-    own = {
-        "class_rank": {"description": "rank in the class, sorted as selection.order says"},
-        "class_size": {"description": "members of the class in this source"},
-        "divisor": {"description": "what the spectrum was divided by, see normalisation"},
-        "n_filled": {"description": "channels without a flux, filled by straight lines"},
-        "n_clipped": {"description": "channels below zero, set to zero"},
-    }
-    first, last = (
-        ["file", "class", "class_rank", "class_size"],
-        ["divisor", "n_filled", "n_clipped"],
-    )
+def as_table(
+    chosen: pd.DataFrame,
+    arrays: dict[str, Any],
+    columns: dict[str, dict[str, str]],
+    meta: dict[str, Any],
+) -> Table:
+    """The selection with the parameters that the library's entry describes.
+
+    Parameters
+    ----------
+    chosen : DataFrame
+        A row for each selected spectrum.
+    arrays : dict
+        What the normalisation did to the spectra, as `quality.normalised` gives it.
+    columns : dict of dict
+        Description and unit of the parameters, by name.
+    meta : dict
+        The table's metadata.
+
+    Returns
+    -------
+    Table
+    """
+    first = ["file", "class", "class_rank", "class_size"]
+    last = ["divisor", "n_filled", "n_clipped"]
+    chosen = chosen.assign(**{name: arrays[name] for name in last})
     table = Table.from_pandas(chosen[[*first, *columns, *last]], index=False)
-    for name, about in (own | columns).items():
+    for name, about in (OWN_COLUMNS | columns).items():
         table[name].description = about["description"]
         table[name].unit = about.get("unit")
     table.meta = meta
     return table
 
 
-def what_is_selected(flux, inverse_variance, source) -> str:
-    """How many spectra and channels, and what weighs them."""
+def described(
+    entry: dict[str, Any], fetched: dict[str, Any], left_out: dict[str, str]
+) -> dict[str, Any]:
+    """What the table of the selection says of its library.
+
+    Parameters
+    ----------
+    entry : dict
+        The library's entry.
+    fetched : dict
+        The record of its download.
+    left_out : dict of str
+        Why a spectrum was left out, by its file.
+
+    Returns
+    -------
+    dict
+    """
+    return {
+        "library": entry["name"],
+        "citation": entry["citation"],
+        "source": fetched["source"]["description"],
+        "sha256": fetched["sha256"],
+        "medium": entry["medium"],
+        "normalisation": entry["normalisation"],
+        "notes": entry["notes"],
+        "left_out": left_out,
+    }
+
+
+def what_is_selected(
+    flux: np.ndarray, inverse_variance: np.ndarray | None, source: dict[str, Any]
+) -> str:
+    """How many spectra and channels, and what weighs them, in a line.
+
+    Parameters
+    ----------
+    flux : ndarray of shape (n_spectra, n_wave)
+        The spectra.
+    inverse_variance : ndarray of shape (n_spectra, n_wave) or None
+        Their weights.
+    source : dict
+        The source that they are from.
+
+    Returns
+    -------
+    str
+    """
     text = f"{flux.shape[0]} spectra of {flux.shape[1]} channels selected"
     if inverse_variance is None:
         return text

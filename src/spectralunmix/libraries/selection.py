@@ -39,7 +39,7 @@ def select(frame: pd.DataFrame, how: dict) -> pd.DataFrame:
     return pd.concat(chosen)
 
 
-def _enough(frame, classes, per_class):
+def _enough(frame: pd.DataFrame, classes: list[str], per_class: int) -> None:
     sizes = frame["class"].value_counts()
     if any(sizes.get(c, 0) < per_class for c in classes):
         raise LibraryError(
@@ -49,7 +49,7 @@ def _enough(frame, classes, per_class):
         )
 
 
-def _all_there(frame, classes, files):
+def _all_there(frame: pd.DataFrame, classes: list[str], files: list[str]) -> None:
     label = dict(zip(frame["file"], frame["class"], strict=True))
     if missing := [file for file in files if file not in label]:
         raise LibraryError(f"selection.files: not in the library: {', '.join(missing)}")

@@ -13,6 +13,7 @@ import re
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -36,8 +37,9 @@ def fetch(
     kept : folder of files had before, which are not fetched again
     also : patterns of files that are needed beside the spectra
     """
-    is_local = library_path and not _is_web(library_path)
-    local = Path(library_path).expanduser() if is_local else None
+    local = None
+    if library_path and not _is_web(library_path):
+        local = Path(library_path).expanduser()
     if local and not local.exists():
         raise LibraryError(f"library_path: {local} does not exist")
     failures = []
@@ -84,7 +86,7 @@ def _advice(sources: list[dict], failures: list[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _at_work_in(folder: Path, *patterns: str):
+def _at_work_in(folder: Path, *patterns: str) -> Iterator[None]:
     """Hold the folder, first cleared of what a killed run left, unless others are at work in it.
 
     patterns : of the names that such a run leaves
@@ -149,7 +151,9 @@ def _filled(text: str, fields: dict) -> str:
         raise LibraryError(f"{text}: over: {error}") from error
 
 
-def _from_addresses(source, mirror, wanted, kept, folder) -> list[tuple[Path, dict]]:
+def _from_addresses(
+    source: dict, mirror: str | None, wanted: list[str], kept: Path, folder: Path
+) -> list[tuple[Path, dict]]:
     """Every file of a source from the first address that has it, in `folder` or kept."""
     files = files_of(source)
     obtained = []
@@ -179,7 +183,9 @@ def _at_mirror(mirror: str | None, files: list[dict], file: dict) -> list[str]:
     return [f"{mirror.rstrip('/')}/{file['name']}"]
 
 
-def _from_address(file, address, wanted, kept, folder) -> tuple[Path, dict]:
+def _from_address(
+    file: dict, address: str, wanted: list[str], kept: Path, folder: Path
+) -> tuple[Path, dict]:
     name = file["name"]
     if not _is_fetched(address):
         path = _inside(address)
@@ -213,7 +219,9 @@ def _inside(address: str) -> Path:
     return path
 
 
-def _from_copy(source: dict, path: Path, wanted, folder: Path) -> list[tuple[Path, dict]]:
+def _from_copy(
+    source: dict, path: Path, wanted: list[str], folder: Path
+) -> list[tuple[Path, dict]]:
     """The user's copy: a file named as the source's one, or a folder with its files or members."""
     files = files_of(source)
     there = [path / file["name"] if path.is_dir() else path for file in files]
@@ -233,7 +241,7 @@ def _from_copy(source: dict, path: Path, wanted, folder: Path) -> list[tuple[Pat
 def _unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
     """The files of a folder that are named as wanted members are, and their paths in an archive."""
     files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
-    found = {}
+    found: dict[Path, str] = {}
     for pattern in map(PurePosixPath, wanted):
         for file in files:
             if fnmatch.fnmatchcase(file.name, pattern.name):
@@ -260,7 +268,7 @@ def _assemble(files: list[tuple[Path, str]], wanted: list[str], target: Path) ->
         _land(lambda part: shutil.copyfile(files[0][0], part), target)
         return
 
-    def pack(part):
+    def pack(part: Path) -> None:
         with tarfile.open(part, "w") as archive:
             for file, name in files:
                 if not archives.is_archive(file):
@@ -283,7 +291,7 @@ def _content_alone(info: tarfile.TarInfo) -> tarfile.TarInfo:
     return plain
 
 
-def _land(write, target: Path) -> None:
+def _land(write: Callable[[Path], object], target: Path) -> None:
     """Let `write` fill a file beside the target, then put it in place in one step."""
     handle, part = tempfile.mkstemp(dir=target.parent, prefix=target.name + ".part-")
     os.close(handle)

@@ -79,10 +79,15 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
     return Survey([spectra[i] for i in keep], table, chosen, left_out, problems, remarks)
 
 
-def _read(path: Path, source: dict, entry: dict):
+def _read(
+    path: Path, source: dict, entry: dict
+) -> tuple[list[readers.Spectrum], dict[str, str], list[str]]:
     """The spectra that cover the range stated, why others are left out, and what to know."""
     grid, missing = entry["grid"], entry["quality"]["missing_zeros"]
-    wavelength, spectra, left_out, zeros = grids.stated(grid), [], {}, []
+    wavelength = grids.stated(grid)
+    spectra: list[readers.Spectrum] = []
+    left_out: dict[str, str] = {}
+    zeros: list[float] = []
     for count, spectrum in enumerate(readers.read(path, source), start=1):
         if count % 500 == 0:
             log.info("%d spectra read", count)
@@ -118,7 +123,7 @@ def _of_zeros(shares: list[float]) -> list[str]:
     ]
 
 
-def _outside(spectrum: readers.Spectrum, grid: dict, wavelength) -> str:
+def _outside(spectrum: readers.Spectrum, grid: dict, wavelength: np.ndarray | None) -> str:
     own = spectrum.wavelength
     start, stop = grid["start"] or own[0], grid["stop"] or own[-1]
     if wavelength is None and own[0] <= start and stop <= own[-1]:

@@ -90,8 +90,10 @@ def anticipated(
         B = _inverse(gram_W, smoothness, of_H, smooth)
         inverse_A = problem.inverse_of_free(free)
         response = Response(
-            lambda dWt, fits: share
-            * data.model_times_components(H, Wt, B(data.model_times_weights(Wt, dWt, H), fits)),
+            lambda dWt, fits: (
+                share
+                * data.model_times_components(H, Wt, B(data.model_times_weights(Wt, dWt, H), fits))
+            ),
             lambda residual: times_gram(inverse_A, residual),
             lambda residual: torch.where(free, residual, 0),
             inner,

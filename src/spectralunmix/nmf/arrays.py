@@ -1,13 +1,15 @@
 """Callers' arrays, and back: numpy, torch, pandas, and arrays on disk."""
 
 import mmap
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 
-def on_disk(X) -> bool:
+def on_disk(X: object) -> bool:
     """Whether X is an array whose values lie in a mapped file."""
     while isinstance(X, np.ndarray):
         X = X.base
@@ -29,27 +31,29 @@ def device_named(name: str) -> torch.device:
     return device
 
 
-def as_tensor(Z) -> Tensor:
+def as_tensor(Z: np.ndarray) -> Tensor:
     """A numpy array as a tensor of the same memory, copied where torch cannot share it."""
     shared = Z.flags.writeable and min(Z.strides, default=0) >= 0
     return torch.from_numpy(Z if shared else Z.copy())
 
 
-def float_array(Z):
+def float_array(Z: ArrayLike | Tensor) -> np.ndarray:
     """Z, of any kind, as a numpy array of float64."""
     if isinstance(Z, Tensor):
         return Z.detach().to("cpu", torch.float64).numpy()
     return np.asarray(Z, float)
 
 
-def as_given(X, dtype: str):
+def as_given(X: object, dtype: str) -> Callable[[np.ndarray], np.ndarray | Tensor]:
     """What makes a numpy array one of X's kind, on its device, in the precision asked for."""
     if isinstance(X, Tensor):
         return lambda Z: torch.from_numpy(np.ascontiguousarray(Z, dtype=dtype)).to(X.device)
     return lambda Z: np.ascontiguousarray(Z, dtype=dtype)
 
 
-def checked_weights(v, X):
+def checked_weights(
+    v: ArrayLike | Tensor | None, X: np.ndarray | Tensor
+) -> np.ndarray | Tensor | None:
     """v as X is kept: as a tensor, or as an array that is read in blocks of rows; None as None.
 
     ValueError : v is not of the shape of X

@@ -214,7 +214,10 @@ class _ByPatterns(_OnCPU):
             for j in range(i + 1):
                 moments[:, i, j] = moments[:, j, i] = np.bincount(which, z[i] * counted[j], n)
         fit = self._codes >> k
-        inverse = self._matrices.transpose(2, 0, 1) * (self._codes[:, None] >> np.arange(k) & 1)[..., None]
+        inverse = (
+            self._matrices.transpose(2, 0, 1)
+            * (self._codes[:, None] >> np.arange(k) & 1)[..., None]
+        )
         scale = self.scale[fit, :, 0]
         inverse *= scale[:, :, None] * scale[:, None]
         first = np.searchsorted(fit, np.arange(n_fits))

@@ -9,11 +9,14 @@ not X, comes near 1: F is a sum of these.
 """
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+Array = np.ndarray | Tensor  # as the caller has it
 ORDINARY = 20  # binary orders from 1 within which data stay as they are, and are not copied
 BLOCK = 2**22  # values looked at together
 COMPENSATED = 0.2  # power of the least number: sqrt(v) |X| this far below its factors decides
@@ -27,15 +30,15 @@ class Scale:
     x: int = 0
     v: int = 0
 
-    def of_squares(self, value):
+    def of_squares(self, value: ArrayLike) -> np.ndarray:
         """In the caller's unit, a sum of v X^2."""
         return np.ldexp(value, 2 * self.x + self.v)
 
-    def of_roots(self, value):
+    def of_roots(self, value: float) -> float:
         """In the caller's unit, the root of a sum of v X^2."""
         return np.ldexp(value, self.x + self.v // 2)
 
-    def of_weights(self, W):
+    def of_weights(self, W: np.ndarray) -> np.ndarray:
         """In the caller's unit, the weights of components, which have that of X."""
         return np.ldexp(W, self.x)
 
@@ -50,7 +53,7 @@ class Scale:
             )
 
 
-def scale_of(X, v, dtype) -> Scale:
+def scale_of(X: Array, v: Array | None, dtype: torch.dtype) -> Scale:
     """The scale of X and of v or None, tensors or arrays on disk, for a fit in dtype.
 
     ValueError : X has NaN or infinite values under weight, or v negative, NaN or infinite ones;
@@ -80,7 +83,7 @@ def scale_of(X, v, dtype) -> Scale:
     return Scale(int(exponent(of_x)), int(exponent(heaviest)))
 
 
-def exponent(largest):
+def exponent(largest: float | np.ndarray) -> np.ndarray:
     """Of the even power of two to divide values up to `largest` by, each; 0 at ordinary scale."""
     found = np.frexp(largest)[1] // 2 * 2
     return np.where(np.abs(found) > ORDINARY, np.clip(found, -MOST, MOST), 0)
@@ -93,14 +96,14 @@ def divided(Z: Tensor, exponent: int) -> Tensor:
     return (Z if abs(exponent) < 120 else Z.double()) * 2.0**-exponent  # float32 ends at 2^128
 
 
-def read(rows) -> Tensor:
+def read(rows: Array) -> Tensor:
     """Rows of an array, of any byte order and kind of number, as a tensor of a kind of float."""
     if isinstance(rows, Tensor):
         return rows
     return torch.from_numpy(np.array(rows, dtype=np.result_type(rows.dtype, np.float32)))
 
 
-def _blocks(X, v):
+def _blocks(X: Array, v: Array | None) -> Iterator[tuple[Tensor, Tensor | None]]:
     """(X, v) of consecutive rows, v None where it is."""
     step = max(1, BLOCK // X.shape[1])
     for first in range(0, X.shape[0], step):
@@ -108,7 +111,7 @@ def _blocks(X, v):
         yield read(X[rows]), None if v is None else read(v[rows])
 
 
-def _limits(X: Tensor, v: Tensor | None):
+def _limits(X: Tensor, v: Tensor | None) -> tuple[float, float, float, float]:
     """The largest |X|, least and largest v, and largest sqrt(v) |X|, where v > 0; v None is 1."""
     least, heaviest, where = 1.0, 1.0, ": give an inverse_variance of 0 where it has no value"
     if v is not None:

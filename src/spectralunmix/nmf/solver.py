@@ -23,6 +23,7 @@ from torch import Tensor
 from . import device
 from .anticipation import anticipated
 from .data import Data, Spectra
+from .linear_algebra import Quadratics
 from .objective import (
     ROUNDING,
     relative_projected,
@@ -32,7 +33,6 @@ from .objective import (
     times_gram,
     value,
 )
-from .linear_algebra import Quadratics
 from .proximal_gradient import MOST_STEPS, SMOOTH_STEPS, STEPS, descended
 from .updates import smooth_quadratics, weights_matrix
 
@@ -143,6 +143,11 @@ class Fit:
     objective: list[tuple[int, float]]
     optimality: list[tuple[int, float]]
     n_iter: int
+
+    @property
+    def F(self) -> float:
+        """The last objective."""
+        return self.objective[-1][1]
 
 
 class Histories:
@@ -301,7 +306,7 @@ def start(data: Data, smoothness: Tensor, H: Tensor, smooth: bool) -> State:
     Wt, length = _unit_length(weights_for(data, smoothness, H), _row_weight(data))
     H = H * length
     WtX, gram_W = data.times_weights(Wt), data.gram_weights(Wt)
-    XHt, gram_H, F, optimality = _certified(data, smoothness, Wt, H, WtX, gram_W, smooth)
+    XHt, gram_H, F, optimality = certified(data, smoothness, Wt, H, WtX, gram_W, smooth)
     zero = torch.zeros_like(F)
     return State(
         *(Wt, H, XHt, gram_H, gram_W, F, optimality, Wt),
@@ -337,7 +342,7 @@ def step(data: Data, smoothness: Tensor, state: State, scheme: Scheme) -> State:
 
     WtX, gram_W = data.times_weights(Wt), data.gram_weights(Wt)
     H = scheme.components(WtX, gram_W, smoothness, state.H * length, state.optimality)
-    XHt, gram_H, F, optimality = _certified(data, smoothness, Wt, H, WtX, gram_W, scheme.smooth)
+    XHt, gram_H, F, optimality = certified(data, smoothness, Wt, H, WtX, gram_W, scheme.smooth)
 
     # F is a difference of sums as large as that of X^2: below this it is not told apart
     rounding = (2 * data.eps + ROUNDING) * data.sum_of_squares
@@ -372,7 +377,7 @@ def step(data: Data, smoothness: Tensor, state: State, scheme: Scheme) -> State:
     return chosen._replace(n_iter=state.n_iter + 1)
 
 
-def _certified(data: Data, smoothness: Tensor, Wt, H, WtX, gram_W, smooth: bool):
+def certified(data: Data, smoothness: Tensor, Wt, H, WtX, gram_W, smooth: bool):
     """H (v X)', the Gram matrices of H, and the true F and optimality of (W, H)."""
     XHt, gram_H = data.times_components(H), data.gram_components(H)
     row_weight = _row_weight(data)
@@ -380,7 +385,9 @@ def _certified(data: Data, smoothness: Tensor, Wt, H, WtX, gram_W, smooth: bool)
     in_components = times_gram(gram_W, H) - WtX
     if smooth:
         ridge = (smoothness[:, None] * roughness(H))[..., None] * data.mean_weight[:, None]
-        coupling = (smoothness[:, None] * squared_lengths(Wt, row_weight.expand(len(Wt), -1)))[..., None]
+        coupling = (smoothness[:, None] * squared_lengths(Wt, row_weight.expand(len(Wt), -1)))[
+            ..., None
+        ]
         in_weights = in_weights + ridge * Wt
         in_components = in_components + coupling * second_difference(H)
     of_weights = in_weights, Wt, XHt
@@ -416,7 +423,9 @@ def _dear(shape, k: int) -> bool:
 
 def _with(state: State, fits: Tensor, new: State) -> State:
     """The state with those of its fits replaced."""
-    return State(*(old.index_copy(0, fits, of_some) for old, of_some in zip(state, new, strict=True)))
+    return State(
+        *(old.index_copy(0, fits, of_some) for old, of_some in zip(state, new, strict=True))
+    )
 
 
 def _chosen(which: Tensor, of_true: State, of_false: State) -> State:

@@ -7,7 +7,7 @@ path is the fetched archive, source an entry's own in config/libraries/*.yaml, o
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from .spectrum import Spectrum
 
 __all__ = ["READERS", "Spectrum", "has_uncertainties", "read"]
 
-READERS = {
+READERS: dict[str, Callable[[Path, dict], Iterator[Spectrum]]] = {
     "fits_image": fits_image.read,
     "fits_table": fits_table.read,
     "text": text.read,
@@ -31,12 +31,12 @@ PLAUSIBLE = (100.0, 1e7)  # Angstrom: far ultraviolet to a millimetre
 
 def read(path: Path, source: dict) -> Iterator[Spectrum]:
     """The spectra of a source, each with a plausible, increasing wavelength axis."""
-    wave = None
+    last: np.ndarray | None = None
     for spectrum in READERS[source["reader"]](path, source):
         # one array for all on the same grid: a survey has tens of thousands
-        if np.array_equal(spectrum.wavelength, wave):
-            spectrum = dataclasses.replace(spectrum, wavelength=wave)
-        wave = spectrum.wavelength
+        if last is not None and np.array_equal(spectrum.wavelength, last):
+            spectrum = dataclasses.replace(spectrum, wavelength=last)
+        wave = last = spectrum.wavelength
         if wave.shape != spectrum.flux.shape or wave.ndim != 1 or len(wave) < 2:
             raise LibraryError(
                 f"{spectrum.file}: wavelength {wave.shape} and flux {spectrum.flux.shape} do not "

@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 from astropy.io import fits
@@ -15,11 +16,18 @@ from astropy.utils.exceptions import AstropyUserWarning
 
 from .. import LibraryError, archives
 
+KINDS = {
+    "table": (fits.BinTableHDU, fits.TableHDU),
+    "image": (fits.PrimaryHDU, fits.ImageHDU, fits.CompImageHDU),
+}
+Extension: TypeAlias = (
+    fits.BinTableHDU | fits.TableHDU | fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU
+)
 COMPRESSIONS = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "NOCOMPRESS")
 
 
 @contextlib.contextmanager
-def taken_for(name: str, what: str):
+def taken_for(name: str, what: str) -> Iterator[None]:
     """Whatever a file leads its parser to, as a LibraryError: the file is not `what` it should be.
 
     Parsers of binary formats raise errors of any kind where a file is damaged.
@@ -109,15 +117,16 @@ def _check_compressed(name: str, table: fits.BinTableHDU, largest: int) -> None:
                 _check_size(name, table.name, unpacked, 2 * largest)
 
 
-class Cards(collections.UserDict):
+class Cards(collections.UserDict[str, Any]):
     """Values of a FITS header's cards: one that cannot be read is an error where it is asked for.
 
     name : the file, for the error
     """
 
-    def __init__(self, name: str, header: fits.Header):
+    def __init__(self, name: str, header: fits.Header) -> None:
         super().__init__()
-        self.name, self.damaged = name, {}
+        self.name = name
+        self.damaged: dict[str, Exception] = {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", AstropyUserWarning)
             for keyword in header:
@@ -129,24 +138,19 @@ class Cards(collections.UserDict):
                 if not isinstance(value, fits.card.Undefined):
                     self[keyword] = value
 
-    def __contains__(self, keyword):
+    def __contains__(self, keyword: object) -> bool:
         return keyword in self.data or keyword in self.damaged
 
-    def __missing__(self, keyword):
+    def __missing__(self, keyword: str) -> NoReturn:
         if keyword in self.damaged:
             raise LibraryError(f"{self.name}: {self.damaged[keyword]}")
         raise KeyError(keyword)
 
 
-def extension(name: str, hdus: fits.HDUList, key: int | str, kind: type):
-    """The extension by number or name; a LibraryError names those there are."""
+def extension(name: str, hdus: fits.HDUList, key: int | str, kind: str) -> Extension:
+    """The table or image in the extension; a LibraryError names those there are."""
     hdu = hdus[key] if (key < len(hdus) if isinstance(key, int) else key in hdus) else None
-    if isinstance(hdu, kind) and hdu.data is not None:
+    if isinstance(hdu, KINDS[kind]) and hdu.data is not None:
         return hdu
     there = ", ".join(f"{i} {hdu.name} ({type(hdu).__name__})" for i, hdu in enumerate(hdus))
-    what = "table" if kind is TABLE else "image"
-    raise LibraryError(f"{name}: no {what} in extension {key!r}; there are {there}")
-
-
-TABLE = fits.BinTableHDU | fits.TableHDU
-IMAGE = fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU
+    raise LibraryError(f"{name}: no {kind} in extension {key!r}; there are {there}")

@@ -1,14 +1,17 @@
 """FITS tables: columns of wavelength and flux, in any of the layouts."""
 
 import collections
+from collections.abc import Iterator
+from pathlib import Path
 
 from astropy.table import Table
 
 from .. import archives
 from . import files, layouts
+from .spectrum import Spectrum
 
 
-def read(path, source):
+def read(path: Path, source: dict) -> Iterator[Spectrum]:
     options, largest = source["options"], source["largest_member"]
     for name, content in files.opened(path, source, source["members"]):
         with files.taken_for(name, "a FITS table of spectra"):
@@ -21,7 +24,7 @@ def parse(
 ) -> layouts.Parsed:
     hdus = files.fits_file(name, content, largest)
     with files.taken_for(name, "a whole FITS file"):
-        hdu = files.extension(name, hdus, options.get("extension", 1), files.TABLE)
+        hdu = files.extension(name, hdus, options.get("extension", 1), "table")
         table = Table({column.name: hdu.data[column.name] for column in hdu.columns}, copy=False)
         units = {column.name: column.unit for column in hdu.columns}
         headers = (files.Cards(name, each.header) for each in (hdu, hdus[0]))

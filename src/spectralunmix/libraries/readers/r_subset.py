@@ -2,6 +2,8 @@
 
 import io
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -12,13 +14,13 @@ from .spectrum import Spectrum
 XDR = b"X\n"  # how R writes it, once unpacked
 
 
-def read(path, source):
+def read(path: Path, source: dict) -> Iterator[Spectrum]:
     for name, content in files.opened(path, source, source["members"]):
         with files.taken_for(name, "the subset's R list"):
             yield from _spectra(name, content)
 
 
-def _spectra(name, content):
+def _spectra(name: str, content: bytes) -> Iterator[Spectrum]:
     import rdata
 
     if not content.startswith(XDR):  # rdata would unpack what is compressed again, without limit

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,12 @@ from astropy import units
 from .. import LibraryError
 
 # What an axis counts, to wavelength.  One that is linear after all ends in infinity.
-AXES = {"linear": lambda values: values, "log10": lambda values: 10.0**values, "ln": np.exp}
+AXES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "linear": lambda values: values,
+    "log10": lambda values: 10.0**values,
+    "ln": np.exp,
+}
+Errors = tuple[np.ndarray | None, np.ndarray | None]  # uncertainty and mask, (n_wave,)
 PER_ANGSTROM = units.erg / units.s / units.cm**2 / units.Angstrom
 RELATIVE = "relative"  # flux whose shape alone counts, per unit wavelength
 
@@ -57,7 +62,7 @@ class Spectrum:
     unit_assumed: bool = False
 
 
-def on_axis(values, axis):
+def on_axis(values: np.ndarray, axis: str) -> np.ndarray:
     """Wavelengths of what a linear, log10 or ln axis counts, in its unit."""
     with np.errstate(over="ignore"):
         return AXES[axis](values)
@@ -75,7 +80,15 @@ def unit(text: str) -> units.UnitBase:
         return units.Unit(float(scale) * units.Unit(known))
 
 
-def spectrum(file, wavelength, flux, header, options, found_units, errors=(None, None)) -> Spectrum:
+def spectrum(
+    file: str,
+    wavelength: np.ndarray,
+    flux: np.ndarray,
+    header: Mapping[str, Any],
+    options: dict,
+    found_units: tuple[str | None, str | None],
+    errors: Errors = (None, None),
+) -> Spectrum:
     """A Spectrum in Angstrom and flux per Angstrom.
 
     options : the reader's; wavelength_unit, flux_unit and uncertainty_kind are used here
@@ -104,7 +117,7 @@ def spectrum(file, wavelength, flux, header, options, found_units, errors=(None,
     return Spectrum(file, wavelength, flux, header, inverse_variance, unit_assumed=not said)
 
 
-def _flux_scale(file, wavelength, flux_unit):
+def _flux_scale(file: str, wavelength: np.ndarray, flux_unit: str | None) -> float | np.ndarray:
     """What flux is multiplied by, a number or (n_wave,), to be in erg / (s cm2 Angstrom)."""
     if not flux_unit or flux_unit == RELATIVE:
         return 1.0
@@ -123,11 +136,11 @@ def _flux_scale(file, wavelength, flux_unit):
 POWERS = {"sigma": -2, "variance": -1, "inverse_variance": 1}  # to the inverse variance
 
 
-def _inverse_variance(errors, kind, scale):
+def _inverse_variance(errors: Errors, kind: str, scale: float | np.ndarray) -> np.ndarray | None:
     uncertainty, mask = errors
-    if uncertainty is None and mask is None:
-        return None
     if uncertainty is None:
+        if mask is None:
+            return None
         inverse_variance = np.ones(len(mask))
     else:
         uncertainty = np.ma.filled(np.ma.asarray(uncertainty, float), np.nan)

@@ -1,12 +1,15 @@
 """Text: columns, by number or with names, in formats of astropy.io.ascii."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 from astropy.io import ascii
 from astropy.table import Table
 
 from .. import LibraryError
 from . import files, layouts
+from .spectrum import Spectrum
 
 NUMBERED = {"wavelength": 0, "flux": 1}  # the columns, where a file names none
 MAX_COLUMNS = 20_000  # a table takes about a kilobyte for each
@@ -26,7 +29,7 @@ SETTINGS = {
 MERGED = re.compile("<<|!.*merge")  # in ECSV's YAML: a few lines of it can stand for gigabytes
 
 
-def read(path, source):
+def read(path: Path, source: dict) -> Iterator[Spectrum]:
     options, shared = dict(source["options"]), None
     if options.get("format", "no_header") == "no_header":
         options["defaults"] = NUMBERED
@@ -61,7 +64,7 @@ def parse(name: str, content: bytes, options: dict) -> layouts.Parsed:
         return layouts.Parsed(table, units, said)
 
 
-def _check_width(name, lines, delimiter):
+def _check_width(name: str, lines: list[str], delimiter: str | None) -> None:
     between = re.compile(re.escape(delimiter) if delimiter else r"\s+|[^\w\s.+-]")
     for number, line in enumerate(lines, start=1):
         # only a long line can have many columns

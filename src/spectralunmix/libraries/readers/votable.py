@@ -4,17 +4,20 @@ import io
 import math
 import re
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 from xml.parsers import expat
 
 from astropy.io.votable import parse_single_table
 
 from .. import LibraryError
 from . import files, layouts
+from .spectrum import Spectrum
 
 PADDED = 16  # characters, or bits, announced for each byte of the file
 
 
-def read(path, source):
+def read(path: Path, source: dict) -> Iterator[Spectrum]:
     options = source["options"]
     for name, content in files.opened(path, source, source["members"]):
         with files.taken_for(name, "a VOTable of spectra"):
@@ -43,7 +46,7 @@ def _check(name: str, content: bytes) -> None:
     """
     announced = rows = width = params = 0
 
-    def element(tag, attributes):
+    def element(tag: str, attributes: dict[str, str]) -> None:
         nonlocal announced, rows, width, params
         tag = tag.rpartition(":")[2]
         for key, value in attributes.items():
@@ -66,7 +69,7 @@ def _check(name: str, content: bytes) -> None:
                 "the file can hold"
             )
 
-    def entity(*_):
+    def entity(*_: object) -> None:
         raise LibraryError(f"{name}: entities of its own; not read")
 
     parser = expat.ParserCreate()

@@ -19,7 +19,7 @@ import spectralunmix
 from mixtures import inverse_variance, mixtures
 from spectralunmix import NotConvergedError, SmoothNMF, scan_smoothness
 from spectralunmix.configuration import Configuration
-from spectralunmix.estimator import MOST_SMOOTHNESS
+from spectralunmix.nmf.checks import MOST_SMOOTHNESS
 
 
 def test_says_that_it_did_not_converge():

@@ -14,6 +14,7 @@ from spectralunmix.figures import four_panels as plot
 from spectralunmix.figures import interactive
 from spectralunmix.figures import style as figures
 from spectralunmix.files import component_names
+from spectralunmix.prototypes import bands
 
 WAVELENGTH = np.linspace(4000, 7000, 50)
 SHORT, LONG = "Early {} stars", "Early {} stars of the thick disc, and subluminous-supergiants too"
@@ -180,18 +181,18 @@ def test_the_band_is_of_the_class_s_own_spectra_without_what_is_masked(rng):
     flux[:8, 5], weight[:8, 5] = 1e3, 0
     weight[members == "cool", 7] = 0  # nothing is known there
     medians = [np.median(flux[members == of][8:], axis=0) for of in ("hot", "cool")]
-    prototypes = (WAVELENGTH, ["hot", "cool"], np.array([m / m.max() for m in medians]))
-    spread = plot.bands(flux, weight, members, prototypes)
-    for i, name in enumerate(("hot", "cool")):
+    prototypes = {of: m / m.max() for of, m in zip(("hot", "cool"), medians, strict=True)}
+    spread = bands(flux, weight, members, prototypes)
+    for name in ("hot", "cool"):
         own, known = flux[members == name], weight[members == name] > 0
-        peak = prototypes[2][i].argmax()
+        peak = prototypes[name].argmax()
         scale = np.median(own[known[:, peak], peak])
         for j in (3, 5):
             expected = np.percentile(own[known[:, j], j], [16, 84]) / scale
             np.testing.assert_allclose(spread[name][:, j], expected)
     assert np.isnan(spread["cool"][:, 7]).all()
     assert np.isfinite(spread["hot"]).all()
-    unweighted = plot.bands(flux, None, members, prototypes)
+    unweighted = bands(flux, None, members, prototypes)
     assert unweighted["hot"][1, 5] > 100
 
 

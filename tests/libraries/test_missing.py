@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from test_survey import ENTRY, SOURCE, WAVE, flux, write
 
-from spectralunmix import pca, prototypes
-from spectralunmix.figures import compare, reconstructions
+from spectralunmix import across_libraries, comparison, pca, prototypes
 from spectralunmix.figures import library as validate
-from spectralunmix.libraries import quality
+from spectralunmix.libraries import LibraryError, quality
 from spectralunmix.libraries import selected as select_spectra
 from spectralunmix.libraries.readers import Spectrum
 from spectralunmix.libraries.survey import survey
@@ -175,22 +174,38 @@ def test_a_prototype_is_the_median_of_what_counts():
     np.testing.assert_allclose(prototypes.prototype(values, counts | True), [3 / 4, 0.5, 1, 0.5])
 
 
+def test_prototypes_say_where_no_spectrum_of_a_class_counts():
+    flux = np.array([[1.0, 2, 4], [3, 2, 2], [5, 5, 5]])
+    weight = np.array([[1.0, 0, 1], [1, 0, 1], [1, 1, 1]])
+    curves, n_filled = prototypes.prototypes(flux, weight, ["b", "b", "a"])
+    assert list(curves) == ["b", "a"]
+    assert n_filled == {"b": 1, "a": 0}
+    np.testing.assert_allclose(curves["b"], np.array([2, 2.5, 3]) / 3)
+    assert prototypes.prototypes(flux, None, ["b", "b", "a"])[1] == {"b": 0, "a": 0}
+    with (
+        pytest.warns(RuntimeWarning, match="invalid value"),
+        pytest.raises(LibraryError, match="the median spectrum of b is zero or NaN"),
+    ):
+        prototypes.prototypes(0 * flux, None, ["b", "b", "b"])
+
+
 def test_the_share_that_components_explain_is_of_what_counts():
     rng = np.random.default_rng(0)
     components, wave = rng.random((2, 40)), np.arange(4000.0, 4040.0)
     flux, weight = rng.random((5, 2)) @ components, np.ones((5, 40))
     weight[1, 3], flux[1, 3] = 0, 1e6  # a cosmic ray, masked
-    flux, weight = compare.rebinned(wave, flux, wave[1:-1], weight)
+    flux, weight = across_libraries.rebinned(wave, flux, wave[1:-1], weight)
     assert flux[1, 2] == 1e6
-    assert compare.explained(components[:, 1:-1], flux) < 0.9
-    assert compare.explained(components[:, 1:-1], flux, weight) == pytest.approx(1, abs=1e-6)
+    assert across_libraries.explained(components[:, 1:-1], flux) < 0.9
+    share = across_libraries.explained(components[:, 1:-1], flux, weight)
+    assert share == pytest.approx(1, abs=1e-6)
 
 
 def test_the_residual_of_a_reconstruction_is_of_what_counts():
     reconstruction = np.ones((3, 50)) * np.array([[1.0], [2], [3]])
     flux = 1.1 * reconstruction
     flux[1, 5:20] = np.nan
-    rows, residual = reconstructions.typical(flux, reconstruction, ["a", "a", "b"])
+    rows, residual = comparison.typical(flux, reconstruction, ["a", "a", "b"])
     assert rows == {"a": 0, "b": 2}
     np.testing.assert_allclose(residual, 0.1 / 1.1)
 

@@ -7,6 +7,7 @@ import pytest
 
 from spectralunmix import assignment as assign
 from spectralunmix import comparison
+from spectralunmix.errors import LibraryError
 
 
 @pytest.fixture
@@ -78,19 +79,23 @@ LABELS = {"hot": "Hot stars", "warm": "A/F stars", "cool": "Cool dwarfs"}
 
 
 def compared(components, method="nmf"):
-    reach = comparison.reach(PROTOTYPES, SPECTRA, OF_CLASS)
-    return assign.compare(method, components, PROTOTYPES, list(LABELS), "rms", reach)
+    members = [list(LABELS)[j] for j in OF_CLASS]
+    classes = assign.classes_of(list(LABELS), PROTOTYPES, SPECTRA, members, "rms")
+    np.testing.assert_array_equal(
+        classes.reach, comparison.reach(PROTOTYPES, SPECTRA, OF_CLASS, "rms")
+    )
+    return assign.compare(method, components, classes)
 
 
 def test_a_doubtful_assignment_is_put_in_a_sentence():
     """The second component is of the third class, but is left for the second."""
-    _, rows = compared(np.array([[1.0, 0, 0, 0], [1, 0.9, 1, 1], [1, 1, 1, 1]]))
-    said = [assign.warning(row, LABELS) for row in rows if row[-1]]
+    rows = compared(np.array([[1.0, 0, 0, 0], [1, 0.9, 1, 1], [1, 1, 1, 1]])).assignments
+    said = [assign.warning(row, LABELS) for row in rows if row["doubtful"]]
     assert said == [
         "NMF component_2 lies 0.709 from the prototype of A/F stars, to which it is assigned, but "
         "0.05 from that of Cool dwarfs: do not read it as A/F stars"
     ]
-    _, rows = compared(np.array([[0, 0, 0, -1.0]]), "pca")
+    rows = compared(np.array([[0, 0, 0, -1.0]]), "pca").assignments
     assert assign.warning(rows[0], LABELS) == (
         "PCA component_1 lies 0.707 from the prototype of Hot stars, to which it is assigned, "
         "farther than any spectrum of the class and any other prototype (0.5 at most): do not read "
@@ -99,7 +104,7 @@ def test_a_doubtful_assignment_is_put_in_a_sentence():
 
 
 def test_classes_that_no_component_is_assigned_to_are_named():
-    pairs = [("nmf", "component_1", "hot"), ("nmf", "component_2", "cool")]
+    pairs = [{"class": "hot"}, {"class": "cool"}]
     labels = {"hot": "Hot stars", "a_f": "A/F stars", "cool": "Cool dwarfs"}
     assert assign.left_over(["hot", "cool"], pairs, labels) == []
     (said,) = assign.left_over(["hot", "a_f", "cool"], pairs, labels)
@@ -108,11 +113,80 @@ def test_classes_that_no_component_is_assigned_to_are_named():
 
 def test_components_without_a_class_are_no_assignments():
     components = np.array([[0.0, 0, 0, 1], *PROTOTYPES])
-    distances, rows = compared(components)
-    assert len(distances) == 4 * 3
-    assert [row[1:3] for row in rows] == [
+    found = compared(components)
+    assert len(found.distances) == 4 * 3
+    assert [(row["component"], row["class"]) for row in found.assignments] == [
         ("component_2", "hot"),
         ("component_3", "warm"),
         ("component_4", "cool"),
     ]
-    assert not any(row[-1] for row in rows)
+    assert not any(row["doubtful"] for row in found.assignments)
+    own = [row["distance"] for row in found.assignments]
+    assert found.total_distance == pytest.approx(sum(own))
+
+
+def test_tables_have_the_rows_of_both_methods():
+    nmf, pca = compared(PROTOTYPES), compared(-PROTOTYPES, "pca")
+    distances, assignments = assign.tables(nmf, pca, "rms")
+    assert tuple(distances.colnames) == assign.OF_DISTANCES
+    assert tuple(assignments.colnames) == assign.OF_ASSIGNMENTS
+    assert distances.meta == assignments.meta == {"metric": "rms"}
+    assert (len(distances), len(assignments)) == (18, 6)
+    assert list(assignments["method"]) == ["nmf"] * 3 + ["pca"] * 3
+    assert list(assignments["sign"]) == [1, 1, 1, -1, -1, -1]
+
+
+def test_all_doubts_are_said():
+    members = [list(LABELS)[j] for j in OF_CLASS]
+    classes = assign.classes_of(list(LABELS), PROTOTYPES, SPECTRA, members, "rms")
+    nmf = assign.compare("nmf", PROTOTYPES[:2], classes)
+    pca = assign.compare("pca", np.array([[0, 0, 0, -1.0]]), classes)
+    said = assign.doubts(nmf, pca, classes, LABELS)
+    assert said[0].startswith("Cool dwarfs: no NMF component is assigned")
+    assert said[1].startswith("PCA component_1 lies 0.707 from the prototype of Hot stars")
+    assert len(said) == 2
+
+
+def test_the_share_of_spectra_whose_own_component_contributes_most():
+    weights = np.array([[3.0, 1, 0], [1, 2, 0], [1, 0, 2], [0, 5, 1]])
+    members = ["hot", "hot", "cool", "warm"]
+    rows = compared(PROTOTYPES).assignments
+    components = PROTOTYPES / np.linalg.norm(PROTOTYPES, axis=1, keepdims=True)
+    assert assign.dominant_share(weights, components, members, rows) == 0.75
+    without = [row for row in rows if row["class"] != "cool"]
+    assert assign.dominant_share(weights, components, members, without) == 0.5
+
+
+def test_the_summary_has_the_fit_without_its_history():
+    nmf, fit = compared(PROTOTYPES), {"objective": 1.0, "history": {"objective": [1.0]}}
+    of_nmf = assign.method_summary(fit, nmf)
+    assert list(of_nmf) == ["objective", "assignment", "total_distance"]
+    assert list(of_nmf["assignment"][0]) == list(assign.OF_ASSIGNMENTS[1:])
+    fetched = {"source": {"description": "a"}, "files": [{"name": "b"}], "sha256": "c"}
+    data = assign.data_summary("mine", fetched, (5, 4))
+    source = {"description": "a", "files": ["b"], "sha256": "c"}
+    assert data == {"library": "mine", "source": source, "n_spectra": 5, "n_wave": 4}
+    summary = assign.summarise(data, "rms", ["doubt"], of_nmf, {"total_distance": 2}, 0.5)
+    assert summary["nmf"]["dominant_component_is_own_class"] == 0.5
+    expected = ["library", "source", "n_spectra", "n_wave", "metric", "warnings", "nmf", "pca"]
+    assert list(summary) == expected
+
+
+FIT = {
+    "converged": False,
+    "tol": 1e-8,
+    "n_iter": 200,
+    "optimality": 1e-5,
+    "objective": 1.0,
+    "history": {"objective": [4.0, 1.5, 1.0], "objective_iterations": [0, 100, 200]},
+}
+
+
+def test_a_fit_that_ended_early_is_an_error_where_it_is_strict():
+    (said,) = assign.not_converged(FIT, "fit.json", strict=False)
+    assert said.startswith("fit.json: NOT converged: the fit stopped at smooth_nmf.max_iter (200 ")
+    assert said.endswith("its last 100 iterations lowered the objective, 1, by 5.0e-01 of it")
+    with pytest.raises(LibraryError, match="strict: false goes on"):
+        assign.not_converged(FIT, "fit.json", strict=True)
+    assert assign.not_converged(FIT | {"converged": True}, "fit.json", strict=True) == []
+    assert assign.not_converged(FIT | {"tol": 0}, "fit.json", strict=True) == []

@@ -39,9 +39,13 @@ def test_conda_has_the_versions_of_the_lock():
     lock = pinned()
     conda = yaml.safe_load((ROOT / "envs/environment.yaml").read_text())["dependencies"]
     versions = dict(d.split("=") for d in conda if "=" in d and not d.startswith("python="))
-    assert len(versions) > 8
-    for name, version in versions.items():
-        assert lock[names.get(name, name)] == version
+    versions = {names.get(name, name): version for name, version in versions.items()}
+    assert versions == {name: lock[name] for name in versions}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["workflow"]]
+    direct = {re.match(r"[\w.-]+", requirement)[0].replace(".", "-") for requirement in wanted}
+    # a job has Snakemake from the environment that started it
+    assert set(versions) == {name for name in direct if not name.startswith("snakemake")}
 
 
 def test_the_lock_holds_every_dependency():
@@ -135,10 +139,18 @@ def test_an_entry_that_does_not_say_what_it_was_run_on_claims_nothing():
     assert entry.Entry.model_fields["run_on"].get_default() is None
 
 
+def run(tree):
+    """The nodes of a file that are run: not those for type checkers alone."""
+    for node in ast.iter_child_nodes(tree):
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from run(node)
+
+
 def imported(path):
     """The modules of the package that a file imports, by their path in it."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in run(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -164,15 +176,50 @@ def used(path):
 
 def test_rules_name_all_the_code_that_they_use():
     """Its checksum is their parameter: an edit of a part left out would rerun nothing."""
-    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
-    calls = set(re.findall(r"code=code\(\s*(\"[^)]*\"),?\s*\)", rules))
+    calls = calls_of_code()
     assert len(calls) == len(list((ROOT / "workflow/scripts").glob("*.py")))
     package = ROOT / "src/spectralunmix"
-    for call in calls:
-        script, *parts = re.findall(r'"([\w.]+)"', call)
+    for (script, *parts), without in calls:
         named = {package / "__init__.py", package / "version.py", package / "figures/__init__.py"}
-        named |= set(workflow.package_files(*workflow.ALWAYS, *parts).values())
-        assert used(ROOT / "workflow/scripts" / script) <= named, script
+        files = workflow.package_files(*workflow.ALWAYS, *parts, without=without)
+        assert used(ROOT / "workflow/scripts" / script) <= named | set(files.values()), script
+
+
+def test_rules_name_no_code_that_they_do_not_use():
+    """An edit of it would run them again for nothing. A sub-package is named as a whole."""
+    for (script, *parts), without in calls_of_code():
+        needed = used(ROOT / "workflow/scripts" / script)
+        for part in parts:
+            if not part.endswith(".html"):
+                assert needed & set(workflow.package_files(part).values()), (script, part)
+        for part in without:
+            assert not needed & set(workflow.package_files(part).values()), (script, part)
+
+
+def test_rules_name_the_templates_of_their_pages():
+    """And those that these extend."""
+    folder = ROOT / "src/spectralunmix/figures/templates"
+    for (script, *parts), _ in calls_of_code():
+        found, new = set(), {script}
+        while new:
+            name = new.pop()
+            path = ROOT / "workflow/scripts" / name if name == script else folder / name
+            others = set(re.findall(r'"(\w+\.html)"', path.read_text()))
+            new |= others - found
+            found |= others
+        named = {part for part in parts if part.endswith(".html")}
+        assert named == {f"figures/templates/{name}" for name in found}, script
+
+
+def calls_of_code():
+    """What the rules call `code` with: a script and parts of the package, and what is left out."""
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    found = set()
+    for call in re.findall(r"code=(code\((?:[^()]|\([^()]*\))*\))", rules):
+        node = ast.parse(call, mode="eval").body
+        keywords = {each.arg: ast.literal_eval(each.value) for each in node.keywords}
+        found.add((tuple(map(ast.literal_eval, node.args)), keywords.get("without", ())))
+    return found
 
 
 def test_names_that_are_taken_are_the_columns_of_the_selection():

@@ -138,6 +138,7 @@ def set_up(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(module, "LOCK", tmp_path / "requirements.txt")
     monkeypatch.setattr(module, "CUDA", tmp_path / "cuda.txt")
+    monkeypatch.setattr(module, "PROJECT", tmp_path / "pyproject.toml")  # most tests have none
     module.LOCK.write_text(requirement("tiny") + requirement("torch"))
     module.CUDA.write_text(requirement("triton"))
     return module
@@ -243,6 +244,7 @@ import set_up
 from pathlib import Path
 set_up.create = lambda venv: shutil.copytree({str(template)!r}, venv, symlinks=True)
 set_up.LOCK, set_up.CUDA = Path("requirements.txt"), Path("cuda.txt")
+set_up.PROJECT = Path("pyproject.toml")
 set_up.CPU_INDEX = {quick.CPU_INDEX!r}
 set_up.main({str(tmp_path / ".venv")!r})
 """
@@ -271,6 +273,27 @@ def commands():
 def test_what_is_not_there_is_not_ready(quick, monkeypatch):
     monkeypatch.setattr(quick, "install", lambda *_: None)
     with pytest.raises(SystemExit, match="tiny is not there"):
+        quick.main()
+    assert not quick.is_ready(Path(".venv"))
+
+
+def test_the_project_itself_is_installed(quick):
+    """In the end, without the index; one that cannot be installed is an error."""
+    quick.LOCK.write_text(requirement("tiny"))
+    built = quick.PROJECT.with_name("ours-1.0-py3-none-any.whl")
+    built.write_bytes(wheel("ours", "1.0"))
+    quick.PROJECT.write_text("[build-system]\nrequires = []\nbuild-backend = 'backend'\n")
+    with quick.PROJECT.open("a") as file:
+        file.write("backend-path = ['.']\n")
+    backend = "import shutil\ndef build_editable(folder, *_):\n"
+    backend += f"    return shutil.copy({built.name!r}, folder).rpartition('/')[2]\n"
+    quick.PROJECT.with_name("backend.py").write_text(backend)
+    quick.main()
+    assert quick.is_ready(Path(".venv"))
+    assert installed("ours") == "1.0"
+    shutil.rmtree(".venv")
+    quick.PROJECT.with_name("backend.py").unlink()
+    with pytest.raises(SystemExit, match="the project could not be installed"):
         quick.main()
     assert not quick.is_ready(Path(".venv"))
 

@@ -1,0 +1,220 @@
+"""The components of a matrix of spectra in a file, in a folder of their own."""
+
+import argparse
+import importlib.metadata
+import logging
+import platform
+import time
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+from astropy.table import Column, Table
+
+from spectralunmix.command.folder import SUMMARY, Folder
+from spectralunmix.errors import LibraryError
+from spectralunmix.files import component_names, write_table
+from spectralunmix.matrix_files import Matrix, read_matrix, without_suffix
+from spectralunmix.provenance import machine, sha256
+from spectralunmix.version import __version__
+
+if TYPE_CHECKING:
+    from spectralunmix import SmoothNMF
+
+MADE_BY = "spectralunmix fit"
+COMPONENTS = "components.ecsv"
+WEIGHTS = "weights.ecsv"
+PICTURE = "components.png"
+QUIET_SECONDS = 5.0  # between two lines of a fit that takes longer
+SETTINGS = (
+    *("n_components", "smoothness", "init", "max_iter", "tol"),
+    *("dtype", "device", "random_state"),
+)
+PACKAGES = ("astropy", "matplotlib", "numpy", "scikit-learn", "scipy", "torch")
+
+
+class Occasionally(logging.Filter):
+    """Lets a line through every few seconds, the first after as many."""
+
+    def __init__(self, seconds: float):
+        super().__init__()
+        self.seconds = seconds
+        self.last = time.monotonic()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if now - self.last < self.seconds:
+            return False
+        self.last = now
+        return True
+
+
+def fit(options: argparse.Namespace) -> None:
+    """Fit the matrix that the options name; write, and say, what was found.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        Those of `spectralunmix fit`.
+
+    Raises
+    ------
+    LibraryError
+        The file, the folder or an option does not do; the message says the way out.
+    """
+    path: Path = options.file
+    target = options.output or Path(f"{without_suffix(path)}_fit")
+    with Folder(target, (COMPONENTS, WEIGHTS, PICTURE), MADE_BY) as folder:
+        matrix = read_matrix(path, options.hdu, options.inverse_variance, options.mask_nan)
+        check_n_components(path, options.n_components, matrix.flux.shape)
+        print(described(path, matrix), flush=True)
+        for line in doubts(matrix):
+            print(line, flush=True)
+        model, weights = fitted(path, matrix, options)
+        content = summary(model, matrix, options)
+        write_tables(folder.part, matrix, model.components_, weights)
+        write_picture(folder.part / PICTURE, matrix, model, weights, path.name)
+        folder.finish(content)
+    print(ended(content))
+    if not content["converged"]:
+        print(
+            "WARNING: NOT converged: its components are not the best ones yet; raise --max-iter, "
+            "or --tol where the picture does not change"
+        )
+    print(f"components: {target / COMPONENTS}, their picture: {target / PICTURE}")
+    print(f"weights: {target / WEIGHTS}, the fit: {target / SUMMARY}")
+
+
+def check_n_components(path: Path, n_components: int, shape: tuple[int, ...]) -> None:
+    """Raise a LibraryError where the matrix cannot have so many."""
+    most = min(shape)
+    if n_components > most:
+        raise LibraryError(
+            f"{path}: {n_components} components are more than {shape[0]} spectra of {shape[1]} "
+            f"channels can give: -k {most} or fewer"
+        )
+
+
+def described(path: Path, matrix: Matrix) -> str:
+    """What was read, in a line."""
+    text = f"{path}: {matrix.flux.shape[0]} spectra of {matrix.flux.shape[1]} channels"
+    if matrix.wavelength is not None:
+        of_unit = f" {matrix.unit}" if matrix.unit else ""
+        text += f", {matrix.wavelength[0]:.6g} to {matrix.wavelength[-1]:.6g}{of_unit}"
+    if matrix.inverse_variance is None:
+        return text
+    without = 100 * np.mean(matrix.inverse_variance == 0)
+    return f"{text}, weighted, {without:.3g} % of the values without weight"
+
+
+def doubts(matrix: Matrix) -> list[str]:
+    """What of the matrix cannot be fitted, in warnings."""
+    if matrix.inverse_variance is None:
+        return []
+    warnings = []
+    spectra = int((~matrix.inverse_variance.any(axis=1)).sum())
+    if spectra:
+        warnings.append(
+            f"WARNING: {spectra} spectra have no value with weight: their weights are 0"
+        )
+    channels = int((~matrix.inverse_variance.any(axis=0)).sum())
+    if channels:
+        warnings.append(
+            f"WARNING: {channels} channels have no value with weight: what components have there "
+            "is no measurement"
+        )
+    return warnings
+
+
+def fitted(
+    path: Path, matrix: Matrix, options: argparse.Namespace
+) -> tuple["SmoothNMF", np.ndarray]:
+    """The model, and the weights (n_spectra, k); a line every few seconds on stderr."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    from spectralunmix import SmoothNMF
+
+    handler = logging.StreamHandler()
+    handler.addFilter(Occasionally(QUIET_SECONDS))
+    log = logging.getLogger("spectralunmix")
+    log.addHandler(handler)
+    settings = {name: getattr(options, name) for name in SETTINGS}
+    model = SmoothNMF(**settings, verbose=1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # said at the end
+            return model, model.fit_transform(matrix.flux, inverse_variance=matrix.inverse_variance)
+    except (ValueError, RuntimeError) as error:  # torch's, as of a device that is not there
+        raise LibraryError(f"{path}: {' '.join(str(error).split())}") from error
+    finally:
+        log.removeHandler(handler)
+
+
+def summary(model: "SmoothNMF", matrix: Matrix, options: argparse.Namespace) -> dict:
+    """What a reader would quote of the fit, and what would make it again."""
+    from spectralunmix.fit_report import numbers
+
+    versions = {name: importlib.metadata.version(name) for name in PACKAGES}
+    return {
+        "file": {"path": str(options.file), "sha256": sha256(options.file)},
+        "n_spectra": matrix.flux.shape[0],
+        "n_wave": matrix.flux.shape[1],
+        **numbers(model, matrix.flux, matrix.inverse_variance),
+        "settings": {
+            "hdu": options.hdu,
+            "inverse_variance": options.inverse_variance,
+            "mask_nan": options.mask_nan,
+            **{name: getattr(options, name) for name in SETTINGS},
+        },
+        "versions": {
+            "spectralunmix": __version__,
+            "python": platform.python_version(),
+            **versions,
+        },
+        "platform": machine(),
+    }
+
+
+def write_tables(folder: Path, matrix: Matrix, components: np.ndarray, weights: np.ndarray) -> None:
+    """Components (k, n_wave) over wavelength, and weights (n_spectra, k) by spectrum."""
+    names = component_names(len(components))
+    if matrix.wavelength is None:
+        axis = Column(np.arange(1, components.shape[1] + 1), name="channel")
+    else:
+        axis = Column(matrix.wavelength, name="wavelength", unit=matrix.unit)
+    table = Table([axis])
+    of_spectra = Table({"spectrum": matrix.names})
+    for name, component, column in zip(names, components, weights.T, strict=True):
+        table[name] = component.astype(float)
+        of_spectra[name] = column.astype(float)
+    write_table(str(folder / COMPONENTS), table)
+    write_table(str(folder / WEIGHTS), of_spectra)
+
+
+def write_picture(
+    file: Path, matrix: Matrix, model: "SmoothNMF", weights: np.ndarray, name: str
+) -> None:
+    """The components, with their shares of the flux of all spectra."""
+    from spectralunmix.figures.components import draw
+    from spectralunmix.figures.style import STYLE
+
+    flux = weights.sum(axis=0) * model.components_.sum(axis=1)
+    captions = [
+        f"{component}: {100 * share:.3g} % of the flux"
+        for component, share in zip(component_names(len(flux)), flux / flux.sum(), strict=True)
+    ]
+    title = f"{name}: components at λ = {model.smoothness:g}"
+    with mpl.rc_context(STYLE):
+        fig = draw(matrix.wavelength, matrix.unit, model.components_, captions, title)
+        fig.savefig(file, dpi=150, metadata={"Software": None})
+
+
+def ended(content: dict) -> str:
+    """How the fit ended, in a line."""
+    return (
+        f"objective {content['objective']:.9g}, optimality {content['optimality']:.1e} "
+        f"({'converged' if content['converged'] else 'NOT converged'}) after "
+        f"{content['n_iter']} iterations"
+    )

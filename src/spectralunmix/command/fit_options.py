@@ -1,0 +1,139 @@
+"""The options of `spectralunmix fit`, and what its help says."""
+
+import argparse
+from pathlib import Path
+
+Commands = argparse._SubParsersAction  # what `add_subparsers` gives
+DESCRIPTION = """\
+Find the components of the spectra in FILE, and their weights in each spectrum.
+It needs no clone of the project. FILE has all spectra on the same channels:
+
+  FITS image   One spectrum in each row: n_spectra x n_wave. The wavelengths are
+               in an extension WAVELENGTH, or given by CRVAL1, CDELT1 (or CD1_1)
+               and CRPIX1. Without either, channels are numbered from 1.
+  FITS table   One spectrum in each row, all its channels in one array column.
+               If there are several such columns, it is the one named FLUX.
+               The wavelengths are in an array column or extension WAVELENGTH.
+  ECSV, CSV    One spectrum in each column, one channel in each row. The first
+               column has the wavelengths. The first line names the columns,
+               and the spectra keep these names.
+
+The results are written to FOLDER:
+
+  components.ecsv  wavelengths, and one column per component, with maximum 1
+  weights.ecsv     one row per spectrum, one column per component, in the unit
+                   of the spectra
+  fit.json         objective, optimality, iterations, settings and versions
+  components.png   a picture of the components"""
+EXAMPLES = """\
+examples:
+  spectralunmix fit spectra.fits -k 4 --smoothness 10
+  spectralunmix fit spectra.fits --hdu FLUX --inverse-variance IVAR --mask-nan
+  spectralunmix fit spectra.csv --inverse-variance weights.csv --output stars"""
+
+
+def add_fit(commands: Commands) -> None:
+    """Add `spectralunmix fit` to the commands."""
+    command = commands.add_parser(
+        "fit",
+        help="find the components of the spectra in a file of yours",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+    )
+    add = command.add_argument
+    add(
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="FITS (.fits, .fit, .fts, or these with .gz), .ecsv or .csv",
+    )
+    add(
+        *("--output", "-o"),
+        metavar="FOLDER",
+        type=Path,
+        help="folder of the results; those of an earlier fit are replaced, other files never "
+        "(default: <FILE>_fit in the working folder)",
+    )
+    matrix = command.add_argument_group("the matrix").add_argument
+    matrix(
+        "--hdu",
+        metavar="NAME",
+        help="extension of a FITS file, by name, or number from 0 (default: the first that holds a "
+        "matrix)",
+    )
+    matrix(
+        "--inverse-variance",
+        metavar="NAME",
+        help="weight of each value, 1 / variance, 0 where it is masked: an extension or array "
+        "column of FILE, or another file of the same shape; `none` gives all values the same "
+        "weight (default: the extension INVERSE_VARIANCE if there is one, else none)",
+    )
+    matrix(
+        "--mask-nan",
+        action="store_true",
+        help="leave NaN and infinite values out of the fit (default: they are an error, unless "
+        "their inverse variance is 0)",
+    )
+    _add_estimator(command)
+
+
+def _add_estimator(command: argparse.ArgumentParser) -> None:
+    """The options of `SmoothNMF`, with its defaults."""
+    add = command.add_argument_group("the fit").add_argument
+    add(
+        *("-k", "--n-components"),
+        type=int,
+        default=4,
+        metavar="K",
+        help="number of components (default: %(default)s)",
+    )
+    add(
+        "--smoothness",
+        type=float,
+        default=1.0,
+        metavar="LAMBDA",
+        help="0 to 1e9; smooths over about sqrt(LAMBDA) channels, 0 is plain NMF (default: "
+        "%(default)g)",
+    )
+    add(
+        "--init",
+        choices=("nndsvd", "spa", "random"),
+        default="nndsvd",
+        help="starting components: from singular vectors (nndsvd), the most extreme spectra "
+        "(spa), or random ones (default: %(default)s)",
+    )
+    add(
+        "--random-state",
+        type=int,
+        default=0,
+        metavar="SEED",
+        help="seed of --init random (default: %(default)s)",
+    )
+    add(
+        "--max-iter",
+        type=int,
+        default=2000,
+        metavar="N",
+        help="most iterations (default: %(default)s)",
+    )
+    add(
+        "--tol",
+        type=float,
+        default=1e-6,
+        metavar="TOL",
+        help="the fit stops at this optimality, the relative projected gradient; 0 runs all "
+        "--max-iter iterations (default: 1e-6)",
+    )
+    add(
+        "--dtype",
+        choices=("float64", "float32"),
+        default="float64",
+        help="precision of the matrix (default: %(default)s)",
+    )
+    add(
+        "--device",
+        default="cpu",
+        metavar="DEVICE",
+        help="where the matrix lies: cpu, cuda, cuda:1 ..., or auto, which takes a CUDA GPU if "
+        "there is one (default: %(default)s)",
+    )

@@ -1,0 +1,335 @@
+"""The command line: every command, its options, their defaults and what its help says.
+
+Nothing here imports numpy, torch or the workflow: the help comes at once.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from spectralunmix.command.fit_options import Commands, add_fit
+from spectralunmix.version import __version__
+
+DESCRIPTION = """\
+Unmix spectra into a few smooth, non-negative components: X ~ W H.
+
+`fit` works in any folder, on a file of yours. The other commands work in a
+clone of the project, on the libraries that config/libraries describes, with
+the settings of config/config.yaml, and write to results/<library>."""
+EXAMPLES = """\
+examples:
+  spectralunmix fit spectra.csv -k 4 --smoothness 10
+  spectralunmix figure --library pickles1998
+  spectralunmix figure --help"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of whole words whose descriptions and examples keep their line breaks."""
+
+    def __init__(self, **options: str):
+        super().__init__(
+            **options,  # type: ignore[arg-type]
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+
+def parser() -> Parser:
+    """The parser of all commands."""
+    made = Parser(prog="spectralunmix", description=DESCRIPTION, epilog=EXAMPLES)
+    made.add_argument("--version", action="version", version=f"spectralunmix {__version__}")
+    commands = made.add_subparsers(
+        dest="command", title="commands", metavar="COMMAND", parser_class=Parser
+    )
+    for add in (
+        add_fit,
+        _add_figure,
+        _add_report,
+        _add_scan,
+        _add_validate,
+        _add_compare,
+        _add_verify,
+        _add_run,
+        _add_addresses,
+    ):
+        add(commands)
+    return made
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """What the words of the command line ask for; without any, the help is shown."""
+    whole = parser()
+    if not arguments:
+        whole.print_help()
+        whole.exit()
+    options = whole.parse_args(arguments)
+    if options.command is None:
+        whole.error("a COMMAND is missing")
+    wrong = [stated for stated in getattr(options, "set", []) if "=" not in stated]
+    wrong += [target for target in getattr(options, "targets", []) if target.startswith("-")]
+    if wrong:
+        whole.error(f"{wrong[0]}: neither a target nor KEY=VALUE")
+    return options
+
+
+def _add_figure(commands: Commands) -> None:
+    command = commands.add_parser(
+        "figure",
+        help="draw the four panels of a library, with all that they show",
+        description="""\
+Draw the figure of a library: the prototypes of its classes, eigenspectra of
+PCA, components of NMF, and the distances between them. What is up to date is
+not made again. The results in results/<library> are, among others,
+
+  figure.pdf, .png, .svg   the four panels
+  summary.json             objective, optimality, distances, assignment
+  nmf_*.ecsv, pca_*.ecsv   components and weights
+  manifest.json            what each step took, ran and made
+
+and results/README.md lists all of them.""",
+        epilog="""\
+examples:
+  spectralunmix figure --library pickles1998
+  spectralunmix figure --n-components 5 --smoothness 100 --metric angle""",
+    )
+    _add_library(command)
+    _add_factorisation(command)
+    _add_metric(command)
+    _add_workflow(command)
+
+
+def _add_report(commands: Commands) -> None:
+    command = commands.add_parser(
+        "report",
+        help="put figure, pictures and tables of a library on one page",
+        description="""\
+Draw the figure of a library, as `spectralunmix figure` does, and write two
+pages for a browser to results/<library>:
+
+  report.html        figure, further pictures, methods, tables and provenance
+  interactive.html   spectra, components and weights to zoom into""",
+        epilog="example:\n  spectralunmix report --library pickles1998",
+    )
+    _add_library(command)
+    _add_factorisation(command)
+    _add_metric(command)
+    _add_workflow(command)
+
+
+def _add_scan(commands: Commands) -> None:
+    command = commands.add_parser(
+        "scan",
+        help="fit other numbers of components, smoothnesses and starts",
+        description="""\
+Fit a library with several numbers of components and smoothnesses, each from
+several random starts. The keys below `scan` in config/config.yaml list them.
+The results in results/<library> are
+
+  scan.ecsv              one row per fit
+  scan.pdf, .png, .svg   objective, share not explained, distances to prototypes
+                         and between starts, over the number of components
+  scan/                  the components of all fits""",
+        epilog="""\
+examples:
+  spectralunmix scan --library pickles1998 --cores 2
+  spectralunmix scan --set "scan.n_components=[3, 4, 5]" --set scan.n_starts=4""",
+    )
+    _add_library(command)
+    _add_metric(command)
+    _add_workflow(command)
+
+
+def _add_validate(commands: Commands) -> None:
+    command = commands.add_parser(
+        "validate",
+        help="say what a library holds, and what does not fit its entry",
+        description="""\
+Read all spectra of a library as its entry in config/libraries describes them,
+and say what it holds. If something does not fit, the error names the key to
+change. The results in results/<library> are
+
+  library.txt   spectra, wavelengths, parameters, classes, and what to know
+  library.png   coverage, sizes of the classes, and one spectrum of each""",
+        epilog="""\
+examples:
+  spectralunmix validate --library pickles1998
+  spectralunmix validate --library mystars --library-path ~/spectra""",
+    )
+    _add_library(command)
+    _add_workflow(command)
+
+
+def _add_compare(commands: Commands) -> None:
+    command = commands.add_parser(
+        "compare",
+        help="compare the components of several libraries",
+        description="""\
+Draw the figure of each library, and compare their components. The results in
+results/comparison are
+
+  figure.pdf, .png, .svg   the components of all libraries side by side
+  distances.ecsv           distances between components of different libraries
+  transfer.ecsv            how well the components of one library explain the
+                           spectra of another""",
+        epilog="example:\n  spectralunmix compare --libraries pickles1998 miles",
+    )
+    command.add_argument(
+        "--libraries",
+        metavar="NAME",
+        nargs="+",
+        required=True,
+        help="two or more entries of config/libraries, without .yaml",
+    )
+    command.add_argument(
+        "--library",
+        metavar="NAME",
+        help="the library that --library-path is for (default: the first)",
+    )
+    _add_library_path(command)
+    _add_factorisation(command)
+    _add_metric(command)
+    _add_workflow(command)
+
+
+def _add_verify(commands: Commands) -> None:
+    command = commands.add_parser(
+        "verify",
+        help="prove that results are what their manifest says",
+        description="""\
+Prove that the results of a library are what its manifest says, by the sha256 of
+every file that a step took or made, and of the code that it ran. With
+--reference, also prove that they agree with another run's. Nothing is written.
+Every deviation is named, and makes the exit status 1.""",
+        epilog="""\
+examples:
+  spectralunmix verify
+  spectralunmix verify --library miles --reference ../other/results/miles""",
+    )
+    command.add_argument(
+        "--library", metavar="NAME", help="a folder of results/ (default: the one made last)"
+    )
+    command.add_argument(
+        "--reference",
+        metavar="FOLDER",
+        type=Path,
+        help="the results of another run, such as tests/reference/pickles1998 (default: none)",
+    )
+
+
+def _add_run(commands: Commands) -> None:
+    command = commands.add_parser(
+        "run",
+        help="make any file or rule of the workflow",
+        description="""\
+Make files or rules of the workflow, with all that they need. As every command
+that makes results, it first renames those that were altered by hand to
+<name>.altered, and makes them again.""",
+        epilog="""\
+examples:
+  spectralunmix run results/pickles1998/summary.json
+  spectralunmix run figure --set smooth_nmf.init=spa --set smooth_nmf.tol=1e-6""",
+    )
+    command.add_argument(
+        "targets",
+        metavar="TARGET",
+        nargs="+",
+        help="a file below results/, or a rule, such as figure",
+    )
+    _add_library(command)
+    _add_factorisation(command)
+    _add_metric(command)
+    _add_workflow(command)
+
+
+def _add_addresses(commands: Commands) -> None:
+    command = commands.add_parser(
+        "addresses",
+        help="ask whether the libraries can still be downloaded",
+        description="""\
+Ask whether the addresses of the libraries still serve the same bytes. A file
+with a sha256 in its entry is downloaded and checked. Of other files the server
+is asked for size, date and tag, which are compared with those of the last time.
+Every address that is out of reach, or serves something else, is named, and
+makes the exit status 1.""",
+        epilog="""\
+examples:
+  spectralunmix addresses
+  spectralunmix addresses config/libraries/miles.yaml""",
+    )
+    command.add_argument(
+        "entries",
+        metavar="ENTRY",
+        nargs="*",
+        type=Path,
+        help="YAML files of libraries (default: all of config/libraries)",
+    )
+    command.add_argument(
+        "--seen",
+        metavar="FILE",
+        type=Path,
+        default=Path("results/addresses.json"),
+        help="keeps what servers said the last time (default: %(default)s)",
+    )
+
+
+def _add_library(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--library",
+        metavar="NAME",
+        help="an entry of config/libraries, without .yaml (default: `library` in "
+        "config/config.yaml, or coelho2014)",
+    )
+    _add_library_path(command)
+
+
+def _add_library_path(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--library-path",
+        metavar="PATH",
+        help="your copy of the library, a file or folder, or the address of a mirror (default: "
+        "`library_path` in config/config.yaml, or the addresses of the entry)",
+    )
+
+
+def _add_factorisation(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--n-components",
+        metavar="K",
+        type=int,
+        help="number of components of both PCA and NMF (default: `pca.n_components` and "
+        "`smooth_nmf.n_components` in config/config.yaml, or 4)",
+    )
+    command.add_argument(
+        "--smoothness",
+        metavar="LAMBDA",
+        type=float,
+        help="NMF smooths over about sqrt(LAMBDA) channels; 0 is plain NMF (default: "
+        "`smooth_nmf.smoothness` in config/config.yaml, or 10)",
+    )
+
+
+def _add_metric(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--metric",
+        choices=("rms", "angle"),
+        help="distance between spectra: root mean square after division by their maxima, or angle "
+        "in radians (default: `assign.metric` in config/config.yaml, or rms)",
+    )
+
+
+def _add_workflow(command: argparse.ArgumentParser) -> None:
+    """What every command that starts Snakemake takes."""
+    add = command.add_argument_group("the run").add_argument
+    add("--cores", metavar="N", default="1", help="jobs at once (default: %(default)s)")
+    add(
+        "--profile",
+        metavar="FOLDER",
+        help="profile of Snakemake, such as profiles/slurm for a cluster (default: none)",
+    )
+    add(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="any key of config/README.md, such as plot.width=10; can be given several times",
+    )

@@ -1,0 +1,158 @@
+"""What the commands on the workflow do: set altered results aside, start Snakemake, say the end."""
+
+import argparse
+import json
+from pathlib import Path
+
+from spectralunmix.command.altered import RESULTS, altered, clear, set_aside
+from spectralunmix.command.closing import LAST_WORDS
+from spectralunmix.command.isolation import (
+    WORKING,
+    python_by_a_plain_path,
+    results_held,
+    snakemakes_lock,
+)
+from spectralunmix.errors import RunError
+from spectralunmix.yaml_files import parse_yaml, read_yaml
+
+SNAKEFILE = Path("Snakefile")
+STYLESHEET = Path("workflow/report/report.css")
+SETTINGS = WORKING / "settings.json"
+OUTPUT = WORKING / "output.log"
+DEFAULT_LIBRARY = "coelho2014"  # where the configuration names none
+
+
+def run(options: argparse.Namespace) -> None:
+    """Make what the command names, and say what was made.
+
+    Raises
+    ------
+    RunError
+        The run cannot begin, or failed.
+    """
+    check_working_folder()
+    with results_held(), snakemakes_lock(), python_by_a_plain_path():
+        for name in sorted(entries()):
+            clear(name)
+            for path in list(altered(name)):
+                print(f"{path} was altered: moved to {set_aside(path)}, made again", flush=True)
+        changes = settings(options)
+        SETTINGS.write_text(json.dumps(changes), encoding="utf-8")
+        make(options, changes)
+
+
+def make(options: argparse.Namespace, changes: dict) -> None:
+    """Start Snakemake with these changes of the configuration, and end with what was made."""
+    library = str(changes.get("library") or configured_library())
+    compared = options.command == "compare"
+    folder = RESULTS / ("comparison" if compared else library)
+    targets = {
+        "figure": ["figure"],
+        "report": ["report"],
+        "scan": [f"{folder}/scan.ecsv"],
+        "validate": [f"{folder}/library.png"],
+        "compare": [f"{folder}/manifest.json"],
+        "run": getattr(options, "targets", []),
+    }[options.command]
+    if options.command != "run":
+        of = ", ".join(options.libraries) if compared else library
+        print(f"{options.command} of {of}:", flush=True)
+    snakemake(targets, options.profile, options.cores)
+    if options.command == "report":
+        page = ["--report", str(folder / "report.html"), "--report-stylesheet", str(STYLESHEET)]
+        snakemake([*targets, *page], options.profile, options.cores)
+    if options.command in LAST_WORDS:
+        print("", *LAST_WORDS[options.command](folder), sep="\n")
+
+
+def check_working_folder() -> None:
+    """Raise a RunError where Snakemake cannot work in this folder."""
+    here = Path.cwd()
+    if "{" in str(here) or "}" in str(here):
+        raise RunError(f"{here}: Snakemake cannot work below a folder with {{ or }} in its name")
+    if not SNAKEFILE.is_file():
+        raise RunError(f"{here}: no Snakefile: work in a clone of the project")
+
+
+def entries() -> set[str]:
+    """The names that results of our own have: of libraries with an entry, and `comparison`."""
+    return {"comparison"} | {path.stem for path in Path("config/libraries").glob("*.yaml")}
+
+
+def configured_library() -> str:
+    """The library of the configuration; the mistakes of that are Snakemake's to name."""
+    try:
+        configuration = read_yaml("config/config.yaml")
+    except (OSError, ValueError):
+        return DEFAULT_LIBRARY
+    if not isinstance(configuration, dict):
+        return DEFAULT_LIBRARY
+    return str(configuration.get("library", DEFAULT_LIBRARY))
+
+
+def settings(options: argparse.Namespace) -> dict:
+    """What the options change of the configuration."""
+    given = vars(options)
+    library = given.get("library")
+    if options.command == "compare" and not library:
+        library = options.libraries[0]
+    n_components = {"n_components": given.get("n_components")}
+    content = {
+        "library": library,
+        "library_path": given.get("library_path"),
+        "compare": given.get("libraries"),
+        "pca": n_components,
+        "smooth_nmf": n_components | {"smoothness": given.get("smoothness")},
+        "assign": {"metric": given.get("metric")},
+    }
+    changes = _stated(content)
+    for stated in options.set:
+        key, value = stated.split("=", 1)
+        *path, last = key.split(".")
+        place = changes
+        for part in path:
+            place = place.setdefault(part, {})
+            if not isinstance(place, dict):
+                raise RunError(f"--set {key}: another option sets {part} as a whole")
+        place[last] = parse_yaml(value, f"--set {key}")
+    return changes
+
+
+def _stated(content: dict) -> dict:
+    """Without the keys whose value, or every value below, is None."""
+    kept = {k: _stated(v) if isinstance(v, dict) else v for k, v in content.items()}
+    return {key: value for key, value in kept.items() if value not in (None, {})}
+
+
+def snakemake(arguments: list[str], profile: str | None, cores: str) -> None:
+    """Run Snakemake with a line a step on the terminal.
+
+    Raises
+    ------
+    RunError
+        It failed; the message is that of the step or the configuration at fault.
+    """
+    from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
+    from snakemake_interface_logger_plugins.registry.plugin import Plugin
+
+    from spectralunmix.command.terminal import Output, StepLines
+
+    failed = True
+    with Output(OUTPUT) as terminal, StepLines(terminal, OUTPUT) as lines:
+        registry = LoggerPluginRegistry()
+        registry.plugins["steps"] = Plugin(
+            _name="steps", log_handler=lambda *_: lines, _logger_settings_cls=None
+        )
+        from snakemake.cli import main
+
+        command = ["--configfile", str(SETTINGS), "--snakefile", str(SNAKEFILE)]
+        command += ["--profile", profile] if profile else []
+        command += ["--logger", "steps", "--cores", cores]
+        try:
+            main([*command, *arguments])
+        except SystemExit as end:
+            failed = bool(end.code)
+    if lines.stopped:
+        raise KeyboardInterrupt
+    if failed:
+        raise RunError(lines.error or f"Snakemake failed: {OUTPUT} has its words")

@@ -1,0 +1,105 @@
+"""What callers give, checked: an error names what is wrong with it, and the way out."""
+
+import contextlib
+from collections.abc import Iterator
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .arrays import as_tensor, checked_weights, device_named, on_disk
+from .data import Spectra
+from .scale import scale_of
+
+MOST_SMOOTHNESS = 1e9  # the optimality ends at about 1e-16 times it, by rounding
+OUT_OF_MEMORY = "out of memory", "can't allocate memory", "DefaultCPUAllocator"  # torch's words
+
+
+def check_whole_number(name: str, value: object) -> None:
+    """ValueError : not a whole number of at least 1."""
+    if not (isinstance(value, Integral) and int(value) >= 1):
+        raise ValueError(f"{name}={value!r}: a whole number of at least 1 is needed")
+
+
+def check_at_least_zero(name: str, value: object) -> None:
+    """ValueError : not a finite number of at least 0."""
+    if not (isinstance(value, Real) and 0 <= float(value) < np.inf):
+        raise ValueError(f"{name}={value!r}: a finite number of at least 0 is needed")
+
+
+def check_smoothness(value: object) -> None:
+    """ValueError : not a number between 0 and the most that can be told from rounding."""
+    check_at_least_zero("smoothness", value)
+    if value > MOST_SMOOTHNESS:  # type: ignore[operator]  # a real number: checked above
+        raise ValueError(
+            f"smoothness={value!r}: at most {MOST_SMOOTHNESS:g} is needed; that "
+            "smooths over 30 000 channels, and more cannot be told from rounding"
+        )
+
+
+def check_not_masked(X: Any, inverse_variance: Any) -> None:
+    """ValueError : one of them is a masked array, whose mask would be lost."""
+    if np.ma.is_masked(X) or np.ma.is_masked(inverse_variance):
+        raise ValueError(
+            "a masked array: give its values, and an inverse_variance of 0 where masked"
+        )
+
+
+def check_two_dimensions(X: Any) -> None:
+    """ValueError : X is not (n_spectra, n_wave)."""
+    if X.ndim != 2:
+        raise ValueError(f"X has {X.ndim} dimensions, not (n_spectra, n_wave)")
+
+
+def check_rank(n_components: int, shape: tuple[int, int]) -> None:
+    """ValueError : more components than spectra of this shape, (n_spectra, n_wave), can give."""
+    if n_components > min(shape):
+        raise ValueError(
+            f"n_components={n_components} is more than {shape[0]} spectra "
+            f"of {shape[1]} channels can give"
+        )
+
+
+def check_components(H: np.ndarray, n_wave: int) -> None:
+    """ValueError : H is not (k, n_wave), or not finite."""
+    if H.ndim != 2 or not np.isfinite(H).all():
+        raise ValueError(f"components {H.shape}: finite values of shape (k, n_wave) are needed")
+    if H.shape[1] != n_wave:
+        raise ValueError(f"X has {n_wave} channels, the components have {H.shape[1]}")
+
+
+def spectra_of(X: Any, inverse_variance: Any, device_name: str, dtype: torch.dtype) -> Spectra:
+    """X, a tensor or an array, and its weights, checked and on their device.
+
+    ValueError : of `checked_weights`, `scale_of` and `Scale.check_sum`
+    """
+    device = X.device if isinstance(X, Tensor) else device_named(device_name)
+    if isinstance(X, Tensor):
+        X = X.detach().to(device)
+        X = X if X.is_floating_point() else X.to(dtype)
+    elif not on_disk(X):
+        X = as_tensor(X).to(device)
+    v = checked_weights(inverse_variance, X)
+    spectra = Spectra(X, v, device=device, dtype=dtype, scale=scale_of(X, v, dtype))
+    spectra.scale.check_sum(float(spectra.sum_of_squares))
+    return spectra
+
+
+@contextlib.contextmanager
+def memory_explained(X: Any, inverse_variance: Any, dtype: str, device: str) -> Iterator[None]:
+    """Say how much memory a fit needs, where that is more than there is."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        of_torch = any(words in str(error) for words in OUT_OF_MEMORY)
+        if not (isinstance(error, MemoryError) or of_torch):
+            raise
+        copies = 2 if inverse_variance is None else 5  # X, v, v X and one while it is made
+        size = X.shape[0] * X.shape[1] * np.dtype(dtype).itemsize * copies / 2**30
+        raise MemoryError(
+            f"a fit of {X.shape[0]} x {X.shape[1]} values in {dtype} needs about "
+            f"{size:.2g} GiB on {device!r}: give X as a memory-mapped array, "
+            "dtype='float32', or fewer spectra"
+        ) from error
