@@ -133,7 +133,7 @@ keys: $(READY)
 # New versions with UPGRADE=--upgrade; needs the package index.
 lock: $(READY)
 	$(VENV)/bin/python -I -m pip install --quiet uv
-	$(VENV)/bin/python envs/lock.py $(UPGRADE)
+	$(VENV)/bin/python envs/lock.py $(if $(UPGRADE),--upgrade)
 
 # It sees for itself whether there is anything to do, and does it from scratch.
 $(READY): FORCE

@@ -44,7 +44,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         sys.exit(
             f"ERROR: {options.command} needs the package {error.name}, which is not installed: "
-            "pip install 'spectralunmix[workflow]'"
+            "pip install '.[workflow]' in a clone of the project"
         )
     except KeyboardInterrupt:
         makes = options.command not in ("fit", "verify", "addresses")

@@ -48,7 +48,11 @@ class Matrix:
 
 
 def read_matrix(
-    path: Path, hdu: str | None = None, inverse_variance: str | None = None, mask_nan: bool = False
+    path: Path,
+    hdu: str | None = None,
+    inverse_variance: str | None = None,
+    error: str | None = None,
+    mask_nan: bool = False,
 ) -> Matrix:
     """The matrix of a file, checked.
 
@@ -62,6 +66,8 @@ def read_matrix(
     inverse_variance : str, default None
         An extension or array column of the file, another file, or "none"; None for the
         extension INVERSE_VARIANCE where there is one.
+    error : str, default None
+        As inverse_variance, of the standard deviation in its place.
     mask_nan : bool, default False
         Give values that are NaN or infinite the weight 0.
 
@@ -83,7 +89,9 @@ def read_matrix(
             found = _of_text(path)
         else:
             raise LibraryError(f"{path}: --hdu {hdu} is for FITS files: leave it out")
-        weights = _weights(path, hdus, inverse_variance)
+        weights = _weights(path, hdus, "--inverse-variance", inverse_variance)
+        if error is not None:
+            weights = _of_errors(path, _weights(path, hdus, "--error", error))
     if weights is not None and weights.shape != found.flux.shape:
         raise LibraryError(
             f"{path}: the inverse variance is {shape(weights)}, the spectra are "
@@ -139,8 +147,7 @@ def _of_text(path: Path) -> Found:
     with taken_for(str(path), f"a table in {suffix[1:].upper()}"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of units, and of numbers out of range: they become inf
         table = Table.read(path, format=TEXT[suffix])
-    first, *names = table.colnames
-    if not names or not len(table):
+    if len(table.colnames) < 2 or not len(table):
         raise LibraryError(
             f"{path}: {len(table)} rows of {len(table.colnames)} columns: the first column is the "
             "wavelength, every further one a spectrum, and the first line names them"
@@ -150,6 +157,7 @@ def _of_text(path: Path) -> Found:
             f"{path}: its first line holds numbers: it needs to name the columns, the wavelength "
             "first"
         )
+    first, *names = table.colnames
     wavelength, *columns = (numbers(path, f"column {c}", table[c]) for c in table.colnames)
     if any(column.ndim != 1 for column in (wavelength, *columns)):
         raise LibraryError(f"{path}: a column has arrays in its rows: one number a row is needed")
@@ -164,8 +172,22 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _weights(path: Path, hdus: fits.HDUList | None, name: str | None) -> np.ndarray | None:
-    """The inverse variance that is asked for, or that the file brings."""
+def _of_errors(path: Path, errors: np.ndarray | None) -> np.ndarray | None:
+    """The inverse variance of errors; an infinite error gives 0."""
+    if errors is None:
+        return None
+    if (errors <= 0).any():
+        raise LibraryError(
+            f"{path}: {_counted(errors <= 0)} of --error are not above 0: put inf where a value is "
+            "not to count"
+        )
+    return 1 / errors**2
+
+
+def _weights(
+    path: Path, hdus: fits.HDUList | None, option: str, name: str | None
+) -> np.ndarray | None:
+    """The inverse variance, or error, that is asked for, or that the file brings."""
     if name == NO_WEIGHTS:
         return None
     weights = None if hdus is None else matrix_fits.inverse_variance(path, hdus, name)
@@ -174,9 +196,7 @@ def _weights(path: Path, hdus: fits.HDUList | None, name: str | None) -> np.ndar
     other = Path(name)
     if not other.exists():
         there = "" if hdus is None else f"; that has {matrix_fits.listed(hdus)}"
-        raise LibraryError(
-            f"--inverse-variance {name}: neither a file, nor an extension of {path}{there}"
-        )
+        raise LibraryError(f"{option} {name}: neither a file, nor an extension of {path}{there}")
     if is_fits(other):
         return matrix_fits.spectra(other, matrix_fits.opened(other), None).flux
     return _of_text(other).flux

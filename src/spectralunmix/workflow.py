@@ -14,7 +14,7 @@ from spectralunmix.libraries.entry import read_entry
 
 CODE = ("*.py", "*.html")
 OTHERS = ("comparison", "downloads")  # folders of results/ that are no library's
-ALWAYS = ("errors", "files", "provenance", "steps")  # of every step
+ALWAYS = ("errors", "files", "provenance", "steps", "version")  # of every step
 
 
 def package_files(*parts: str, without: tuple[str, ...] = ()) -> dict[str, Path]:
@@ -43,6 +43,10 @@ def package_files(*parts: str, without: tuple[str, ...] = ()) -> dict[str, Path]
     found: dict[str, Path] = {}
     for part in parts:
         found |= _files_of(root, part)
+        for above in Path(part.replace(".", "/")).parents:  # an import of it imports these
+            file = root / above / "__init__.py"
+            if file.is_file():
+                found[str(above / "__init__.py")] = file
     for part in without:
         for name in _files_of(root, part):
             del found[name]
@@ -111,7 +115,8 @@ def warnings_of_altered(config: dict) -> list[str]:
             for path in altered(library, read_all=False):
                 warnings.append(
                     f"WARNING: {path}: not what the record of its step says: "
-                    f"`spectralunmix run {path}` sets it aside and makes it again"
+                    f"`spectralunmix run {path} --library {library}` sets it aside and makes it "
+                    "again"
                 )
         except OSError as error:  # a warning that cannot be given is no reason to stop
             warnings.append(f"WARNING: results/{library}: not compared with its records: {error}")
@@ -164,6 +169,8 @@ def local_copies(library: dict, library_path: str | None) -> list[str]:
         places = [a for file in source["files"] for a in file["addresses"] if ":" not in a]
         for place in filter(None, [library_path, *places]):
             path = Path(place).expanduser()
+            if place == library_path and ":" not in place and not path.exists():
+                raise ConfigurationError(f"library_path: {path}: there is no such file or folder")
             files = [path] if path.is_file() else [p for n in names if n for p in path.rglob(n)]
             found += [file for file in files if file.is_file()]
     for file in found:

@@ -376,3 +376,11 @@ def test_a_mistake_in_an_entry_names_its_file(tiny, text, message):
     code, printed = tiny.run()
     assert code != 0
     assert message in printed
+
+
+def test_a_copy_that_is_not_there_is_told_before_anything_is_lost(made):
+    run = [made.python, "-I", "-m", "spectralunmix.cli", "figure", "--library-path", "nothere"]
+    done = subprocess.run(run, cwd=made.folder, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("library_path: nothere: there is no such file or folder\n")
+    assert made.verify()[0] == 0

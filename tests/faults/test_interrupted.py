@@ -54,6 +54,34 @@ def test_two_runs_at_once(tiny):
     assert tiny.verify()[0] == 0
 
 
+def test_beside_a_plain_snakemake_nothing_is_touched(made):
+    """Its lock is its own, also where a run of ours left the note of an older one."""
+    (made.folder / ".snakemake/spectralunmix_locks").write_text("0.input.lock 1 1")
+    locks = made.folder / ".snakemake/locks"
+    locks.mkdir(exist_ok=True)
+    (locks / "0.input.lock").write_text("results/tiny/selection.ecsv\n")
+    part, altered = made.results / ".part-mine", made.results / "selection.ecsv"
+    part.touch()
+    altered.write_text("# edited")
+    code, printed = made.run()
+    assert code != 0
+    assert "ERROR: a plain `snakemake` is at work in" in printed
+    assert "`snakemake --unlock`" in printed
+    assert part.exists()
+    assert altered.read_text() == "# edited"
+    assert (locks / "0.input.lock").exists()
+    (locks / "0.input.lock").unlink()
+    assert made.run()[0] == 0
+    assert not part.exists()
+
+
+def test_a_folder_with_the_name_of_a_half_written_file(made):
+    (made.results / "mine/.part-ab").mkdir(parents=True)
+    code, printed = made.run()
+    assert code == 0, printed
+    assert (made.results / "mine/.part-ab").is_dir()
+
+
 def mounted(*arguments):
     done = subprocess.run(["mount", *map(str, arguments)], capture_output=True)
     if done.returncode:

@@ -63,7 +63,7 @@ def warned(printed):
         r"WARNING: results/tiny/(\S+): not what the record of its step says", printed
     )
     for name in found:
-        assert f"`spectralunmix run results/tiny/{name}` sets it aside" in printed
+        assert f"`spectralunmix run results/tiny/{name} --library tiny` sets it aside" in printed
         assert printed.count(f"results/tiny/{name}: not what") == 1
     return sorted(found)
 

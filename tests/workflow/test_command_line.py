@@ -162,8 +162,28 @@ def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "spectralunmix.yaml_files", raising=False)
     assert main(monkeypatch, "figure") == (
         "ERROR: figure needs the package ruamel.yaml, which is not installed: "
-        "pip install 'spectralunmix[workflow]'"
+        "pip install '.[workflow]' in a clone of the project"
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["fit", "x.csv", "--smothness", "3"], "no option --smothness: is --smoothness meant?"),
+        (["verify", "--xyz"], "no option --xyz"),
+        (["figure", "--library", ""], "'' is not the name of a library"),
+        (["figure", "--library", "../x"], "'../x' is not the name of a library"),
+        (["figure", "--cores", "0"], "'0': a whole number of at least 1 is needed"),
+        (["figure", "--profile", "nothere"], "'nothere': there is no such folder"),
+        (["figure", "--set", "a..b=1"], "a..b=1: neither a target nor KEY=VALUE"),
+    ],
+)
+def test_a_wrong_word_is_told_with_the_commands_own_usage(words, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        parsed(words)
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert said.endswith(f"{message}\n")
 
 
 def test_the_help_imports_nothing_that_takes_long():

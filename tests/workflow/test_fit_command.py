@@ -8,6 +8,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.image import imread
 
@@ -16,6 +17,8 @@ from matrices import (
     ASKED,
     FILES,
     WAVE,
+    V,
+    X,
     as_csv,
     as_image,
     as_workflow,
@@ -217,3 +220,27 @@ def test_it_works_in_any_folder_without_the_project(folder):
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     assert sorted(path.name for path in work.iterdir()) == ["x.csv", "x_fit"]
+
+
+def test_errors_in_place_of_an_inverse_variance(folder):
+    """One that is infinite is a value that does not count."""
+    errors = V**-0.5
+    errors[1, 3] = np.inf
+    as_image(folder / "x.fits")
+    as_image(folder / "e.fits", errors)
+    fit("x.fits", *ASKED, "--error", "e.fits")
+    check_results(folder / "x_fit", *expected(v=1 / errors**2))
+
+
+def test_errors_that_are_none(folder):
+    as_image(folder / "x.fits")
+    as_image(folder / "e.fits", V - V[0, 0])
+    said = fit("x.fits", *ASKED, "--error", "e.fits")
+    assert "of --error are not above 0: put inf where a value is not to count" in said
+
+
+def test_a_matrix_that_seems_to_be_something_else_is_said(folder):
+    as_image(folder / "x.fits", X.T, axis=False)
+    assert "40 spectra of 7 channels, more spectra than channels" in fit("x.fits", *ASKED)
+    as_csv(folder / "y.csv", X=np.vstack([WAVE, X[1:]]))
+    assert "star 0 rises in every channel: is it a column of wavelengths?" in fit("y.csv", *ASKED)

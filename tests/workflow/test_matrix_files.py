@@ -270,6 +270,10 @@ def one_column(path):
     path.write_text("wavelength\n1\n2\n")
 
 
+def empty(path):
+    path.write_text("")
+
+
 def no_names(path):
     path.write_text("4000,1,2\n4001,1,2\n")
 
@@ -349,6 +353,7 @@ ERRORS = [
     ("x.fits", as_image, ["--hdu", "SCI"], "no extension SCI; there are 0 PRIMARY (an image of"),
     ("x.fits", as_image, ["--hdu", "9"], "no extension 9; there are 0 PRIMARY"),
     ("x.csv", as_csv, ["--hdu", "1"], "--hdu 1 is for FITS files: leave it out"),
+    ("x.csv", empty, [], "0 rows of 0 columns: the first column is the wavelength"),
     ("x.csv", one_column, [], "2 rows of 1 columns: the first column is the wavelength"),
     ("x.csv", no_names, [], "its first line holds numbers: it needs to name the columns"),
     ("x.csv", text_in_a_column, [], "column b holds something else than numbers"),

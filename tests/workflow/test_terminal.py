@@ -71,7 +71,7 @@ def test_an_error_of_the_configuration_is_its_message_alone(message):
 def test_a_terminal_shows_the_steps_that_run(log):
     shown = io.StringIO()
     terminal = Console(file=shown, force_terminal=True, width=60)
-    with StepLines(shown, "none", terminal) as lines:
+    with StepLines(shown, "none", console=terminal) as lines:
         lines.emit(record(LogEvent.JOB_INFO, jobid=4, log=[log]))
         lines.live.refresh()
         assert "80 spectra selected" in shown.getvalue()

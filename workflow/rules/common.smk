@@ -8,8 +8,8 @@ from snakemake.logging import logger
 
 if find_spec("spectralunmix") is None:
     raise WorkflowError(
-        "the package spectralunmix is not installed: pip install 'spectralunmix[workflow] @ ...', "
-        "where ... is the address of this workflow's repository"
+        "the package spectralunmix is not installed: pip install '<folder>[workflow]', where <folder> "
+        "is a clone of this workflow's repository"
     )
 
 from spectralunmix import workflow as steps
@@ -25,7 +25,7 @@ def source_file(file):
 
 
 def shipped(file):
-    """The same, None where there is none."""
+    """A file of the workflow, or None if it has no such file."""
     try:
         found = source_file(file)
         return found if found.is_file() else None

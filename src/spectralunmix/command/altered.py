@@ -85,7 +85,8 @@ def clear(library: str) -> None:
     """
     folder = RESULTS / library
     for part in folder.rglob(".part-*"):
-        part.unlink()
+        if part.is_symlink() or not part.is_dir():  # a folder is another command's
+            part.unlink()
     for kind in ("benchmarks", "logs"):
         for path in [folder / kind, *(folder / kind).glob("*")]:
             if path.is_symlink():

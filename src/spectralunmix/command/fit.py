@@ -16,6 +16,7 @@ from astropy.table import Column, Table
 from spectralunmix.command.folder import SUMMARY, Folder
 from spectralunmix.errors import LibraryError
 from spectralunmix.files import component_names, write_table
+from spectralunmix.fit_report import how_it_ended
 from spectralunmix.matrix_files import Matrix, read_matrix, without_suffix
 from spectralunmix.provenance import machine, sha256
 from spectralunmix.version import __version__
@@ -67,7 +68,9 @@ def fit(options: argparse.Namespace) -> None:
     path: Path = options.file
     target = options.output or Path(f"{without_suffix(path)}_fit")
     with Folder(target, (COMPONENTS, WEIGHTS, PICTURE), MADE_BY) as folder:
-        matrix = read_matrix(path, options.hdu, options.inverse_variance, options.mask_nan)
+        matrix = read_matrix(
+            path, options.hdu, options.inverse_variance, options.error, options.mask_nan
+        )
         check_n_components(path, options.n_components, matrix.flux.shape)
         print(described(path, matrix), flush=True)
         for line in doubts(matrix):
@@ -77,7 +80,7 @@ def fit(options: argparse.Namespace) -> None:
         write_tables(folder.part, matrix, model.components_, weights)
         write_picture(folder.part / PICTURE, matrix, model, weights, path.name)
         folder.finish(content)
-    print(ended(content))
+    print(how_it_ended(content))
     if not content["converged"]:
         print(
             "WARNING: NOT converged: its components are not the best ones yet; raise --max-iter, "
@@ -110,10 +113,21 @@ def described(path: Path, matrix: Matrix) -> str:
 
 
 def doubts(matrix: Matrix) -> list[str]:
-    """What of the matrix cannot be fitted, in warnings."""
-    if matrix.inverse_variance is None:
-        return []
+    """What of the matrix cannot be fitted, or is not what it is taken for, in warnings."""
     warnings = []
+    n_spectra, n_wave = matrix.flux.shape
+    if n_spectra > n_wave:
+        warnings.append(
+            f"WARNING: {n_spectra} spectra of {n_wave} channels, more spectra than channels: is "
+            "the matrix transposed?"
+        )
+    for name, flux in zip(matrix.names, matrix.flux, strict=True):
+        if n_wave > 2 and (np.diff(flux) > 0).all():
+            warnings.append(
+                f"WARNING: {name} rises in every channel: is it a column of wavelengths?"
+            )
+    if matrix.inverse_variance is None:
+        return warnings
     spectra = int((~matrix.inverse_variance.any(axis=1)).sum())
     if spectra:
         warnings.append(
@@ -209,12 +223,3 @@ def write_picture(
     with mpl.rc_context(STYLE):
         fig = draw(matrix.wavelength, matrix.unit, model.components_, captions, title)
         fig.savefig(file, dpi=150, metadata={"Software": None})
-
-
-def ended(content: dict) -> str:
-    """How the fit ended, in a line."""
-    return (
-        f"objective {content['objective']:.9g}, optimality {content['optimality']:.1e} "
-        f"({'converged' if content['converged'] else 'NOT converged'}) after "
-        f"{content['n_iter']} iterations"
-    )

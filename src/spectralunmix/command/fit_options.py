@@ -69,6 +69,12 @@ def add_fit(commands: Commands) -> None:
         "weight (default: the extension INVERSE_VARIANCE if there is one, else none)",
     )
     matrix(
+        "--error",
+        metavar="NAME",
+        help="standard deviation of each value, above 0, inf where it is masked, in place of "
+        "--inverse-variance (default: none)",
+    )
+    matrix(
         "--mask-nan",
         action="store_true",
         help="leave NaN and infinite values out of the fit (default: they are an error, unless "

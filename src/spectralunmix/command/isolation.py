@@ -13,7 +13,8 @@ from spectralunmix.command.altered import AT_WORK, RESULTS
 from spectralunmix.errors import RunError
 
 WORKING = Path(".snakemake")  # Snakemake's folder in the run's
-OURS = WORKING / "front_door"  # there while a run is at work; after a kill it stays
+LOCKS = WORKING / "locks"  # of Snakemake
+OURS = WORKING / "spectralunmix_locks"  # which of them a run of ours made; it stays after a kill
 # One thread: the same numbers on every machine, and no contention on shared ones.
 THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
 # Of the caller's, these would put other code, or other settings, in the place of the run's own.
@@ -57,17 +58,37 @@ def results_held() -> Iterator[None]:
 def snakemakes_lock() -> Iterator[None]:
     """Clear Snakemake's lock where a run of ours was killed: with the results held, none goes on.
 
-    The lock of a plain `snakemake` stays: that may be at work.
+    Raises
+    ------
+    RunError
+        There is the lock of a plain `snakemake`, which may be at work.
     """
     WORKING.mkdir(exist_ok=True)
-    if OURS.exists():
-        for lock in (WORKING / "locks").glob("*"):
-            lock.unlink()
-    OURS.touch()
+    made = OURS.read_text(encoding="utf-8").splitlines() if OURS.is_file() else []
+    for lock in LOCKS.glob("*"):
+        if _identity(lock) not in made:
+            raise RunError(
+                f"a plain `snakemake` is at work in {Path.cwd()}: wait for it to end; if it was "
+                "killed, run `snakemake --unlock`"
+            )
+        lock.unlink()
+    OURS.unlink(missing_ok=True)
     try:
         yield
-    finally:  # after a failure, too: the next lock may be a plain run's
-        OURS.unlink()
+    finally:
+        OURS.unlink(missing_ok=True)
+
+
+def note_locks() -> None:
+    """Keep which locks are there, once Snakemake has begun to work with them."""
+    made = "\n".join(map(_identity, LOCKS.glob("*")))
+    OURS.write_text(made, encoding="utf-8")
+
+
+def _identity(lock: Path) -> str:
+    """A lock's name, and what tells it from a later one of the same name."""
+    status = lock.stat()
+    return f"{lock.name} {status.st_ino} {status.st_mtime_ns}"
 
 
 @contextlib.contextmanager

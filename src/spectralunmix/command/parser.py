@@ -4,10 +4,13 @@ Nothing here imports numpy, torch or the workflow: the help comes at once.
 """
 
 import argparse
+import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from spectralunmix.command.fit_options import Commands, add_fit
+from spectralunmix.command.values import existing_folder, library_name, whole_number
 from spectralunmix.version import __version__
 
 DESCRIPTION = """\
@@ -21,6 +24,9 @@ examples:
   spectralunmix fit spectra.csv -k 4 --smoothness 10
   spectralunmix figure --library pickles1998
   spectralunmix figure --help"""
+
+
+SETTING = re.compile(r"\w+(\.\w+)*=")
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,16 +62,27 @@ def parser() -> Parser:
     return made
 
 
+def _refuse(whole: Parser, command: str, unknown: str) -> None:
+    """End with the usage of that command, and the option that may be meant."""
+    actions = (action for action in whole._actions if isinstance(action, Commands))
+    of_command = next(actions).choices[command]
+    known = [name for name in of_command._option_string_actions if name.startswith("--")]
+    near = difflib.get_close_matches(unknown.partition("=")[0], known, 1)
+    of_command.error(f"no option {unknown}" + (f": is {near[0]} meant?" if near else ""))
+
+
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     """What the words of the command line ask for; without any, the help is shown."""
     whole = parser()
     if not arguments:
         whole.print_help()
         whole.exit()
-    options = whole.parse_args(arguments)
+    options, unknown = whole.parse_known_args(arguments)
     if options.command is None:
         whole.error("a COMMAND is missing")
-    wrong = [stated for stated in getattr(options, "set", []) if "=" not in stated]
+    if unknown:
+        _refuse(whole, options.command, unknown[0])
+    wrong = [text for text in getattr(options, "set", []) if not SETTING.match(text)]
     wrong += [target for target in getattr(options, "targets", []) if target.startswith("-")]
     if wrong:
         whole.error(f"{wrong[0]}: neither a target nor KEY=VALUE")
@@ -176,6 +193,7 @@ results/comparison are
     command.add_argument(
         "--libraries",
         metavar="NAME",
+        type=library_name,
         nargs="+",
         required=True,
         help="two or more entries of config/libraries, without .yaml",
@@ -183,6 +201,7 @@ results/comparison are
     command.add_argument(
         "--library",
         metavar="NAME",
+        type=library_name,
         help="the library that --library-path is for (default: the first)",
     )
     _add_library_path(command)
@@ -206,7 +225,10 @@ examples:
   spectralunmix verify --library miles --reference ../other/results/miles""",
     )
     command.add_argument(
-        "--library", metavar="NAME", help="a folder of results/ (default: the one made last)"
+        "--library",
+        metavar="NAME",
+        type=library_name,
+        help="a folder of results/ (default: the one made last)",
     )
     command.add_argument(
         "--reference",
@@ -226,7 +248,7 @@ that makes results, it first renames those that were altered by hand to
 <name>.altered, and makes them again.""",
         epilog="""\
 examples:
-  spectralunmix run results/pickles1998/summary.json
+  spectralunmix run results/pickles1998/summary.json --library pickles1998
   spectralunmix run figure --set smooth_nmf.init=spa --set smooth_nmf.tol=1e-6""",
     )
     command.add_argument(
@@ -276,6 +298,7 @@ def _add_library(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--library",
         metavar="NAME",
+        type=library_name,
         help="an entry of config/libraries, without .yaml (default: `library` in "
         "config/config.yaml, or coelho2014)",
     )
@@ -320,10 +343,17 @@ def _add_metric(command: argparse.ArgumentParser) -> None:
 def _add_workflow(command: argparse.ArgumentParser) -> None:
     """What every command that starts Snakemake takes."""
     add = command.add_argument_group("the run").add_argument
-    add("--cores", metavar="N", default="1", help="jobs at once (default: %(default)s)")
+    add(
+        "--cores",
+        metavar="N",
+        type=whole_number,
+        default=1,
+        help="jobs at once (default: %(default)s)",
+    )
     add(
         "--profile",
         metavar="FOLDER",
+        type=existing_folder,
         help="profile of Snakemake, such as profiles/slurm for a cluster (default: none)",
     )
     add(

@@ -8,6 +8,7 @@ from spectralunmix.command.altered import RESULTS, altered, clear, set_aside
 from spectralunmix.command.closing import LAST_WORDS
 from spectralunmix.command.isolation import (
     WORKING,
+    note_locks,
     python_by_a_plain_path,
     results_held,
     snakemakes_lock,
@@ -124,7 +125,7 @@ def _stated(content: dict) -> dict:
     return {key: value for key, value in kept.items() if value not in (None, {})}
 
 
-def snakemake(arguments: list[str], profile: str | None, cores: str) -> None:
+def snakemake(arguments: list[str], profile: str | None, cores: int) -> None:
     """Run Snakemake with a line a step on the terminal.
 
     Raises
@@ -138,7 +139,7 @@ def snakemake(arguments: list[str], profile: str | None, cores: str) -> None:
     from spectralunmix.command.terminal import Output, StepLines
 
     failed = True
-    with Output(OUTPUT) as terminal, StepLines(terminal, OUTPUT) as lines:
+    with Output(OUTPUT) as terminal, StepLines(terminal, OUTPUT, note_locks) as lines:
         registry = LoggerPluginRegistry()
         registry.plugins["steps"] = Plugin(
             _name="steps", log_handler=lambda *_: lines, _logger_settings_cls=None
@@ -147,7 +148,7 @@ def snakemake(arguments: list[str], profile: str | None, cores: str) -> None:
 
         command = ["--configfile", str(SETTINGS), "--snakefile", str(SNAKEFILE)]
         command += ["--profile", profile] if profile else []
-        command += ["--logger", "steps", "--cores", cores]
+        command += ["--logger", "steps", "--cores", str(cores)]
         try:
             main([*command, *arguments])
         except SystemExit as end:

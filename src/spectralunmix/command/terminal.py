@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
@@ -151,8 +152,15 @@ class StepLines(LogHandlerBase):
     writes_to_file = needs_rulegraph = False
     has_filter = has_formatter = True
 
-    def __init__(self, terminal: TextIO, output: str | Path, console: Console | None = None):
+    def __init__(
+        self,
+        terminal: TextIO,
+        output: str | Path,
+        begun: Callable[[], None] = lambda: None,  # called once Snakemake has its locks
+        console: Console | None = None,
+    ):
         logging.Handler.__init__(self)
+        self.begun = begun
         self.output = output  # what the jobs print besides
         self.steps: dict[int, Step] = {}
         self.failures: list[str] = []
@@ -193,6 +201,7 @@ class StepLines(LogHandlerBase):
         fields: Any = record  # which Snakemake gives attributes by event
         match getattr(record, "event", None):
             case LogEvent.RUN_INFO:
+                self.begun()
                 jobs = fields.stats
                 self.total = sum(n for rule, n in jobs.items() if rule not in UNCOUNTED)
             case LogEvent.JOB_INFO if fields.log:

@@ -61,7 +61,7 @@ def members(
 def matching(
     path: Path, patterns: list[str], largest: int = MAX_MEMBER
 ) -> Iterator[tuple[str, int, Read]]:
-    """As above with the whole path, the size, and a function that reads the content."""
+    """The whole path of each member that fits, its size, and what reads its content."""
     with _named(path):
         yield from _matching(path, patterns, largest)
 

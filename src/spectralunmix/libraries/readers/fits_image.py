@@ -59,7 +59,7 @@ def _one_a_file(name: str, hdus: fits.HDUList, image: np.ndarray, options: dict)
 
 
 def _one_a_row(name: str, hdus: fits.HDUList, image: np.ndarray, options: dict) -> Iterator[Parts]:
-    """The same of each row, with what a table says of it."""
+    """The spectrum of each row, with what a table says of it."""
     errors = []
     for key in ("uncertainty_extension", "mask_extension"):
         found = _extension(name, hdus, options, key)
