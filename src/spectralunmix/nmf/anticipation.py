@@ -8,9 +8,9 @@ components by (8)
     dH = - B^-1 [W' (v (dW H)) - dW' (v R) + C H D^T D],
 
 R = X - W H the residual, B the matrix of the components' problem on the entries above zero, and
-C = 2 lambda diag(sum_i v_i w_ik dw_ik) the change of the smoothness's share.  The last two terms are
-left out: the second needs X (Kaufman 1975, BIT 15, 49, leaves it out too), and the third is zero for
-a dW that leaves the length of the weights of each component as it is.  What is used is
+C = 2 lambda diag(sum_i v_i w_ik dw_ik) the change of the smoothness's share.  The last two terms
+are left out: the second needs X (Kaufman 1975, BIT 15, 49, leaves it out too), and the third is
+zero for a dW that leaves the length of the weights of each component as it is.  What is used is
 
     dH = - B^-1 W' (v (dW H)),
 
@@ -36,6 +36,7 @@ import torch
 from torch import Tensor
 
 from . import device
+from .data import Data
 from .linear_algebra import BlockTridiagonal, Quadratics
 from .objective import inner, times_gram
 
@@ -56,7 +57,7 @@ class Response(NamedTuple):
 
 
 def anticipated(
-    data,
+    data: Data,
     Wt: Tensor,
     H: Tensor,
     gram_W: Tensor,
@@ -147,7 +148,9 @@ def _conjugate_gradients(response: Response, change: Tensor) -> Tensor:
     return total
 
 
-def _inverse(gram_W: Tensor, smoothness: Tensor, free: Tensor, smooth: bool):
+def _inverse(
+    gram_W: Tensor, smoothness: Tensor, free: Tensor, smooth: bool
+) -> Callable[[Tensor, Tensor | None], Tensor]:
     """B^-1 on the free entries of H: a map of (batch, k, n_wave), of those fits."""
     if smooth:
         return BlockTridiagonal(gram_W, smoothness, free).solve

@@ -52,14 +52,14 @@ class Compressed:
         return Compressed(self.Q[fits], self.QX[fits], self.sum_of_squares)
 
     def extended(self, new: Tensor, new_X: Tensor) -> "Compressed":
-        """With the orthonormal rows `new` (batch, any, n_spectra) and their product with X besides."""
+        """With orthonormal rows `new` (batch, any, n_spectra) and their product with X besides."""
         Q, QX = (Z.expand(len(new), -1, -1) for Z in (self.Q, self.QX))
         return Compressed(
             torch.cat([Q, new], dim=1), torch.cat([QX, new_X], dim=1), self.sum_of_squares
         )
 
     def outside(self, *rows: Tensor) -> Tensor:
-        """An orthonormal basis of what rows, each (batch, any, n_spectra), have outside Q's span."""
+        """An orthonormal basis of what rows (batch, any, n_spectra) have outside Q's span."""
         basis = torch.cat(rows, dim=1)
         for _ in range(2):  # the second time for what rounding left
             basis = orthonormal(basis - (basis @ self.Q.mT) @ self.Q)

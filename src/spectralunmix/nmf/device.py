@@ -4,5 +4,5 @@ from torch import Tensor
 
 
 def on_cpu(Z: Tensor) -> bool:
-    """Whether Z lies where a look at its values costs nothing; on a device that waits for all of it."""
+    """Whether Z lies where a look at its values costs nothing: a device has to be waited for."""
     return Z.device.type == "cpu"

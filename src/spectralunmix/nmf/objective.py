@@ -40,7 +40,7 @@ def roughness(H: Tensor) -> Tensor:
 
 
 def squared_lengths(Wt: Tensor, row_weight: Tensor) -> Tensor:
-    """sum_i v_i w_ik^2 of each component's weights, (batch, k), for W' and v_i, (batch, n_spectra)."""
+    """sum_i v_i w_ik^2 of each component, (batch, k), for W' and v_i, (batch, n_spectra)."""
     return (Wt.square() @ row_weight[:, :, None])[..., 0]
 
 
@@ -56,8 +56,8 @@ def second_difference(H: Tensor) -> Tensor:
 def value(sum_of_squares: Tensor, gradient: Tensor, factor: Tensor, product: Tensor) -> Tensor:
     """F of each fit (2), from sum_ij v_ij X_ij^2 and, of either factor, half its gradient.
 
-    F is quadratic in a factor Z with the other held: <Z, Q Z> - 2 <Z, P> + sum of squares, where P is
-    the product of v X with the other factor, and half the gradient is Q Z - P.
+    F is quadratic in a factor Z with the other held: <Z, Q Z> - 2 <Z, P> + sum of squares, where P
+    is the product of v X with the other factor, and half the gradient is Q Z - P.
     """
     return sum_of_squares + inner(factor, gradient - product)
 
@@ -65,10 +65,10 @@ def value(sum_of_squares: Tensor, gradient: Tensor, factor: Tensor, product: Ten
 def relative_projected(gradient: Tensor, factor: Tensor, product: Tensor) -> Tensor:
     """||P g|| / ||product|| of each fit (3): how far from optimal a factor is, without units.
 
-    P keeps what a feasible step can follow: where the factor is zero, only a negative gradient.  A
-    pair (W, H) is stationary exactly where this is zero for both factors.  The product with X is the
-    gradient's data term, so that the ratio needs no reference to a start (Lin 2007, Neural Comput.
-    19, 2756, has the norm).
+    P keeps what a feasible step can follow: where the factor is zero, only a negative gradient.
+    A pair (W, H) is stationary exactly where this is zero for both factors.  The product with X is
+    the gradient's data term, so that the ratio needs no reference to a start (Lin 2007, Neural
+    Comput. 19, 2756, has the norm).
     """
     feasible = torch.where(factor > 0, gradient, gradient.clamp(max=0))
     length = inner(product, product).sqrt()

@@ -1,9 +1,9 @@
 """The paper's own update of a factor: accelerated proximal-gradient steps (11).
 
-Each step goes down the gradient of the factor's quadratic problem from an extrapolated point, as far
-as the gradient's Lipschitz constant allows, and clips at zero, which is the proximal operator of the
-bound (Xu & Yin 2013, SIAM J. Imaging Sci. 6, 1758; Nesterov 1983).  It needs no system of equations:
-products and comparisons alone.
+Each step goes down the gradient of the factor's quadratic problem from an extrapolated point, as
+far as the gradient's Lipschitz constant allows, and clips at zero, which is the proximal operator
+of the bound (Xu & Yin 2013, SIAM J. Imaging Sci. 6, 1758; Nesterov 1983).  It needs no system of
+equations: products and comparisons alone.
 """
 
 import torch
@@ -46,7 +46,7 @@ def descended(
         if coupling is not None:
             gradient = gradient + curved * second_difference(ahead)
         new = (ahead - gradient / steepest).clamp(min=0)
-        # a step against the momentum ends it (O'Donoghue & Candes 2015, Found. Comput. Math. 15, 715)
+        # a step against the momentum ends it (O'Donoghue & Candes 2015, Found. Comput. Math. 15)
         against = inner(ahead - new, new - Z)[:, None, None] > 0
         pace = torch.where(against, 1.0, pace)
         faster = (1 + (1 + 4 * pace.square()).sqrt()) / 2

@@ -385,9 +385,8 @@ def certified(data: Data, smoothness: Tensor, Wt, H, WtX, gram_W, smooth: bool):
     in_components = times_gram(gram_W, H) - WtX
     if smooth:
         ridge = (smoothness[:, None] * roughness(H))[..., None] * data.mean_weight[:, None]
-        coupling = (smoothness[:, None] * squared_lengths(Wt, row_weight.expand(len(Wt), -1)))[
-            ..., None
-        ]
+        lengths = squared_lengths(Wt, row_weight.expand(len(Wt), -1))
+        coupling = (smoothness[:, None] * lengths)[..., None]
         in_weights = in_weights + ridge * Wt
         in_components = in_components + coupling * second_difference(H)
     of_weights = in_weights, Wt, XHt
