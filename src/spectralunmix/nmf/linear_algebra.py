@@ -434,7 +434,7 @@ class _Banded(BlockTridiagonal):
         made = np.zeros(self.free.shape)
         k, n_wave = self.free.shape[1:]
         for fit in range(len(made)) if fits is None else fits.nonzero()[:, 0].tolist():
-            right = Z[fit].numpy().T.reshape(k * n_wave)  # a copy; what is held ends at 0
+            right = Z[fit].numpy().T.flatten()  # a copy; what is held ends at 0
             solved, _ = lapack.dpbtrs(self._factors[fit], right, lower=1, overwrite_b=1)
             np.multiply(solved.reshape(n_wave, k).T, self.free[fit], out=made[fit])
         return torch.from_numpy(made)
