@@ -174,7 +174,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         spectra = self._spectra(X, inverse_variance, reset=False)
         H = float_array(self.components_)
         misfit = _misfit(spectra, _best_weights(spectra, H, self.smoothness), H)
-        return -spectra.scale.of_squares(misfit) / (spectra.shape[0] * spectra.shape[1])
+        return -float(spectra.scale.of_squares(misfit)) / (spectra.shape[0] * spectra.shape[1])
 
     @property
     def _n_features_out(self) -> int:

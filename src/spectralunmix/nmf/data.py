@@ -6,8 +6,9 @@ serves several fits.  W and all products with it are transposed, (batch, k, n_sp
 """
 
 import copy
+import functools
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -59,6 +60,12 @@ class Data(Protocol):
     def gram_weights(self, Wt: Tensor) -> Tensor:
         """W' diag(v_j) W of each channel j, (batch, k, k, 1 or n_wave)."""
 
+    def model_times_weights(self, Wt: Tensor, dWt: Tensor, H: Tensor) -> Tensor:
+        """W' (v (dW H)), (batch, k, n_wave), where pixels have weights."""
+
+    def model_times_components(self, H: Tensor, Wt: Tensor, dH: Tensor) -> Tensor:
+        """H (v (W dH))', (batch, k, n_spectra), where pixels have weights."""
+
     def of_fits(self, fits: Tensor) -> "Data":
         """The same for those fits of the batch."""
 
@@ -93,8 +100,8 @@ class Spectra:
 
     def __init__(
         self,
-        X,
-        V=None,
+        X: Any,
+        V: Any = None,
         row_weight: Tensor | None = None,
         *,
         device: torch.device | str = "cpu",
@@ -109,7 +116,7 @@ class Spectra:
         self._rows_of_a_block = max(1, BLOCK // row_bytes)
         self._rows_cached = max(1, min(CACHED, BLOCK) // row_bytes)
         self._in_memory = self._block(slice(0, len(X)), X, V) if isinstance(X, Tensor) else None
-        self._on_disk = None if self._in_memory else (X, V)
+        self._on_disk = (None, None) if self._in_memory else (X, V)
         self._count()
 
     def _count(self) -> None:
@@ -217,6 +224,7 @@ class Spectra:
         for start in range(0, self.shape[0], step):
             rows = slice(start, min(start + step, self.shape[0]))
             if self._in_memory:
+                assert self._in_memory.V is not None
                 yield rows, self._in_memory.V[..., rows, :]
             else:
                 yield rows, self._weights(self._on_disk[1][rows])
@@ -247,10 +255,9 @@ class Spectra:
 
     def _summed(self, Z: Tensor, factor: str) -> Tensor:
         """The products of Z (batch, any, n_spectra) with V or VX, summed over the blocks."""
-        Z, total = Z.to(self.dtype), 0.0
-        for block in self.blocks():
-            total = total + _times(Z[..., block.rows], getattr(block, factor))
-        return total.double()
+        Z = Z.to(self.dtype)
+        parts = (_times(Z[..., block.rows], getattr(block, factor)) for block in self.blocks())
+        return functools.reduce(torch.add, parts).double()
 
     def _joined(self, Z: Tensor, factor: str) -> Tensor:
         """The products of Z (batch, any, n_wave) with V' or VX', block by block."""
@@ -258,10 +265,10 @@ class Spectra:
         made = [_times_transposed(Z, getattr(block, factor)) for block in self.blocks()]
         return (made[0] if len(made) == 1 else torch.cat(made, dim=-1)).double()
 
-    def _weights(self, V) -> Tensor:
+    def _weights(self, V: Any) -> Tensor:
         return divided(read(V), self.scale.v).to(self.device, self.dtype)
 
-    def _block(self, rows: slice, X, V) -> Block:
+    def _block(self, rows: slice, X: Any, V: Any) -> Block:
         X = divided(read(X), self.scale.x).to(self.device, self.dtype)
         if V is None:
             return Block(rows, X, None, X)

@@ -5,12 +5,17 @@ of the tensors' memory, and look at values to do no more than is needed.  On a d
 fixed number of steps, and nothing is read back.
 """
 
+from collections.abc import Callable, Iterator
+from typing import Self
+
 import numpy as np
 import torch
 from scipy.linalg import lapack
 from torch import Tensor
 
 from . import device
+
+Places = tuple[np.ndarray, np.ndarray]  # fits and columns, (n,) each
 
 RIDGE = 1e-14  # on a unit diagonal: two components alike stay solvable
 RIDGE_BANDED = 1e-12  # as RIDGE, for a Cholesky factorisation
@@ -35,7 +40,7 @@ class Quadratics:
         (batch, k, k, columns).
     """
 
-    def __new__(cls, Q: Tensor):
+    def __new__(cls, Q: Tensor) -> Self:
         if not device.on_cpu(Q):
             return super().__new__(_ByElimination)
         one_a_fit = Q.shape[-1] == 1 and Q.shape[1] <= MOST_CODED
@@ -70,7 +75,9 @@ class Quadratics:
         """Q^-1 on the free entries of each column, zero on the others, (batch, k, k, columns)."""
         raise NotImplementedError
 
-    def inverse_moments(self, free: Tensor, Z: Tensor, weight: Tensor | None = None):
+    def inverse_moments(
+        self, free: Tensor, Z: Tensor, weight: Tensor | None = None
+    ) -> Callable[[Tensor], Tensor]:
         """The map of M to sum_j weight_j z_j z_j' M' Q_j^-1, both (batch, k, k).
 
         Parameters
@@ -102,19 +109,22 @@ class _OnCPU(Quadratics):
         self.scale = scale.transpose(0, 2, 1)
 
     def minimise(self, P: Tensor, start: Tensor) -> tuple[Tensor, Tensor]:
-        P, start = P.numpy(), start.numpy()
-        Z, wrong = np.empty(P.shape), []
-        for fits, columns in self._parts(P.shape):
-            at = fits, slice(None), columns
-            wrong.append(self._guessed(fits, columns, P[at], start[at], Z[at]))
-        if at := _indices(wrong):
-            Z[at[0], :, at[1]] = self._exchanged(at, P, start)
+        p, first = P.numpy(), start.numpy()
+        Z, wrong = np.empty(p.shape), []
+        for fits, columns in self._parts(p.shape):
+            part = fits, slice(None), columns
+            wrong.append(self._guessed(fits, columns, p[part], first[part], Z[part]))
+        fit, column = (np.concatenate(of_parts) for of_parts in zip(*wrong, strict=True))
+        if len(fit):
+            Z[fit, :, column] = self._exchanged((fit, column), p, first)
         if not self.scale.all():
-            Z = np.where(self.scale > 0, Z, start)
-        return torch.from_numpy(Z), torch.ones(P[:, 0].shape, dtype=torch.bool)
+            Z = np.where(self.scale > 0, Z, first)
+        return torch.from_numpy(Z), torch.ones(p[:, 0].shape, dtype=torch.bool)
 
-    def _guessed(self, fits: slice, columns: slice, P, start, Z) -> tuple[np.ndarray, np.ndarray]:
-        """Solve with the zeros of the start, and return the fits and columns for which that is wrong."""
+    def _guessed(
+        self, fits: slice, columns: slice, P: np.ndarray, start: np.ndarray, Z: np.ndarray
+    ) -> Places:
+        """Solve with the zeros of the start: Z, and for which fits and columns that is wrong."""
         n, k, c = P.shape
         at = np.repeat(np.arange(n) + fits.start, c), np.tile(np.arange(c) + columns.start, n)
         scale = self._scale_of(slice(fits.start, fits.stop), columns)
@@ -126,7 +136,7 @@ class _OnCPU(Quadratics):
         np.multiply(z.reshape(k, n, c).transpose(1, 0, 2), scale, out=Z)
         return at[0][wrong], at[1][wrong]
 
-    def _exchanged(self, at: tuple[np.ndarray, np.ndarray], P, start) -> np.ndarray:
+    def _exchanged(self, at: Places, P: np.ndarray, start: np.ndarray) -> np.ndarray:
         """The minima of those fits and columns, (n, k)."""
         scale = np.broadcast_to(self.scale, P.shape)[at[0], :, at[1]].T
         p, free = P[at[0], :, at[1]].T * scale, start[at[0], :, at[1]].T > 0
@@ -136,7 +146,7 @@ class _OnCPU(Quadratics):
     def _scale_of(self, fits: slice, columns: slice) -> np.ndarray:
         return self.scale[fits, :, columns if self.scale.shape[2] > 1 else slice(None)]
 
-    def _parts(self, shape):
+    def _parts(self, shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
         """(fits, columns) of the parts."""
         n_fits, k, n_columns = shape
         size = self._columns_at_once(k)
@@ -145,7 +155,7 @@ class _OnCPU(Quadratics):
             for start in range(0, n_columns, size):
                 yield slice(first, first + fits), slice(start, start + size)
 
-    def _solve(self, at: tuple[np.ndarray, np.ndarray], free: np.ndarray, p: np.ndarray):
+    def _solve(self, at: Places, free: np.ndarray, p: np.ndarray) -> np.ndarray:
         """z of R z = p where free, and where held at zero the gradient R z - p.
 
         at : the fit and the column of each p; free, p : (k, n)
@@ -171,7 +181,7 @@ class _ByPatterns(_OnCPU):
     def _columns_at_once(self, k: int) -> int:
         return COLUMNS
 
-    def _solve(self, at: tuple[np.ndarray, np.ndarray], free: np.ndarray, p: np.ndarray):
+    def _solve(self, at: Places, free: np.ndarray, p: np.ndarray) -> np.ndarray:
         code = at[0] << self.k
         for i in range(self.k):
             code += free[i].astype(np.int64) << i
@@ -200,7 +210,9 @@ class _ByPatterns(_OnCPU):
         self._codes = codes[order]
         self._matrices = np.concatenate([self._matrices, made], axis=2)[:, :, order]
 
-    def inverse_moments(self, free: Tensor, Z: Tensor, weight: Tensor | None = None):
+    def inverse_moments(
+        self, free: Tensor, Z: Tensor, weight: Tensor | None = None
+    ) -> Callable[[Tensor], Tensor]:
         n_fits, k, n_columns = free.shape
         code = np.repeat(np.arange(n_fits, dtype=np.int64) << k, n_columns)
         for i in range(k):
@@ -230,9 +242,9 @@ class _ByPatterns(_OnCPU):
 
     def inverse_of_free(self, free: Tensor) -> Tensor:
         n_fits, k, n_columns = free.shape
-        free = free.numpy().transpose(0, 2, 1).reshape(-1, k)
         R = np.repeat(self.R, n_columns, axis=0)
-        inverse = _inverse_of_free(R, free).reshape(n_fits, n_columns, k, k)
+        inverse = _inverse_of_free(R, free.numpy().transpose(0, 2, 1).reshape(-1, k))
+        inverse = inverse.reshape(n_fits, n_columns, k, k)
         scale = self.scale[:, None, :, 0]
         inverse *= scale[..., None] * scale[..., None, :]
         return torch.from_numpy(inverse.transpose(0, 2, 3, 1))
@@ -244,7 +256,7 @@ class _ByColumns(_OnCPU):
     def _columns_at_once(self, k: int) -> int:
         return max(1, ENTRIES // k**2)
 
-    def _solve(self, at: tuple[np.ndarray, np.ndarray], free: np.ndarray, p: np.ndarray):
+    def _solve(self, at: Places, free: np.ndarray, p: np.ndarray) -> np.ndarray:
         R = self.R[at[0], at[1] if self.R.shape[1] > 1 else 0]
         return _eliminated(R.transpose(1, 2, 0), free, p)
 
@@ -255,27 +267,29 @@ class _ByColumns(_OnCPU):
         inverse = inverse.reshape(n_fits, n_columns, k, k).transpose(0, 2, 3, 1)
         return torch.from_numpy(inverse * self.scale[:, :, None] * self.scale[:, None])
 
-    def inverse_moments(self, free: Tensor, Z: Tensor, weight: Tensor | None = None):
+    def inverse_moments(
+        self, free: Tensor, Z: Tensor, weight: Tensor | None = None
+    ) -> Callable[[Tensor], Tensor]:
         return _moments_by_column(self.inverse_of_free(free), Z, weight)
 
 
-def _moments_by_column(inverse: Tensor, Z: Tensor, weight: Tensor | None):
+def _moments_by_column(
+    inverse: Tensor, Z: Tensor, weight: Tensor | None
+) -> Callable[[Tensor], Tensor]:
     """`Quadratics.inverse_moments` from the inverse of each column, (batch, k, k, columns)."""
     counted = Z if weight is None else Z * weight[:, None]
     return lambda M: counted @ (inverse * (M @ Z)[:, None]).sum(dim=2).mT
 
 
-def _indices(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, ...]:
-    """All fits and columns of pairs; nothing where there are none."""
-    fits, columns = (np.concatenate(of) for of in zip(*pairs, strict=True))
-    return (fits, columns) if len(fits) else ()
-
-
-def _pivoting(solve, p: np.ndarray, free: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _pivoting(
+    solve: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    p: np.ndarray,
+    free: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """z and which of its entries are free, both (k, columns), by `Quadratics.minimise`.
 
-    solve : function of the indices of columns, and their free and p, (k, columns), that gives z where
-        free and the gradient where held
+    solve : function of the indices of columns, and their free and p, (k, columns), that gives z
+        where free and the gradient where held
     """
     k, n_columns = p.shape
     z, free = np.empty_like(p), free.copy()
@@ -354,7 +368,9 @@ class _ByElimination(Quadratics):
     def inverse_of_free(self, free: Tensor) -> Tensor:
         return self._inverse(free) * self.scale[:, :, None] * self.scale[:, None]
 
-    def inverse_moments(self, free: Tensor, Z: Tensor, weight: Tensor | None = None):
+    def inverse_moments(
+        self, free: Tensor, Z: Tensor, weight: Tensor | None = None
+    ) -> Callable[[Tensor], Tensor]:
         return _moments_by_column(self.inverse_of_free(free), Z, weight)
 
     def _complementary(self, free: Tensor, p: Tensor) -> Tensor:
@@ -377,8 +393,8 @@ class _ByElimination(Quadratics):
 class BlockTridiagonal:
     """Q of the components' problem on their free entries, factorised (9).
 
-    Q = G_j + c (D^T D) in each channel j, where G is the weights' Gram matrix and c > 0 couples each
-    component to itself in the next channel.
+    Q = G_j + c (D^T D) in each channel j, where G is the weights' Gram matrix and c > 0 couples
+    each component to itself in the next channel.
 
     Parameters
     ----------
@@ -390,7 +406,7 @@ class BlockTridiagonal:
         (batch, k, n_wave)
     """
 
-    def __new__(cls, gram: Tensor, coupling: Tensor, free: Tensor):
+    def __new__(cls, gram: Tensor, coupling: Tensor, free: Tensor) -> Self:
         return super().__new__(_Banded if device.on_cpu(gram) else _CyclicReduction)
 
     def solve(self, Z: Tensor, fits: Tensor | None = None) -> Tensor:
@@ -404,8 +420,8 @@ class BlockTridiagonal:
 class _Banded(BlockTridiagonal):
     """By LAPACK's banded Cholesky factorisation, fit by fit, channel by channel.
 
-    The matrix of a fit is (n_wave, k, k + 1): of each entry its own, then those below, which are the
-    later components of its channel and, k further on, its own component in the next channel.
+    The matrix of a fit is (n_wave, k, k + 1): of each entry its own, then those below, which are
+    the later components of its channel and, k further on, its own component in the next channel.
     """
 
     def __init__(self, gram: Tensor, coupling: Tensor, free: Tensor):
@@ -448,7 +464,6 @@ class _CyclicReduction(BlockTridiagonal):
 
     def __init__(self, gram: Tensor, coupling: Tensor, free: Tensor):
         self.free = free
-        k, n_wave = free.shape[1:]
         neighbours = torch.full_like(free, 2, dtype=gram.dtype)  # the diagonal of D^T D
         neighbours[..., [0, -1]] -= 1
         diagonal = coupling[:, None, None] * neighbours

@@ -37,8 +37,8 @@ def descended(
     b, Z = P * scale, torch.where(scale > 0, start / torch.where(scale > 0, scale, 1), 0)
     # the largest sum of a row bounds the largest eigenvalue
     steepest = gram.abs().sum(dim=2).amax(dim=1, keepdim=True)
-    curved = 0 if coupling is None else coupling[:, None, None] * scale**2
     if coupling is not None:
+        curved = coupling[:, None, None] * scale**2
         steepest = steepest + MOST_CURVED * curved.amax(dim=1, keepdim=True)
     ahead, pace = Z, torch.ones_like(Z[:, :1, :1])
     for _ in range(steps):

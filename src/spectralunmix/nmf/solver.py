@@ -13,7 +13,7 @@ extend it and to certify the result.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -104,7 +104,14 @@ class Scheme(NamedTuple):
         more = anticipated(data, *factors, smoothness, share, best, problem, self.smooth)
         return problem.minimise(state.XHt + more, best)[0]
 
-    def components(self, WtX: Tensor, gram_W: Tensor, smoothness: Tensor, start, optimality):
+    def components(
+        self,
+        WtX: Tensor,
+        gram_W: Tensor,
+        smoothness: Tensor,
+        start: Tensor,
+        optimality: Tensor,
+    ) -> Tensor:
         """The best components for weights of unit length."""
         if not self.smooth:
             return Quadratics(gram_W).minimise(WtX, start)[0]
@@ -118,7 +125,14 @@ class ProximalGradient(Scheme):
         Q = weights_matrix(state.gram_H, state.H, smoothness, data.mean_weight)
         return descended(Q, state.XHt, state.Wt, None, STEPS)
 
-    def components(self, WtX: Tensor, gram_W: Tensor, smoothness: Tensor, start, optimality):
+    def components(
+        self,
+        WtX: Tensor,
+        gram_W: Tensor,
+        smoothness: Tensor,
+        start: Tensor,
+        optimality: Tensor,
+    ) -> Tensor:
         if not self.smooth:
             return descended(gram_W, WtX, start, None, STEPS)
         steps = min(max(STEPS, int(SMOOTH_STEPS * (1 + 4 * self.most) ** 0.5)), MOST_STEPS)
@@ -158,7 +172,7 @@ class Histories:
         self.optimality: list[list[tuple[int, float]]] = [[] for _ in range(n_fits)]
         self.n_iter = [0] * n_fits
 
-    def note(self, fits, state: State) -> None:
+    def note(self, fits: Iterable[int], state: State) -> None:
         """Take note of those fits where they are, unless they are where they were."""
         values = (state.F, state.optimality, state.n_iter)
         for fit, F, optimality, n_iter in zip(fits, *(v.tolist() for v in values), strict=True):
@@ -205,7 +219,7 @@ def solve(
     solver : {"anticipation", "proximal_gradient"}, default "anticipation"
         How the factors are updated.
     """
-    fits: list[Fit | None] = [None] * len(H)
+    found: dict[int, Fit] = {}
     for smooth in (False, True):  # problems of a kind of their own
         which = np.flatnonzero((smoothness > 0) == smooth)
         if len(which):
@@ -214,14 +228,21 @@ def solve(
             scheme = SCHEMES[solver](smooth, float(smoothness[which].max()))
             batch = _Batch(data.of_fits(of), lam, scheme, max_iter, progress)
             for i, fit in zip(which, batch.fit(H[of], tol), strict=True):
-                fits[i] = fit
-    return fits
+                found[i] = fit
+    return [found[i] for i in range(len(H))]
 
 
 class _Batch:
     """Fits side by side that are all smooth, or none is."""
 
-    def __init__(self, data: Spectra, smoothness: Tensor, scheme, max_iter: int, progress):
+    def __init__(
+        self,
+        data: Spectra,
+        smoothness: Tensor,
+        scheme: Scheme,
+        max_iter: int,
+        progress: Progress,
+    ):
         self.data, self.smoothness, self.scheme = data, smoothness, scheme
         self.max_iter, self.progress = max_iter, progress
         self.histories = Histories(len(smoothness))
@@ -248,7 +269,9 @@ class _Batch:
             )
         ]
 
-    def _iterated(self, data: Data, fits: Tensor, state: State, aims: Tensor, histories) -> State:
+    def _iterated(
+        self, data: Data, fits: Tensor, state: State, aims: Tensor, histories: Histories
+    ) -> State:
         """Steps, with two passes over X each, until every fit has ended."""
         ended = state
         steps = 1 if device.on_cpu(state.F) else DEVICE_STEPS
@@ -273,7 +296,7 @@ class _Batch:
         """Iterate on X compressed, and extend that by the true products, while it gains enough."""
         data = self.data
         running = torch.arange(len(state.F), device=state.F.device)
-        view: Data = data.sketch(state.H.shape[1])
+        view = data.sketch(state.H.shape[1])
         running = running[~self._ended(state, tol)]
         while len(running):
             now, smoothness = state.of_fits(running), self.smoothness[running]
@@ -377,7 +400,15 @@ def step(data: Data, smoothness: Tensor, state: State, scheme: Scheme) -> State:
     return chosen._replace(n_iter=state.n_iter + 1)
 
 
-def certified(data: Data, smoothness: Tensor, Wt, H, WtX, gram_W, smooth: bool):
+def certified(
+    data: Data,
+    smoothness: Tensor,
+    Wt: Tensor,
+    H: Tensor,
+    WtX: Tensor,
+    gram_W: Tensor,
+    smooth: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """H (v X)', the Gram matrices of H, and the true F and optimality of (W, H)."""
     XHt, gram_H = data.times_components(H), data.gram_components(H)
     row_weight = _row_weight(data)
@@ -414,7 +445,7 @@ def _unit_length(Wt: Tensor, row_weight: Tensor) -> tuple[Tensor, Tensor]:
     return Wt / length, length
 
 
-def _dear(shape, k: int) -> bool:
+def _dear(shape: tuple[int, int], k: int) -> bool:
     """Whether a pass costs that much more than one over X compressed to a few times k."""
     n_spectra, n_wave = shape
     return n_spectra * n_wave > WORTHWHILE * 5 * k * (n_spectra + n_wave)

@@ -77,7 +77,14 @@ def smooth_quadratics(
     return Z
 
 
-def _line_search(problem, z: Tensor, q: Tensor, step: Tensor, halve: Tensor, on_cpu: bool):
+def _line_search(
+    problem: tuple[Tensor, Tensor, Tensor],
+    z: Tensor,
+    q: Tensor,
+    step: Tensor,
+    halve: Tensor,
+    on_cpu: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """z - step clipped at zero, its gradient and quadratic, and whether that fell, by fit.
 
     halve : of which fits the step is halved until it does
@@ -112,7 +119,7 @@ def _near(free: Tensor, width: Tensor) -> Tensor:
     return so_far.gather(2, after) > so_far.gather(2, first)
 
 
-def _put(whole: Tensor, of, part: Tensor) -> Tensor:
+def _put(whole: Tensor, of: Tensor | slice, part: Tensor) -> Tensor:
     """The whole with that part of its fits in place."""
     if isinstance(of, slice):
         return part
