@@ -29,9 +29,9 @@ from .nmf.checks import (
     memory_explained,
     spectra_of,
 )
+from .nmf.data import Spectra
 from .nmf.progress import Progress
 from .nmf.scale import exponent
-from .nmf.spectra import Spectra
 
 Array = Any  # a numpy array, also one on disk; a torch tensor; a pandas table: out as it came in
 FLOATS = (np.float64, np.float32)  # kinds of numbers that are taken as they are
@@ -173,8 +173,8 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         check_is_fitted(self)
         spectra = self._spectra(X, inverse_variance, reset=False)
         H = float_array(self.components_)
-        misfit = spectra.misfit(_best_weights(spectra, H, self.smoothness), H)
-        return -spectra.scale.of_squares(misfit) / (spectra.shape[0] * spectra.shape[1])
+        misfit = _misfit(spectra, _best_weights(spectra, H, self.smoothness), H)
+        return -float(spectra.scale.of_squares(misfit)) / (spectra.shape[0] * spectra.shape[1])
 
     @property
     def _n_features_out(self) -> int:
@@ -187,14 +187,17 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     def _run(self, spectra: Spectra, H: np.ndarray, smoothness: np.ndarray) -> list[solver.Fit]:
         progress = Progress(spectra.scale, self.verbose) if self.verbose else solver.silent
-        return solver.fit(spectra, H, smoothness, self.max_iter, self.tol, progress)
+        starts_on_device = torch.from_numpy(H).to(spectra.device)
+        return solver.solve(
+            spectra, starts_on_device, smoothness, self.max_iter, self.tol, progress
+        )
 
     def _keep(
         self, spectra: Spectra, fits: list[solver.Fit], convert: Callable[[np.ndarray], Array]
     ) -> Array:
         """Take the fit of least objective as the result; return its weights."""
-        best = min(fits, key=lambda fit: fit.now.F)
-        W, H = _maximum_gauge(best.now.W, best.now.H)
+        best = min(fits, key=lambda fit: fit.F)
+        W, H = _maximum_gauge(best.W, best.H)
         self.components_ = convert(H)
         self.objective_iterations_, objective = map(np.array, zip(*best.objective, strict=True))
         self.objective_ = spectra.scale.of_squares(objective)
@@ -203,8 +206,8 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         )
         self.converged_ = bool(self.optimality_[-1] <= self.tol)
         self.n_iter_ = best.n_iter
-        self.restart_objectives_ = spectra.scale.of_squares([fit.now.F for fit in fits])
-        self.reconstruction_err_ = spectra.scale.of_roots(spectra.misfit(W, H) ** 0.5)
+        self.restart_objectives_ = spectra.scale.of_squares([fit.F for fit in fits])
+        self.reconstruction_err_ = spectra.scale.of_roots(_misfit(spectra, W, H) ** 0.5)
         self._report(W, H)
         return convert(spectra.scale.of_weights(W.T))
 
@@ -240,7 +243,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _starts(self, spectra: Spectra) -> np.ndarray:
         """(n_restarts, k, n_wave)."""
         k, n_wave = self.n_components, spectra.shape[1]
-        largest = max(float(X.max()) for _, X, _ in spectra.unweighted().pieces())
+        largest = max(float(X.max()) for _, X, *_ in spectra.unweighted().pieces())
         if not largest > 0:
             raise ValueError("X has no value above zero: there is nothing to factorise")
         if not isinstance(self.init, str):
@@ -370,10 +373,14 @@ def scan_smoothness(
 def _best_weights(spectra: Spectra, H: np.ndarray, smoothness: float) -> np.ndarray:
     """The weights, (k, n_spectra), that are best for components H (k, n_wave)."""
     with _one_blas_thread():
-        XHt = spectra.with_components(H[None])[0]
-        gram_H = spectra.gram_of_components(H[None])[0]
-        start = np.zeros_like(XHt)
-        return solver.weights_for(XHt, gram_H, H, float(smoothness), spectra.mean_weight, start)
+        on_device = torch.from_numpy(H[None]).to(spectra.device)
+        lam = on_device.new_tensor([float(smoothness)])
+        return solver.weights_for(spectra, lam, on_device)[0].cpu().numpy()
+
+
+def _misfit(spectra: Spectra, W: np.ndarray, H: np.ndarray) -> float:
+    """sum_ij v_ij (X - W H)_ij^2 for W (k, n_spectra) and H (k, n_wave)."""
+    return spectra.misfit(*(torch.from_numpy(Z).to(spectra.device) for Z in (W, H)))
 
 
 def _one_blas_thread() -> AbstractContextManager:

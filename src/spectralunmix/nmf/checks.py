@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from .arrays import as_tensor, checked_weights, device_named, on_disk
+from .data import Spectra
 from .scale import scale_of
-from .spectra import Spectra
 
 MOST_SMOOTHNESS = 1e9  # the optimality ends at about 1e-16 times it, by rounding
 OUT_OF_MEMORY = "out of memory", "can't allocate memory", "DefaultCPUAllocator"  # torch's words
@@ -82,8 +82,8 @@ def spectra_of(X: Any, inverse_variance: Any, device_name: str, dtype: torch.dty
     elif not on_disk(X):
         X = as_tensor(X).to(device)
     v = checked_weights(inverse_variance, X)
-    spectra = Spectra(X, v, device, dtype, scale_of(X, v, dtype))
-    spectra.scale.check_sum(spectra.sum_of_squares)
+    spectra = Spectra(X, v, device=device, dtype=dtype, scale=scale_of(X, v, dtype))
+    spectra.scale.check_sum(float(spectra.sum_of_squares))
     return spectra
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from .spectra import Spectra
+from .data import Spectra
 
 
 def pass_over(
@@ -36,12 +36,12 @@ def pass_over(
     """
     v = None if inverse_variance is None else torch.from_numpy(inverse_variance)
     spectra = Spectra(torch.from_numpy(X), v)
-    weights, components = np.ascontiguousarray(W.T)[None], np.ascontiguousarray(H)[None]
+    Wt, components = (torch.tensor(Z.copy())[None] for Z in (W.T, H))
 
     def one_pass() -> None:
-        spectra.with_weights(weights)
-        spectra.gram_of_weights(weights)
-        spectra.with_components(components)
-        spectra.gram_of_components(components)
+        spectra.times_weights(Wt)
+        spectra.gram_weights(Wt)
+        spectra.times_components(components)
+        spectra.gram_components(components)
 
     return one_pass

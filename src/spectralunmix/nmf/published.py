@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from . import objective, solver, starts
-from .spectra import Spectra, mean_weight
+from . import solver, starts
+from .data import Spectra, mean_weight
 
 LEARNING_RATE = 0.02  # the package's default
 EVERY = 10  # iterations between two entries of the history: each costs two passes over X
@@ -74,27 +74,20 @@ def starting_factors(
     """
     rng = np.random.RandomState(random_state)
     H = starts.named(spectra, init, n_components, rng=rng)
-    fit = solver.fit(spectra, H, np.zeros(len(H)), max_iter=0, tol=0)[0]
-    maximum = fit.now.H.max(axis=1, keepdims=True)
-    return (fit.now.W * maximum).T, fit.now.H / maximum
+    Wt = solver.weights_for(spectra, torch.zeros(1).double(), torch.from_numpy(H))[0].numpy()
+    maximum = H[0].max(axis=1, keepdims=True)
+    return (Wt * maximum).T, H[0] / maximum
 
 
 def objective_and_optimality(
     spectra: Spectra, W: np.ndarray, H: np.ndarray, smoothness: float
 ) -> tuple[float, float]:
     """The objective and the optimality of W (n_spectra, k) and H (k, n_wave)."""
-    W, H = np.ascontiguousarray(W.T)[None], np.ascontiguousarray(H)[None]
-    WtX, XHt = spectra.with_weights(W)[0], spectra.with_components(H)[0]
-    gram_W, gram_H = spectra.gram_of_weights(W)[0], spectra.gram_of_components(H)[0]
-    W, H = W[0], H[0]
-    in_weights = objective.gradient_weights(XHt, gram_H, W, H, smoothness, spectra.mean_weight)
-    in_components = objective.gradient_components(
-        WtX, gram_W, W, H, smoothness, spectra.mean_weight
-    )
-    F = objective.value(spectra.sum_of_squares, in_components, H, WtX)
-    of_weights = objective.relative_projected(in_weights, W, XHt)
-    of_components = objective.relative_projected(in_components, H, WtX)
-    return F, float(max(of_weights, of_components))
+    Wt, components = (torch.tensor(Z.copy())[None] for Z in (W.T, H))
+    products = spectra.times_weights(Wt), spectra.gram_weights(Wt)
+    lam = torch.tensor([float(smoothness)]).double()
+    *_, F, optimality = solver.certified(spectra, lam, Wt, components, *products, True)
+    return float(F), float(optimality)
 
 
 def adam_clamped(
@@ -138,7 +131,7 @@ def adam_clamped(
     """
     data = torch.as_tensor(X)
     v = None if inverse_variance is None else torch.as_tensor(inverse_variance)
-    of_spectra = torch.from_numpy(mean_weight(data, v)).to(data)
+    of_spectra = mean_weight(data, v).to(data)
     weights = torch.tensor(W, requires_grad=True)
     components = torch.tensor(H, requires_grad=True)
     adam = torch.optim.Adam([weights, components], lr=learning_rate)
