@@ -7,6 +7,7 @@ import torch
 
 from .data import Spectra
 
+NAMES = "nndsvd", "spa", "random"
 Rng = np.random.Generator | np.random.RandomState
 
 
