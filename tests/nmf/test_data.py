@@ -1,4 +1,4 @@
-"""X in memory, on disk and compressed: the same products, the same fits."""
+"""X in memory and on disk: the same products, the same fits."""
 
 import subprocess
 import sys
@@ -10,8 +10,8 @@ import torch
 from astropy.io import fits
 
 from spectralunmix import SmoothNMF
-from spectralunmix.nmf import compression, spectra
-from spectralunmix.nmf.spectra import Spectra
+from spectralunmix.nmf import data
+from spectralunmix.nmf.data import Spectra
 
 RNG = np.random.default_rng(3)
 X = RNG.random((60, 40)) - 0.1
@@ -34,37 +34,87 @@ def as_fits(array, folder, dtype=float):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(spectra, "BLOCK", 7 * X.shape[1] * 8)  # seven rows
+    monkeypatch.setattr(data, "BLOCK", 7 * X.shape[1] * 8)  # seven rows
 
 
+def check_products(spectra, V, counts):
+    """All of them, for two fits: V and counts have one for each, or one for both."""
+    Wt, H, dH = (RNG.random((2, 3, n)) for n in (60, 40, 40))
+    made = [torch.from_numpy(Z) for Z in (Wt, H, dH)]
+    x, counted = np.where(V > 0, X, 0), counts[:, :, None] * V
+    np.testing.assert_allclose(spectra.times_weights(made[0]), Wt @ (counted * x))
+    np.testing.assert_allclose(spectra.times_components(made[1]), H @ (V * x).swapaxes(1, 2))
+    grams = spectra.gram_weights(made[0]), spectra.gram_components(made[1])
+    assert [gram.shape[3] for gram in grams] == ([40, 60] if spectra.pixel_weights else [1, 1])
+    expected = (
+        np.einsum("fki,fli,fij->fklj", Wt, Wt, np.broadcast_to(counted, (2, *X.shape))),
+        np.einsum("fkj,flj,fij->fkli", H, H, np.broadcast_to(V, (2, *X.shape))),
+    )
+    for gram, of in zip(grams, expected, strict=True):
+        np.testing.assert_allclose(np.broadcast_to(gram, of.shape), of)
+    if spectra.pixel_weights:
+        model = V * (Wt.swapaxes(1, 2) @ dH)
+        response = spectra.model_times_components(made[1], made[0], made[2])
+        np.testing.assert_allclose(response, H @ model.swapaxes(1, 2))
+    squares = (counted * x**2).sum(axis=(1, 2))
+    np.testing.assert_allclose(spectra.sum_of_squares.expand(2), np.broadcast_to(squares, 2))
+    mean = [[row[row > 0].mean() for row in each] for each in V]
+    np.testing.assert_allclose(spectra.mean_weight.expand(2, -1), np.broadcast_to(mean, (2, 60)))
+
+
+ONE, COUNTS = np.ones((1, 60)), RNG.integers(0, 4, (2, 60)) * 1.0
+
+
+@pytest.mark.parametrize("counts", [ONE, COUNTS])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("on_disk", [as_memmap, as_fits])
-def test_blocks_have_the_products_of_the_whole(on_disk, weighted, small_blocks, tmp_path):
-    v = V if weighted else None
-    blocks = Spectra(
-        on_disk(MASKED if weighted else X, tmp_path), on_disk(V, tmp_path) if weighted else None
-    )
+def test_blocks_have_the_products_of_the_whole(on_disk, weighted, counts, small_blocks, tmp_path):
+    v = on_disk(V, tmp_path) if weighted else None
+    of_X = on_disk(MASKED if weighted else X, tmp_path)
+    blocks = Spectra(of_X, v, None if counts is ONE else torch.from_numpy(counts))
     assert len(list(blocks.blocks())) == 9
-    W, H = RNG.random((2, 3, 60)), RNG.random((2, 3, 40))
-    vX = X * V if weighted else X
     ones = V if weighted else np.ones_like(X)
-    np.testing.assert_allclose(blocks.with_weights(W), W @ vX)
-    np.testing.assert_allclose(blocks.with_components(H), H @ vX.T)
-    grams = blocks.gram_of_weights(W), blocks.gram_of_components(H)
-    if not weighted:
-        grams = [gram[..., None] * np.ones(n) for gram, n in zip(grams, (40, 60), strict=True)]
-    np.testing.assert_allclose(grams[0], np.einsum("fki,fli,ij->fklj", W, W, ones))
-    np.testing.assert_allclose(grams[1], np.einsum("fkj,flj,ij->fkli", H, H, ones))
-    if weighted:
-        dW, dH = RNG.random(W.shape), RNG.random(H.shape)
-        models = (ones * (dW.swapaxes(1, 2) @ H)), (ones * (W.swapaxes(1, 2) @ dH))
-        np.testing.assert_allclose(blocks.model_with_weights(W, dW, H), W @ models[0])
-        expected = H @ models[1].swapaxes(1, 2)
-        np.testing.assert_allclose(blocks.model_with_components(H, W, dH), expected)
-    misfit = (ones * np.square(X - W[0].T @ H[0])).sum()
-    assert blocks.misfit(W[0], H[0]) == pytest.approx(misfit, rel=1e-12)
-    assert blocks.sum_of_squares == pytest.approx((ones * X**2).sum(), rel=1e-12)
-    assert v is None or blocks.unweighted().sum_of_squares < (X**2).sum()
+    check_products(blocks, ones[None], counts)
+    W, H = RNG.random((3, 60)), RNG.random((3, 40))
+    misfit = (ones * np.square(X - W.T @ H)).sum()
+    found = blocks.misfit(torch.from_numpy(W), torch.from_numpy(H))
+    assert found == pytest.approx(misfit, rel=1e-12)
+    plain = blocks.unweighted()
+    assert not plain.pixel_weights
+    expected = (np.where(ones > 0, X, 0) ** 2).sum()
+    assert float(plain.sum_of_squares) == pytest.approx(expected, rel=1e-12)
+    np.testing.assert_allclose(blocks.squared_lengths(), (np.where(ones > 0, X, 0) ** 2).sum(1))
+    np.testing.assert_allclose(blocks.row(33), np.where(ones > 0, X, 0)[33])
+
+
+@pytest.mark.parametrize("counts", [ONE, COUNTS])
+@pytest.mark.parametrize("of", ["nothing", "all fits", "each fit"])
+def test_products_in_memory(of, counts, implementation):
+    per_fit = np.stack([V, np.roll(V, 7, axis=1)])
+    weights = {"nothing": np.ones((1, 60, 40)), "all fits": V[None], "each fit": per_fit}[of]
+    given = {"nothing": None, "all fits": V, "each fit": per_fit}[of]
+    spectra = Spectra(
+        torch.from_numpy(X),
+        None if given is None else torch.from_numpy(given),
+        None if counts is ONE else torch.from_numpy(counts),
+    )
+    check_products(spectra, weights, counts)
+    swapped = spectra.of_fits(torch.tensor([1, 0]))
+    check_products(swapped, weights[::-1], counts[::-1])
+
+
+def test_the_product_with_a_change_of_the_model(small_blocks, tmp_path):
+    """From disk, in memory and with weights of each fit's own."""
+    per_fit = np.stack([V, np.roll(V, 7, axis=1)])
+    Wt, dWt, H = RNG.random((2, 3, 60)), RNG.random((2, 3, 60)), RNG.random((2, 3, 40))
+    model = dWt.swapaxes(1, 2) @ H
+    made = [torch.from_numpy(Z) for Z in (Wt, dWt, H)]
+    for spectra, v in (
+        (Spectra(as_memmap(X, tmp_path), as_memmap(V, tmp_path)), V),
+        (Spectra(torch.from_numpy(X), torch.from_numpy(V)), V),
+        (Spectra(torch.from_numpy(X), torch.from_numpy(per_fit)), per_fit),
+    ):
+        np.testing.assert_allclose(spectra.model_times_weights(*made), Wt @ (v * model))
 
 
 @pytest.mark.parametrize("init", ["nndsvd", "spa", "random"])
@@ -108,66 +158,6 @@ def test_bad_values_on_disk_are_named(data, v, message, small_blocks, tmp_path):
         SmoothNMF(2).fit(as_fits(data, tmp_path), inverse_variance=v)
 
 
-def mixtures(n_spectra, n_wave, k, noise=0.02):
-    rng = np.random.default_rng(0)
-    centres = np.linspace(0.1 * n_wave, 0.9 * n_wave, k)[:, None]
-    H = np.exp(-0.5 * ((np.arange(n_wave) - centres) / (0.08 * n_wave)) ** 2)
-    clean = rng.gamma(0.3, size=(n_spectra, k)) @ H
-    return clean + noise * rng.standard_normal(clean.shape)
-
-
-@pytest.mark.parametrize("smoothness", [0.0, 30.0])
-def test_compressed_iterations_end_at_the_optimum_of_the_whole(smoothness, monkeypatch):
-    data = mixtures(700, 900, 3)
-    calls = []
-    monkeypatch.setattr(spectra, "sketch", lambda *of: calls.append(of) or compression.sketch(*of))
-    model = SmoothNMF(3, smoothness=smoothness, init="random", random_state=1, tol=1e-8)
-    W, H = model.fit_transform(data), model.components_
-    assert calls
-    assert (np.diff(model.objective_) < 0).all()
-    # the optimality conditions, from the gradient written out
-    residual, steps = W @ H - data, np.diff(H, axis=1)
-    coupling = smoothness * np.square(W).sum(axis=0)[:, None]
-    by_W = residual @ H.T + smoothness * W * np.square(steps).sum(axis=1)
-    by_H = W.T @ residual - coupling * np.diff(np.pad(steps, ((0, 0), (1, 1))), axis=1)
-    for gradient, factor, product in ((by_W, W, data @ H.T), (by_H, H, W.T @ data)):
-        assert gradient.min() > -1e-7 * np.abs(product).max()
-        assert np.abs(gradient * factor).max() < 1e-7 * np.abs(product).max() * factor.max()
-    # and the objective is the whole one's
-    rough = (np.square(W).sum(axis=0) * np.square(steps).sum(axis=1)).sum()
-    assert model.objective_[-1] == pytest.approx(
-        np.square(residual).sum() + smoothness * rough, rel=1e-10
-    )
-
-
-def test_progress_is_told_of_compressed_iterations_too(caplog):
-    with caplog.at_level("INFO", logger="spectralunmix"):
-        model = SmoothNMF(3, smoothness=0, verbose=2, tol=1e-8).fit(mixtures(700, 900, 3))
-    told = [record.getMessage() for record in caplog.records]
-    iterations = [int(line.split(":")[0].split()[1]) for line in told]
-    assert iterations == list(range(2, model.n_iter_ + 1, 2))
-    last = float(told[-1].split("objective ")[1].split(",")[0])
-    assert last == pytest.approx(model.objective_[-1], rel=1e-5)
-
-
-def test_a_sketch_of_full_rank_is_the_spectra():
-    whole = Spectra(torch.from_numpy(X))
-    full = compression.sketch(whole, 40)
-    W, H = RNG.random((1, 2, 60)), RNG.random((1, 2, 40))
-    np.testing.assert_allclose(full.with_weights(W), W @ X, atol=1e-10)
-    np.testing.assert_allclose(full.with_components(H), H @ X.T, atol=1e-10)
-
-
-def test_an_extended_sketch_has_the_true_products():
-    whole = Spectra(torch.from_numpy(X))
-    W, H = RNG.random((3, 60)), RNG.random((3, 40))
-    rough = compression.sketch(whole, 5)
-    new = rough.outside(W, H @ X.T)
-    view = rough.extended(new, new @ X)
-    np.testing.assert_allclose(view.with_weights(W[None])[0], W @ X, atol=1e-10)
-    np.testing.assert_allclose(view.with_components(H[None])[0], H @ X.T, atol=1e-10)
-
-
 TOO_LARGE = """
 import resource, numpy as np
 from spectralunmix import SmoothNMF
@@ -183,7 +173,7 @@ except MemoryError as error:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory by Linux's means")
 def test_too_little_memory_is_said_with_the_size():
-    package = Path(spectra.__file__).parents[1]
+    package = Path(data.__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-c", TOO_LARGE],
         capture_output=True,
@@ -191,17 +181,3 @@ def test_too_little_memory_is_said_with_the_size():
         env={"PYTHONPATH": str(package), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
     assert "4000 x 10000 values in float64 needs about 0.6 GiB on 'cpu'" in done.stdout, done.stderr
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("shape", [(60, 40), (700, 900)])  # the larger one is compressed
-def test_a_fit_on_a_gpu_is_the_fit_on_the_cpu(shape, weighted):
-    data = mixtures(*shape, 3)
-    v = np.random.default_rng(1).random(shape) if weighted else None
-    cpu = SmoothNMF(3, tol=1e-8).fit(data, inverse_variance=v)
-    gpu = SmoothNMF(3, tol=1e-8, device="cuda").fit(data, inverse_variance=v)
-    assert gpu.objective_[-1] == pytest.approx(cpu.objective_[-1], rel=1e-9)
-    np.testing.assert_allclose(gpu.components_, cpu.components_, atol=1e-5)
-    tensor = torch.from_numpy(data).cuda()
-    assert gpu.transform(tensor).device == tensor.device
