@@ -77,8 +77,8 @@ class Quadratics:
 
     def inverse_moments(
         self, free: Tensor, Z: Tensor, weight: Tensor | None = None
-    ) -> Callable[[Tensor], Tensor]:
-        """The map of M to sum_j weight_j z_j z_j' M' Q_j^-1, both (batch, k, k).
+    ) -> tuple[Tensor, Tensor]:
+        """Second moments of columns z_j, and Q_j^-1 on free entries, for columns that share it.
 
         Parameters
         ----------
@@ -87,9 +87,16 @@ class Quadratics:
         Z : Tensor
             The columns z_j, (batch, k, columns).
         weight : Tensor, default None
-            (batch, columns); None is 1.
+            Of each column, (batch, columns); None is 1.
+
+        Returns
+        -------
+        moments, inverse : Tensor
+            sum_j weight_j z_j z_j' over the columns that have the same inverse, and that inverse,
+            (batch, any, k, k).
         """
-        raise NotImplementedError
+        moments = (Z if weight is None else Z * weight[:, None])[:, :, None] * Z[:, None]
+        return moments.movedim(-1, 1), self.inverse_of_free(free).movedim(-1, 1)
 
 
 class _OnCPU(Quadratics):
@@ -114,33 +121,38 @@ class _OnCPU(Quadratics):
         for fits, columns in self._parts(p.shape):
             part = fits, slice(None), columns
             wrong.append(self._guessed(fits, columns, p[part], first[part], Z[part]))
-        fit, column = (np.concatenate(of_parts) for of_parts in zip(*wrong, strict=True))
+        fit, column, *of_wrong = (np.concatenate(of, axis=-1) for of in zip(*wrong, strict=True))
         if len(fit):
-            Z[fit, :, column] = self._exchanged((fit, column), p, first)
+            Z[fit, :, column] = self._exchanged((fit, column), *of_wrong)
         if not self.scale.all():
             Z = np.where(self.scale > 0, Z, first)
         return torch.from_numpy(Z), torch.ones(p[:, 0].shape, dtype=torch.bool)
 
     def _guessed(
         self, fits: slice, columns: slice, P: np.ndarray, start: np.ndarray, Z: np.ndarray
-    ) -> Places:
-        """Solve with the zeros of the start: Z, and for which fits and columns that is wrong."""
+    ) -> tuple[np.ndarray, ...]:
+        """Solve with the zeros of the start: Z; and of the columns for which these are wrong
+        the fit, the column, p, what is free and the solution."""
         n, k, c = P.shape
         at = np.repeat(np.arange(n) + fits.start, c), np.tile(np.arange(c) + columns.start, n)
         scale = self._scale_of(slice(fits.start, fits.stop), columns)
         p = (P * scale).transpose(1, 0, 2).reshape(k, n * c)
         free = (start > 0).transpose(1, 0, 2).reshape(k, n * c)
         z = self._solve(at, free, p)
-        wrong = np.flatnonzero(np.bitwise_or.reduce(z < 0, axis=0))
+        left = np.flatnonzero(np.bitwise_or.reduce(z < 0, axis=0))
+        wrong = at[0][left], at[1][left], p[:, left], free[:, left], z[:, left]
         z *= free
         np.multiply(z.reshape(k, n, c).transpose(1, 0, 2), scale, out=Z)
-        return at[0][wrong], at[1][wrong]
+        return wrong
 
-    def _exchanged(self, at: Places, P: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """The minima of those fits and columns, (n, k)."""
-        scale = np.broadcast_to(self.scale, P.shape)[at[0], :, at[1]].T
-        p, free = P[at[0], :, at[1]].T * scale, start[at[0], :, at[1]].T > 0
-        z, free = _pivoting(lambda of, *now: self._solve((at[0][of], at[1][of]), *now), p, free)
+    def _exchanged(
+        self, at: Places, p: np.ndarray, free: np.ndarray, found: np.ndarray
+    ) -> np.ndarray:
+        """The minima of those fits and columns, (n, k), from `found` with what is free there."""
+        scale = self.scale[at[0], :, at[1] if self.scale.shape[2] > 1 else 0].T
+        z, free = _pivoting(
+            lambda of, *now: self._solve((at[0][of], at[1][of]), *now), p, free, found
+        )
         return (np.maximum(z, 0) * free * scale).T
 
     def _scale_of(self, fits: slice, columns: slice) -> np.ndarray:
@@ -212,33 +224,29 @@ class _ByPatterns(_OnCPU):
 
     def inverse_moments(
         self, free: Tensor, Z: Tensor, weight: Tensor | None = None
-    ) -> Callable[[Tensor], Tensor]:
+    ) -> tuple[Tensor, Tensor]:
         n_fits, k, n_columns = free.shape
         code = np.repeat(np.arange(n_fits, dtype=np.int64) << k, n_columns)
         for i in range(k):
             code += free[:, i].numpy().astype(np.int64).ravel() << i
         which = self._found(code)
+        fit = self._codes >> k
+        first = np.searchsorted(fit, np.arange(n_fits + 1))
+        most = np.diff(first).max()  # of the patterns of a fit
+        place = fit * most + np.arange(len(fit)) - first[fit]
         z = Z.numpy().transpose(1, 0, 2).reshape(k, -1)
         counted = z if weight is None else z * weight.numpy().ravel()
-        n = len(self._codes)
-        moments = np.empty((n, k, k))
+        made = np.zeros((2, n_fits * most, k, k))
+        moments, inverse = made
+        which = place[which]
         for i in range(k):
             for j in range(i + 1):
-                moments[:, i, j] = moments[:, j, i] = np.bincount(which, z[i] * counted[j], n)
-        fit = self._codes >> k
-        inverse = (
-            self._matrices.transpose(2, 0, 1)
-            * (self._codes[:, None] >> np.arange(k) & 1)[..., None]
-        )
+                of_each = np.bincount(which, z[i] * counted[j], len(moments))
+                moments[:, i, j] = moments[:, j, i] = of_each
         scale = self.scale[fit, :, 0]
-        inverse *= scale[:, :, None] * scale[:, None]
-        first = np.searchsorted(fit, np.arange(n_fits))
-
-        def apply(M: Tensor) -> Tensor:
-            of_each = moments @ M.numpy().transpose(0, 2, 1)[fit] @ inverse
-            return torch.from_numpy(np.add.reduceat(of_each, first, axis=0))
-
-        return apply
+        is_free = (self._codes[:, None] >> np.arange(k) & 1) * scale
+        inverse[place] = self._matrices.transpose(2, 0, 1) * (is_free[:, :, None] * scale[:, None])
+        return tuple(torch.from_numpy(Z.reshape(n_fits, most, k, k)) for Z in made)
 
     def inverse_of_free(self, free: Tensor) -> Tensor:
         n_fits, k, n_columns = free.shape
@@ -267,36 +275,24 @@ class _ByColumns(_OnCPU):
         inverse = inverse.reshape(n_fits, n_columns, k, k).transpose(0, 2, 3, 1)
         return torch.from_numpy(inverse * self.scale[:, :, None] * self.scale[:, None])
 
-    def inverse_moments(
-        self, free: Tensor, Z: Tensor, weight: Tensor | None = None
-    ) -> Callable[[Tensor], Tensor]:
-        return _moments_by_column(self.inverse_of_free(free), Z, weight)
-
-
-def _moments_by_column(
-    inverse: Tensor, Z: Tensor, weight: Tensor | None
-) -> Callable[[Tensor], Tensor]:
-    """`Quadratics.inverse_moments` from the inverse of each column, (batch, k, k, columns)."""
-    counted = Z if weight is None else Z * weight[:, None]
-    return lambda M: counted @ (inverse * (M @ Z)[:, None]).sum(dim=2).mT
-
 
 def _pivoting(
     solve: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
     p: np.ndarray,
     free: np.ndarray,
+    found: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """z and which of its entries are free, both (k, columns), by `Quadratics.minimise`.
 
     solve : function of the indices of columns, and their free and p, (k, columns), that gives z
         where free and the gradient where held
+    free, found : a first guess, and what `solve` gives for it
     """
     k, n_columns = p.shape
     z, free = np.empty_like(p), free.copy()
     at, now, floor = np.arange(n_columns), free, -NEGLIGIBLE * np.abs(p).max(axis=0)
     fewest, patience = np.full(n_columns, k + 1), np.full(n_columns, PATIENCE)
     for _ in range(MAX_ROUNDS):
-        found = solve(at, now, p)
         z[:, at], free[:, at] = found, now
         wrong = found < floor
         left = np.flatnonzero(np.bitwise_or.reduce(wrong, axis=0))
@@ -309,6 +305,7 @@ def _pivoting(
         fewest = np.minimum(fewest, count)
         last = wrong & (wrong[::-1].cumsum(axis=0)[::-1] == 1)
         now = now ^ np.where(patience > 0, wrong, last)
+        found = solve(at, now, p)
     return z, free
 
 
@@ -367,11 +364,6 @@ class _ByElimination(Quadratics):
 
     def inverse_of_free(self, free: Tensor) -> Tensor:
         return self._inverse(free) * self.scale[:, :, None] * self.scale[:, None]
-
-    def inverse_moments(
-        self, free: Tensor, Z: Tensor, weight: Tensor | None = None
-    ) -> Callable[[Tensor], Tensor]:
-        return _moments_by_column(self.inverse_of_free(free), Z, weight)
 
     def _complementary(self, free: Tensor, p: Tensor) -> Tensor:
         z = (self._inverse(free) * p[:, None]).sum(dim=2)

@@ -191,6 +191,7 @@ def silent(histories: Histories) -> None:
     """No report of the progress."""
 
 
+@torch.inference_mode()  # small operations take less time without a record of them
 def solve(
     data: Spectra,
     H: Tensor,
