@@ -31,13 +31,13 @@ preconditioned with A (Dembo & Steihaug 1983, Math. Program. 26, 190), which nee
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from . import device
-from .data import Data
+from .data import Data, WeightedData
 from .linear_algebra import BlockTridiagonal, Quadratics
 from .objective import inner, times_gram
 
@@ -90,12 +90,15 @@ def anticipated(
     of_H = (H > 0) & (Wt != 0).any(dim=2, keepdim=True)
     share = share[:, None, None]
     if data.pixel_weights:
+        weighted = cast(WeightedData, data)
         B = _inverse(gram_W, smoothness, of_H, smooth)
         inverse_A = problem.inverse_of_free(free)
         response = Response(
             lambda dWt, fits: (
                 share
-                * data.model_times_components(H, Wt, B(data.model_times_weights(Wt, dWt, H), fits))
+                * weighted.model_times_components(
+                    H, Wt, B(weighted.model_times_weights(Wt, dWt, H), fits)
+                )
             ),
             lambda residual: times_gram(inverse_A, residual),
             lambda residual: torch.where(free, residual, 0),

@@ -27,7 +27,9 @@ class Compressed:
         Of the whole X, so that F is that of the whole but for terms in (X - Q' Q X).
     """
 
-    pixel_weights, row_weight, eps = False, None, float(np.finfo(float).eps)
+    pixel_weights = False
+    row_weight: Tensor | None = None
+    eps = float(np.finfo(float).eps)
 
     def __init__(self, Q: Tensor, QX: Tensor, sum_of_squares: Tensor):
         self.Q, self.QX, self.sum_of_squares = Q, QX, sum_of_squares

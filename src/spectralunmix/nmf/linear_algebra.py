@@ -6,7 +6,6 @@ fixed number of steps, and nothing is read back.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Self
 
 import numpy as np
 import torch
@@ -40,7 +39,7 @@ class Quadratics:
         (batch, k, k, columns).
     """
 
-    def __new__(cls, Q: Tensor) -> Self:
+    def __new__(cls, Q: Tensor) -> "Quadratics":
         if not device.on_cpu(Q):
             return super().__new__(_ByElimination)
         one_a_fit = Q.shape[-1] == 1 and Q.shape[1] <= MOST_CODED
@@ -236,8 +235,7 @@ class _ByPatterns(_OnCPU):
         place = fit * most + np.arange(len(fit)) - first[fit]
         z = Z.numpy().transpose(1, 0, 2).reshape(k, -1)
         counted = z if weight is None else z * weight.numpy().ravel()
-        made = np.zeros((2, n_fits * most, k, k))
-        moments, inverse = made
+        moments, inverse = np.zeros((2, n_fits * most, k, k))
         which = place[which]
         for i in range(k):
             for j in range(i + 1):
@@ -246,7 +244,8 @@ class _ByPatterns(_OnCPU):
         scale = self.scale[fit, :, 0]
         is_free = (self._codes[:, None] >> np.arange(k) & 1) * scale
         inverse[place] = self._matrices.transpose(2, 0, 1) * (is_free[:, :, None] * scale[:, None])
-        return tuple(torch.from_numpy(Z.reshape(n_fits, most, k, k)) for Z in made)
+        shape = n_fits, most, k, k
+        return torch.from_numpy(moments.reshape(shape)), torch.from_numpy(inverse.reshape(shape))
 
     def inverse_of_free(self, free: Tensor) -> Tensor:
         n_fits, k, n_columns = free.shape
@@ -398,7 +397,7 @@ class BlockTridiagonal:
         (batch, k, n_wave)
     """
 
-    def __new__(cls, gram: Tensor, coupling: Tensor, free: Tensor) -> Self:
+    def __new__(cls, gram: Tensor, coupling: Tensor, free: Tensor) -> "BlockTridiagonal":
         return super().__new__(_Banded if device.on_cpu(gram) else _CyclicReduction)
 
     def solve(self, Z: Tensor, fits: Tensor | None = None) -> Tensor:

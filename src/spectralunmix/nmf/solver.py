@@ -7,9 +7,9 @@ Xu & Yin (2013, SIAM J. Imaging Sci. 6, 1758) do.  Where the objective would ris
 taken back, and the next one extrapolates, then anticipates, less.  An iteration makes two passes
 over X and ends with the true objective and optimality of its (W, H).
 
-All fits of a batch take their steps side by side; those that have ended leave the batch.  Where X is
-large the iterations run on a compressed X (`compression`), and passes over the whole X are made to
-extend it and to certify the result.
+All fits of a batch take their steps side by side; those that have ended leave the batch.  Where X
+is large the iterations run on a compressed X (`compression`), and passes over the whole X are made
+to extend it and to certify the result.
 """
 
 import dataclasses
@@ -51,8 +51,8 @@ DEVICE_STEPS = 5  # between two looks at a batch on a device
 class State(NamedTuple):
     """Where the fits of a batch are: tensors, batch first.
 
-    Wt, H : the factors, W transposed, (batch, k, n_spectra) and (batch, k, n_wave); the weights of a
-        component have unit length, of which each spectrum's square counts with its mean weight
+    Wt, H : the factors, W transposed, (batch, k, n_spectra) and (batch, k, n_wave); the weights of
+        a component have unit length, of which each spectrum's square counts with its mean weight
     XHt, gram_H, gram_W : H (v X)', and the Gram matrices of H and of W
     F, optimality : the objective, and the larger of both factors' `relative_projected`, (batch,)
     aim : W', before it was extrapolated
@@ -228,7 +228,7 @@ def solve(
             lam = torch.from_numpy(smoothness[which]).to(H.device)
             scheme = SCHEMES[solver](smooth, float(smoothness[which].max()))
             batch = _Batch(data.of_fits(of), lam, scheme, max_iter, progress)
-            for i, fit in zip(which, batch.fit(H[of], tol), strict=True):
+            for i, fit in zip(which.tolist(), batch.fit(H[of], tol), strict=True):
                 found[i] = fit
     return [found[i] for i in range(len(H))]
 
@@ -257,15 +257,15 @@ class _Batch:
             state = self._iterated_compressed(state, tol)
         aims = torch.full_like(state.F, tol)
         state = self._iterated(self.data, everyone, state, aims, self.histories)
-        n_iter = self.histories.n_iter
+        of_each = self.histories
         return [
-            Fit(W, H, *histories)
-            for W, H, *histories in zip(
+            Fit(W, H, objective, optimality, n_iter)
+            for W, H, objective, optimality, n_iter in zip(
                 state.Wt.cpu().numpy(),
                 state.H.cpu().numpy(),
-                self.histories.objective,
-                self.histories.optimality,
-                n_iter,
+                of_each.objective,
+                of_each.optimality,
+                of_each.n_iter,
                 strict=True,
             )
         ]
