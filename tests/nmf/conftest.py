@@ -1,8 +1,10 @@
-"""Where the solver's tests run: as on a device on this machine, and on a CUDA device."""
+"""Where the solver's tests run, as on a device of this machine or on one; the paper's spectra."""
 
+import numpy as np
 import pytest
 import torch
 
+from spectralunmix.libraries import readers
 from spectralunmix.nmf import device
 
 
@@ -23,3 +25,10 @@ def implementation(request):
     if request.param == "device":
         request.getfixturevalue("as_on_device")
     return request.param
+
+
+@pytest.fixture(scope="session")
+def paper_spectra(coelho2014):
+    source = {"reader": "r_subset", "members": ["*.rds"], "options": {}, "largest_member": 2**24}
+    spectra = list(readers.read(coelho2014, source))
+    return np.array([s.flux for s in spectra if s.header["type"] != "cool_giant"])

@@ -2,6 +2,10 @@
 
 import numpy as np
 
+# Converged values of the objective on the paper's 80 spectra, rank 4, found by several
+# other methods (HALS and proximal gradient in numpy) from many starts.
+REFERENCE = {0: 190.526872274, 1: 201.812908011, 10: 232.595519628, 100: 306.450198467}
+
 
 def means(v):
     """The mean of each spectrum's weights above 0, (n_spectra,)."""
