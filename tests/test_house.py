@@ -40,11 +40,13 @@ def written_files():
 
 
 def functions(path):
-    """Name and number of lines of each function of a file."""
+    """Name and number of lines of each function of a file; in Python without its docstring."""
     if path.suffix == ".py":
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield node.name, node.end_lineno - node.lineno + 1
+                said = ast.get_docstring(node, clean=False)
+                of_docstring = len(said.splitlines()) if said else 0
+                yield node.name, node.end_lineno - node.lineno + 1 - of_docstring
     elif path.suffix == ".smk" or path.name == "Snakefile":
         lines = path.read_text().splitlines()
         for i, line in enumerate(lines):

@@ -11,12 +11,9 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
 from .factorisation import (
-    DTYPES,
     FLOATS,
     Array,
-    RandomState,
     Result,
-    Settings,
     best_weights,
     misfit,
     results,
@@ -24,7 +21,14 @@ from .factorisation import (
     why_not_converged,
 )
 from .nmf.arrays import as_given, as_tensor, float_array, on_disk
-from .nmf.checks import check_not_masked, check_two_dimensions, spectra_of
+from .nmf.checks import (
+    DTYPES,
+    RandomState,
+    Settings,
+    check_not_masked,
+    check_two_dimensions,
+    spectra_of,
+)
 from .nmf.data import Spectra
 
 

@@ -29,10 +29,10 @@ import pandas as pd
 import scipy.optimize
 import torch
 from peers import PEERS, STATELESS
+from spectralunmix.nmf.passes import pass_over
 
 from spectralunmix import SmoothNMF
 from spectralunmix.files import read_spectra
-from spectralunmix.nmf.passes import pass_over
 from spectralunmix.nmf.starts import starting_components
 
 FOLDER = Path("results/benchmark")

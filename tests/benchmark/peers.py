@@ -12,7 +12,7 @@ import torch
 from sklearn.decomposition import _nmf
 
 from spectralunmix import SmoothNMF
-from spectralunmix.nmf.published import adam_clamped
+from spectralunmix.published import adam_clamped
 
 
 def ours(X, W, H, n_iter):

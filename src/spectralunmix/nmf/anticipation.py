@@ -38,8 +38,9 @@ from torch import Tensor
 
 from . import device
 from .data import Data, WeightedData
-from .linear_algebra import BlockTridiagonal, Quadratics
+from .linear_algebra import BlockTridiagonal
 from .objective import inner, times_gram
+from .quadratics import Quadratics
 
 LEFT = 0.5  # of the residual, where conjugate gradients end: the next iteration does the rest
 MOST_STEPS = 20

@@ -9,9 +9,14 @@ optimum of the whole X, in a few true passes.  Start: a randomised range finder 
 one power iteration (Halko, Martinsson & Tropp 2011, SIAM Review 53, 217).
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from .data import Spectra
 
 
 class Compressed:
@@ -68,7 +73,7 @@ class Compressed:
         return basis
 
 
-def sketch(data, rank: int, seed: int = 0) -> Compressed:
+def sketch(data: "Spectra", rank: int, seed: int = 0) -> Compressed:
     """The `rank` directions that hold nearly all of X, in four passes."""
     normal = np.random.default_rng(seed).standard_normal((1, rank, data.shape[1]))
     Q = orthonormal(data.times_components(torch.from_numpy(normal).to(data.device)))
