@@ -17,6 +17,7 @@ import os
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
+import logging
 from importlib.metadata import version
 from pathlib import Path
 
@@ -98,6 +99,7 @@ def arguments():
 def main():
     options = arguments()
     torch.set_num_threads(1)
+    logging.disable(logging.WARNING)  # none may stop early, and some say so
     spectra = read_spectra(options.spectra)[1]
     options.problems = options.problems or list(problems(spectra))
     FOLDER.mkdir(parents=True, exist_ok=True)

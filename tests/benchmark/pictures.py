@@ -10,7 +10,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from peers import ADAM, OURS, PEERS, PROXIMAL, WEIGHTED_PEERS
 
 # Told apart with any colour vision (Wong 2011, Nature Methods 8, 441), and by markers and dashes.
-COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC3311", "#CC79A7", "#56B4E9", "#666666"]
+COLOURS = ["#E69F00", "#009E73", "#CC3311", "#CC79A7", "#56B4E9", "#A0A0A0", "#5B2C83"]
+OF_ADAM = "#0072B2"
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 LEAST_GAP, LARGEST_GAP = 1e-8, 10
 PER_ROW = 4
@@ -21,12 +22,13 @@ def styles():
     found = {
         OURS: {"color": "black", "lw": 2.4, "ls": "-"},
         PROXIMAL: {"color": "black", "lw": 1.6, "ls": (0, (1, 1))},
-        ADAM: {"color": COLOURS[0], "lw": 1.3, "ls": (0, (5, 1.5))},
+        ADAM: {"color": OF_ADAM, "lw": 1.3, "ls": (0, (5, 1.5))},
     }
-    for peers in (PEERS, WEIGHTED_PEERS):  # in panels of their own
-        for i, name in enumerate(name for name in peers if name not in found):
-            colour, marker = COLOURS[(i + 1) % len(COLOURS)], MARKERS[i % len(MARKERS)]
-            found[name] = {"color": colour, "marker": marker, "ms": 3, "lw": 0.9}
+    hollow = {"mfc": "white", "ls": (0, (3, 1, 1, 1))}
+    for peers, more in ((PEERS, {}), (WEIGHTED_PEERS, hollow)):  # in panels of their own
+        names = [name for name in peers if name not in found]
+        for name, colour, marker in zip(names, COLOURS, MARKERS, strict=False):
+            found[name] = {"color": colour, "marker": marker, "ms": 3.5, "lw": 0.9} | more
     return found
 
 
@@ -36,8 +38,10 @@ def draw_panel(ax, title, table):
     for name, style in styles().items():
         rows = table[table["method"] == name].sort_values("seconds")
         if len(rows):
-            gap = rows["gap"].clip(lower=LEAST_GAP)
-            (handles[name],) = ax.loglog(rows["seconds"], gap, label=name, **style)
+            seconds = rows["seconds"].to_numpy()
+            gap = rows["gap"].cummin().clip(lower=LEAST_GAP).to_numpy()
+            shown = slice(0, 1 + (gap > LEAST_GAP).sum())  # up to the edge, once
+            (handles[name],) = ax.loglog(seconds[shown], gap[shown], label=name, **style)
             handles[name].set_zorder(3 if name in (OURS, PROXIMAL) else 2)
     for gap in GAPS:
         ax.axhline(gap, color="0.85", lw=0.6, zorder=0)

@@ -118,6 +118,7 @@ class Worker:
         )
         package = Path(self._answer()["package"])
         if Path(folder).resolve() not in package.resolve().parents:
+            self.__exit__()
             raise NoSuchVersion(f"{package} was imported in place of what is in {folder}")
 
     def _answer(self):
@@ -135,8 +136,7 @@ class Worker:
         return self
 
     def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
+        self.process.__exit__(None, None, None)  # it ends where its input does
 
 
 def compare(spectra, commit, rounds, only=()):
