@@ -52,8 +52,8 @@ def time_to_gap(spectra, options, say):
         print(problem.title, flush=True)
         rounds = options.rounds if problem.repeated else 1
         seconds = options.seconds * problem.seconds
-        runs[problem.title] = gaps.measure(problem, seconds, rounds)
-        of_problem = gaps.times_to_gap(runs[problem.title])
+        runs[problem.title], failed = gaps.measure(problem, seconds, rounds)
+        of_problem = gaps.times_to_gap(runs[problem.title], failed)
         found.append(of_problem.assign(problem=name, seconds_given=seconds, rounds=rounds))
         say(f"{problem.title}: seconds to a gap", gaps.as_text(of_problem, seconds), "")
         if name == "d":

@@ -106,9 +106,12 @@ def methods(V):
 
 
 def measure(problem, seconds, rounds):
-    """The medians over rounds of the times and objectives of each method, start and point."""
+    """The medians over rounds of the times and objectives of each method, start and point.
+
+    And by name why a method does not run.
+    """
     X, V = problem.make()
-    rows = []
+    rows, failed = [], {}
     for start, (W, H) in enumerate(common_starts(X, problem.k, problem.n_starts, V)):
         for turn in range(rounds):
             for name, run in methods(V).items():
@@ -118,6 +121,7 @@ def measure(problem, seconds, rounds):
                         reached = run(X, W, H, V, seconds)
                 except Exception as error:  # what it does not run with, or refuses
                     print(f"  {name} failed: {error!r}", flush=True)
+                    failed[name] = f"failed: {error}"
                     continue
                 rows += [(name, start, turn, i, *point) for i, point in enumerate(reached)]
                 last, after = reached[-1][1], reached[-1][0]
@@ -130,7 +134,7 @@ def measure(problem, seconds, rounds):
     table = table.groupby(order, as_index=False, sort=False).median().drop(columns="round")
     table = best_rate(table)
     best = table.groupby("start")["objective"].transform("min")
-    return table.assign(gap=table["objective"] / best - 1)
+    return table.assign(gap=table["objective"] / best - 1), failed
 
 
 def best_rate(table):
@@ -145,11 +149,11 @@ def best_rate(table):
     return pd.concat([table[~of_adam], runs], ignore_index=True)
 
 
-def times_to_gap(table):
+def times_to_gap(table, failed):
     """A row a method: the median over starts of the seconds to each gap, missing where not reached.
 
-    Then the last gap at the first start, at how many starts the method ends lowest, to 1e-4, and
-    what has to be known of it.
+    Then the least gap at the first start, at how many starts the method ends lowest, to 1e-4, and
+    what has to be known of it, or why it does not run.
     """
     starts = range(table["start"].nunique())
     names = table["method"].unique()
@@ -165,6 +169,8 @@ def times_to_gap(table):
     found["ends lowest"] = lowest.le(1.0001 * lowest.min()).sum(axis=1)
     found["starts"] = len(starts)
     found["note"] = [NOTES.get(name, "") for name in names]
+    for name in failed.keys() - set(names):
+        found.loc[name] = [*[np.nan] * (len(GAPS) + 1), 0, len(starts), failed[name]]
     return found.rename_axis("method").reset_index()
 
 
@@ -179,7 +185,9 @@ def as_text(found, seconds_given):
     peers = seconds.drop(index=OWN, errors="ignore")
     shown = shown.astype(object)
     shown[columns] = seconds.map("{:.3g}".format).replace("nan", "-")
-    shown["least gap"] = found.set_index("method")["least gap"].map("{:.1e}".format)
+    shown["least gap"] = (
+        found.set_index("method")["least gap"].map("{:.1e}".format).replace("nan", "-")
+    )
     shown["ends lowest"] = [
         f"{n} of {of}" for n, of in zip(found["ends lowest"], found["starts"], strict=True)
     ]

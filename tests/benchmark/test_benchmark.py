@@ -87,12 +87,15 @@ def runs(**of_methods):
 
 def test_times_to_gap():
     table = runs(**{OURS: [(1, 2), (2, 1.001), (3, 1)], "peer": [(1, 1.5), (8, 1.002)]})
-    found = gaps.times_to_gap(table).set_index("method")
+    found = gaps.times_to_gap(table, {"other": "failed: X < 0"})
+    assert "other" in gaps.as_text(found, 9)
+    found = found.set_index("method")
     assert found.loc[OURS, ["1e-02", "1e-04", "1e-06"]].tolist() == [2, 3, 3]
     assert found.loc["peer", "1e-02"] == 8
     assert found.loc["peer", ["1e-04", "1e-06"]].isna().all()
-    assert found["ends lowest"].tolist() == [1, 0]
-    last = gaps.as_text(gaps.times_to_gap(table), 9).splitlines()[-1]
+    assert found["ends lowest"].tolist() == [1, 0, 0]
+    assert found.loc["other", "note"] == "failed: X < 0"
+    last = gaps.as_text(gaps.times_to_gap(table, {}), 9).splitlines()[-1]
     assert last.split() == ["fastest", "peer", "/", "ours", "4", ">3", ">3"]
 
 
