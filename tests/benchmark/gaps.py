@@ -169,7 +169,7 @@ def times_to_gap(table, failed):
     found["ends lowest"] = lowest.le(1.0001 * lowest.min()).sum(axis=1)
     found["starts"] = len(starts)
     found["note"] = [NOTES.get(name, "") for name in names]
-    for name in failed.keys() - set(names):
+    for name in [name for name in failed if name not in names]:
         found.loc[name] = [*[np.nan] * (len(GAPS) + 1), 0, len(starts), failed[name]]
     return found.rename_axis("method").reset_index()
 
