@@ -118,6 +118,8 @@ rule compare:
             "compare.py",
             "across_libraries",
             "comparison",
+            "estimator",
+            "factorisation",
             "figures.compare",
             "figures.style",
             "libraries.__init__",

@@ -15,7 +15,7 @@ from . import device
 
 Places = tuple[np.ndarray, np.ndarray]  # fits and columns, (n,) each
 
-RIDGE = 1e-14  # on a unit diagonal: two components alike stay solvable
+RIDGE = 1e-12  # on a unit diagonal: where components are alike, an inverse is of use still
 NEGLIGIBLE = 1e-13  # of the largest entry of a column: smaller negative values count as zero
 MAX_ROUNDS = 1000  # of exchanges between free and held; a few is the rule
 DEVICE_ROUNDS = 12  # of them on a device, where the end is not looked for

@@ -329,10 +329,12 @@ def certified(
     if data.row_weight is not None:
         count = data.row_weight[:, None]
         of_weights = in_weights * count, Wt, XHt * count
+    # of the components it would be less exact: there smoothness is a difference of large products
+    F = value(data.sum_of_squares, *of_weights)
     optimality = torch.maximum(
         relative_projected(*of_weights), relative_projected(in_components, H, WtX)
     )
-    return XHt, gram_H, value(data.sum_of_squares, in_components, H, WtX), optimality
+    return XHt, gram_H, F, optimality
 
 
 def _row_weight(data: Data) -> Tensor:

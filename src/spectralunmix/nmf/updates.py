@@ -103,8 +103,10 @@ def _line_search(
 
 def _gradient(gram: Tensor, P: Tensor, Z: Tensor, coupling: Tensor) -> tuple[Tensor, Tensor]:
     """The quadratic's gradient at Z, and twice its value, by fit."""
-    gradient = times_gram(gram, Z) - P + coupling[:, None, None] * second_difference(Z)
-    return gradient, inner(Z, gradient - P)
+    of_data = times_gram(gram, Z) - P
+    gradient = of_data + coupling[:, None, None] * second_difference(Z)
+    # not <Z, gradient - P>: there the smoothness is a difference of products far larger than it is
+    return gradient, inner(Z, of_data - P) + coupling * roughness(Z).sum(dim=1)
 
 
 def _near(free: Tensor, width: Tensor) -> Tensor:
