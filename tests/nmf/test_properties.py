@@ -66,15 +66,16 @@ KINDS = st.sampled_from(["mixture", "noisy", "noise", "sparse", "faint", "lines"
 
 
 @st.composite
-def problems(draw, kinds=KINDS, least=1):
+def problems(draw, kinds=KINDS, least=1, masked=(0.0, 0.2, 0.6), values_of_each=1):
+    """values_of_each : at the least, spectra and channels for each component."""
     n, m = draw(st.integers(least, 14)), draw(st.integers(least, 24))
-    k, seed = draw(st.integers(1, min(n, m, 8) // (1 if least == 1 else 2))), draw(st.integers(0, 2**32 - 1))
+    k, seed = draw(st.integers(1, min(n, m, 8) // values_of_each)), draw(st.integers(0, 2**32 - 1))
     rng = np.random.default_rng(seed)
     X, v = spectra_of(draw(kinds), n, m, rng), None
     if draw(st.booleans()):
         v = 10.0 ** rng.uniform(0, draw(st.sampled_from([0, 2, 6])), (n, m))
-        v[rng.random((n, m)) < draw(st.sampled_from([0.0, 0.2, 0.6]))] = 0
-        if draw(st.booleans()):
+        v[rng.random((n, m)) < draw(st.sampled_from(masked))] = 0
+        if 0.6 in masked and draw(st.booleans()):
             v[rng.integers(n)], v[:, rng.integers(m)] = 0, 0
     assume((np.where(1 if v is None else v, X, 0) > 0).any())
     return Problem(X, v, k, seed)
@@ -99,10 +100,11 @@ def fitted(problem, smoothness, unit=(0, 0), **settings):
     return result, result.weights / x, result.components
 
 
-@examples(150)
+@examples(250)
 @given(problems(), SMOOTHNESS, units(), st.sampled_from(["nndsvd", "spa", "random"]), st.booleans())
 def test_a_fit_is_feasible_monotone_and_what_it_says(problem, smoothness, unit, init, paper):
     scheme = "proximal_gradient" if paper else "anticipation"
+    # KNOWN: what has no weight makes the paper's scheme NaN, and one spectrum lacks its mean weight
     assume(not paper or problem.ones.all())
     assume(smoothness == 0 or problem.v is None or len(problem.X) > 1)
     of = {"init": init, "max_iter": 12, "solver": scheme}
@@ -125,7 +127,7 @@ def test_a_fit_is_feasible_monotone_and_what_it_says(problem, smoothness, unit, 
     )
 
 
-@examples(60)
+@examples(100)
 @given(
     problems(),
     SMOOTHNESS,
@@ -150,10 +152,11 @@ def test_an_even_power_of_two_changes_no_digit(problem, smoothness, of_X, of_v, 
 @st.composite
 def batches(draw):
     """A problem that rounding hardly changes, and a start and a smoothness of each fit."""
-    problem = draw(problems(st.sampled_from(["noisy", "noise"]), least=4))
+    problem = draw(problems(st.just("noisy"), 8, (0.0, 0.1), values_of_each=4))
     n = draw(st.integers(2, 5))
     starts = problem.rng.random((n, problem.k, problem.X.shape[1])) + 0.1
-    lam = np.array(draw(st.lists(SMOOTHNESS, min_size=n, max_size=n)))
+    ordinary = SMOOTHNESS.filter(lambda value: value < 1e6)  # more is less told from rounding
+    lam = np.array(draw(st.lists(ordinary, min_size=n, max_size=n)))
     return problem, torch.from_numpy(starts), lam
 
 
@@ -163,14 +166,14 @@ def solved(problem, H, smoothness, **of):
 
 def check_same(fit, other, order=slice(None)):
     """To rounding, with W's columns in another order."""
-    assert [i for i, _ in fit.objective] == [i for i, _ in other.objective]
+    assert fit.n_iter == other.n_iter
     F, expected = ([value for _, value in each.objective] for each in (fit, other))
-    np.testing.assert_allclose(F, expected, rtol=1e-7)
+    np.testing.assert_allclose(F, expected, rtol=1e-7, atol=1e-9 * F[0])
     np.testing.assert_allclose(fit.H, other.H, rtol=1e-4, atol=1e-5 * other.H.max())
     np.testing.assert_allclose(fit.W[:, order], other.W, rtol=1e-4, atol=1e-5 * other.W.max())
 
 
-@examples(60)
+@examples(100)
 @given(batches())
 def test_a_fit_in_a_batch_is_the_fit_alone_whatever_their_order(batch):
     problem, H, lam = batch
@@ -181,7 +184,7 @@ def test_a_fit_in_a_batch_is_the_fit_alone_whatever_their_order(batch):
         check_same(reverse[len(lam) - 1 - i], alone)
 
 
-@examples(60)
+@examples(100)
 @given(batches())
 def test_the_order_of_the_spectra_does_not_matter(batch):
     problem, H, lam = batch
@@ -195,11 +198,11 @@ def test_the_order_of_the_spectra_does_not_matter(batch):
         check_same(fit, moved, order)
 
 
-@examples(200)
+@examples(400)
 @given(problems(), SMOOTHNESS, units(), st.booleans())
 def test_unmixed_weights_are_optimal(problem, smoothness, unit, negative):
     """By the conditions of Karush, Kuhn and Tucker, spectrum by spectrum."""
-    assume(smoothness == 0 or len(problem.X) > 1)
+    assume(smoothness == 0 or len(problem.X) > 1)  # KNOWN: as above
     x, of_v = (10.0**exponent for exponent in unit)
     X, v, rng = problem.X, problem.ones, problem.rng
     H = rng.random((problem.k, X.shape[1])) - (0.5 if negative else 0)
