@@ -11,20 +11,24 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
 from .factorisation import (
-    DTYPES,
     FLOATS,
     Array,
-    RandomState,
     Result,
-    Settings,
     best_weights,
     misfit,
     results,
     warn_of,
     why_not_converged,
 )
-from .nmf.arrays import as_given, float_array, on_disk
-from .nmf.checks import check_not_masked, check_two_dimensions, spectra_of
+from .nmf.arrays import as_given, as_tensor, float_array, on_disk
+from .nmf.checks import (
+    DTYPES,
+    RandomState,
+    Settings,
+    check_not_masked,
+    check_two_dimensions,
+    spectra_of,
+)
 from .nmf.data import Spectra
 
 
@@ -39,8 +43,8 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
 
     Parameters
     ----------
-    n_components, smoothness, init, n_restarts, solver, max_iter, tol, random_state, device, dtype, \
-    verbose
+    n_components, smoothness, init, n_restarts, solver, max_iter, tol, random_state, device, \
+    dtype, verbose
         As in `smooth_nmf`, with the same defaults.
     strict : bool, default False
         Raise NotConvergedError, instead of a ConvergenceWarning, at `max_iter`; the model is fitted
@@ -132,7 +136,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
             k = len(self.components_)
             raise ValueError(f"X is {tuple(weights.shape)}, not weights of {k} components")
         if isinstance(X, Tensor):
-            return X @ torch.as_tensor(self.components_).to(X)
+            return X @ as_tensor(float_array(self.components_)).to(X)
         return weights @ np.asarray(self.components_)
 
     def score(self, X: Array, y: object = None, *, inverse_variance: Array | None = None) -> float:

@@ -5,7 +5,7 @@ import functools
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +18,14 @@ from torch import Tensor
 from .nmf import solver, starts
 from .nmf.arrays import as_given, float_array, on_disk
 from .nmf.checks import (
-    check_at_least_zero,
+    DTYPES,
+    RandomState,
+    Settings,
     check_components,
     check_not_masked,
     check_rank,
     check_smoothness,
     check_two_dimensions,
-    check_whole_number,
     memory_explained,
     spectra_of,
 )
@@ -33,9 +34,7 @@ from .nmf.progress import Progress
 from .nmf.scale import exponent
 
 Array = Any  # a numpy array, also one on disk; a torch tensor; a pandas table: out as it came in
-RandomState = int | np.random.Generator | np.random.RandomState | None
 FLOATS = (np.float64, np.float32)  # kinds of numbers that are taken as they are
-DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,37 +76,6 @@ class Result:
     n_iter: int
     restart_objectives: np.ndarray
     reconstruction_err: float
-
-
-class Settings(NamedTuple):
-    """The parameters of `smooth_nmf` that are not data, as it names them."""
-
-    n_components: int
-    smoothness: float
-    init: str | Array
-    n_restarts: int
-    solver: str
-    max_iter: int
-    tol: float
-    random_state: RandomState
-    device: str
-    dtype: str
-    verbose: int
-
-    def check(self) -> None:
-        """ValueError : a parameter is out of its range."""
-        for name in ("n_components", "n_restarts", "max_iter"):
-            check_whole_number(name, getattr(self, name))
-        check_smoothness(self.smoothness)
-        check_at_least_zero("tol", self.tol)
-        if isinstance(self.init, str) and self.init not in starts.NAMES:
-            raise ValueError(f"init={self.init!r}: 'nndsvd', 'spa', 'random' or an array is needed")
-        if self.n_restarts > 1 and not (isinstance(self.init, str) and self.init == "random"):
-            raise ValueError(f"n_restarts={self.n_restarts} needs init='random'")
-        for name, possible in (("solver", solver.SCHEMES), ("dtype", DTYPES)):
-            if getattr(self, name) not in possible:
-                words = " or ".join(map(repr, possible))
-                raise ValueError(f"{name}={getattr(self, name)!r}: {words} is needed")
 
 
 def smooth_nmf(

@@ -104,11 +104,9 @@ def test_two_entries_of_one_library_are_both_in_the_legend(rng):
 
 
 def test_the_line_of_the_convergence_says_where_both_ended():
-    published = np.array([[0.0, 10, 12], [9, 3, 2.25], [1, 0.5, 0.125]])
+    published = {"Adam": np.array([[0.0, 10, 12], [9, 3, 2.25], [1, 0.5, 0.125]])}
     said = convergence.how_it_compares({"objective": 2.0, "optimality": 1e-8}, published)
-    assert said == (
-        "published scheme, 12 iterations: objective 2.25, optimality 1.2e-01; this fit 2, 1.0e-08"
-    )
+    assert said == ("Adam, 12 iterations: objective 2.25, optimality 1.2e-01; this fit 2, 1.0e-08")
 
 
 def test_the_table_of_a_scan_has_a_row_a_fit():

@@ -9,7 +9,7 @@ import torch
 from spectralunmix.nmf import anticipation
 from spectralunmix.nmf.anticipation import anticipated
 from spectralunmix.nmf.data import Spectra
-from spectralunmix.nmf.linear_algebra import Quadratics
+from spectralunmix.nmf.quadratics import Quadratics
 from spectralunmix.nmf.updates import weights_matrix
 
 K, N, M = 3, 9, 14

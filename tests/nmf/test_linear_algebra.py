@@ -5,8 +5,9 @@ import pytest
 import scipy.optimize
 import torch
 
-from spectralunmix.nmf import device, linear_algebra
-from spectralunmix.nmf.linear_algebra import MOST_CODED, MOST_TABLED, BlockTridiagonal, Quadratics
+from spectralunmix.nmf import device, quadratics
+from spectralunmix.nmf.linear_algebra import BlockTridiagonal
+from spectralunmix.nmf.quadratics import MOST_CODED, MOST_TABLED, Quadratics
 
 BATCH, COLUMNS = 2, 15
 RANKS = [1, 2, 3, 4, MOST_TABLED, MOST_TABLED + 1, 12]
@@ -156,13 +157,13 @@ def test_a_component_empty_in_some_columns_stays_as_it_is_there(implementation):
 
 @pytest.mark.parametrize("k", [3, 12, MOST_CODED + 1])
 def test_exchanges_of_one_entry_a_round_end_at_the_minimum_too(k, monkeypatch):
-    monkeypatch.setattr(linear_algebra, "PATIENCE", 0)
+    monkeypatch.setattr(quadratics, "PATIENCE", 0)
     problem = Problem(k)
     np.testing.assert_allclose(problem.minimise()[0], problem.exact(), atol=1e-9)
 
 
 def test_columns_that_a_device_has_not_solved_stay_as_they_are(as_on_device, monkeypatch):
-    monkeypatch.setattr(linear_algebra, "DEVICE_ROUNDS", -3)  # two rounds with k = 5
+    monkeypatch.setattr(quadratics, "DEVICE_ROUNDS", -3)  # two rounds with k = 5
     problem = Problem(5, columns=60)
     problem.start[:] = 1
     Z, solved = problem.minimise()
@@ -177,8 +178,8 @@ def test_columns_that_a_device_has_not_solved_stay_as_they_are(as_on_device, mon
 def test_columns_in_parts_are_the_same_columns(k, per_column, monkeypatch):
     problem = Problem(k, per_column)
     whole, _ = problem.minimise()
-    monkeypatch.setattr(linear_algebra, "COLUMNS", 4)
-    monkeypatch.setattr(linear_algebra, "ENTRIES", 7 * k**2)
+    monkeypatch.setattr(quadratics, "COLUMNS", 4)
+    monkeypatch.setattr(quadratics, "ENTRIES", 7 * k**2)
     np.testing.assert_allclose(problem.minimise()[0], whole, atol=1e-12)
 
 
@@ -197,12 +198,13 @@ def test_moments_are_the_sums_over_the_columns(k, per_column, counted, implement
     problem, free, rng = Problem(k, per_column), patterns(k), np.random.default_rng(9)
     z, M = rng.standard_normal((BATCH, k, COLUMNS)), rng.standard_normal((BATCH, k, k))
     count = rng.integers(0, 3, (BATCH, COLUMNS)) * 1.0 if counted else np.ones((BATCH, COLUMNS))
-    apply = Quadratics(problem.Q).inverse_moments(
+    moments, inverse = Quadratics(problem.Q).inverse_moments(
         *map(torch.from_numpy, (free, z)), torch.from_numpy(count) if counted else None
     )
     inverses = dense_inverses(problem, free)
     expected = np.einsum("fc,fkc,flc,fml,fmnc->fkn", count, z, z, M, inverses, optimize=True)
-    np.testing.assert_allclose(apply(torch.from_numpy(M)), expected, rtol=1e-7, atol=1e-8)
+    found = (moments @ torch.from_numpy(M).mT[:, None] @ inverse).sum(dim=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-8)
 
 
 @pytest.mark.parametrize("per_column", [False, True])

@@ -22,26 +22,29 @@ zero, the weights change by dW = best - W + e, e zero elsewhere, where (10)
 
 This is the Gauss-Newton step of variable projection (Golub & Pereyra 1973, SIAM J. Numer. Anal. 10,
 413) as Kaufman approximates it.  That decides how fast a fit converges, not where: a step is kept
-only where the true objective does not rise.  It is solved roughly, by a few conjugate gradients
-preconditioned with A (Dembo & Steihaug 1983, Math. Program. 26, 190), which need v but not X.
+only where the true objective does not rise.
 
 Without weights of pixels W' (v (dW H)) = (W' dW) H, so that all of it lives in k x k numbers: G dW
-is N W' for N = T(dW' W), and whatever conjugate gradients meet is the image of such an N.
+is N W' for N = T(W' dW), and e = S(N), so that (10) is (1 - T S) N = T(W' (best - W)).  Without
+smoothness this is solved as it stands.  Else it is solved roughly, by a few conjugate gradients
+preconditioned with A (Dembo & Steihaug 1983, Math. Program. 26, 190), which need v but not X.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from . import device
-from .data import Data
-from .linear_algebra import BlockTridiagonal, Quadratics
+from .data import Data, WeightedData
+from .linear_algebra import BlockTridiagonal
 from .objective import inner, times_gram
+from .quadratics import Quadratics
 
 LEFT = 0.5  # of the residual, where conjugate gradients end: the next iteration does the rest
 MOST_STEPS = 20
+MOST_EXACT = 16  # components whose k^2 equations are solved as they stand, without smoothness
 DEVICE_STEPS = 4  # of them on a device, where the end is not looked for
 
 Map = Callable[[Tensor], Tensor]
@@ -88,12 +91,15 @@ def anticipated(
     of_H = (H > 0) & (Wt != 0).any(dim=2, keepdim=True)
     share = share[:, None, None]
     if data.pixel_weights:
+        weighted = cast(WeightedData, data)
         B = _inverse(gram_W, smoothness, of_H, smooth)
         inverse_A = problem.inverse_of_free(free)
         response = Response(
             lambda dWt, fits: (
                 share
-                * data.model_times_components(H, Wt, B(data.model_times_weights(Wt, dWt, H), fits))
+                * weighted.model_times_components(
+                    H, Wt, B(weighted.model_times_weights(Wt, dWt, H), fits)
+                )
             ),
             lambda residual: times_gram(inverse_A, residual),
             lambda residual: torch.where(free, residual, 0),
@@ -101,24 +107,54 @@ def anticipated(
         )
         return _conjugate_gradients(response, best - Wt)
     counted = Wt if data.row_weight is None else Wt * data.row_weight[:, None]
-    if smooth:
+    change = counted @ (best - Wt).mT
+    of_weights = problem.inverse_moments(free, Wt, data.row_weight)
+    if not smooth:
+        moments, inverse = Quadratics(gram_W).inverse_moments(of_H, H)
+        of_components = share[..., None] * moments, inverse
+        if H.shape[1] <= MOST_EXACT:
+            return _exact(of_components, of_weights, change) @ Wt
+
+        def of_change(M: Tensor, fits: Tensor | None) -> Tensor:
+            return _summed(of_components, M)
+    else:
         B = _inverse(gram_W, smoothness, of_H, smooth)
 
         def of_change(M: Tensor, fits: Tensor | None) -> Tensor:
             return share * (H @ B(M @ H, fits).mT)
-    else:
-        moments = Quadratics(gram_W).inverse_moments(of_H, H)
-
-        def of_change(M: Tensor, fits: Tensor | None) -> Tensor:
-            return share * moments(M)
 
     response = Response(
         of_change,
-        problem.inverse_moments(free, Wt, data.row_weight),
+        lambda residual: _summed(of_weights, residual),
         lambda residual: residual,  # its image is zero elsewhere
         lambda residual, change: inner(residual, change.mT),
     )
-    return _conjugate_gradients(response, counted @ (best - Wt).mT) @ Wt
+    return _conjugate_gradients(response, change) @ Wt
+
+
+def _summed(of_columns: tuple[Tensor, Tensor], M: Tensor) -> Tensor:
+    """sum_p moments_p M' inverse_p, (batch, k, k)."""
+    moments, inverse = of_columns
+    return (moments @ M.mT[:, None] @ inverse).sum(dim=1)
+
+
+def _matrix(of_columns: tuple[Tensor, Tensor]) -> Tensor:
+    """`_summed` as a matrix, (batch, k^2, k^2), of M row by row."""
+    moments, inverse = (Z.flatten(2) for Z in of_columns)
+    k = of_columns[0].shape[-1]
+    products = (moments.mT @ inverse).unflatten(2, (k, k)).unflatten(1, (k, k))
+    return products.permute(0, 1, 4, 3, 2).flatten(3).flatten(1, 2)
+
+
+def _exact(
+    of_components: tuple[Tensor, Tensor], of_weights: tuple[Tensor, Tensor], change: Tensor
+) -> Tensor:
+    """N of (1 - T S) N = T(change), (batch, k, k); 0 where rounding leaves no number."""
+    T, S = _matrix(of_components), _matrix(of_weights)
+    system = -T @ S
+    system.diagonal(dim1=1, dim2=2).add_(1)
+    found = torch.linalg.solve_ex(system, T @ change.flatten(1)[..., None])[0]
+    return torch.where(found.isfinite(), found, 0).reshape(change.shape)
 
 
 def _conjugate_gradients(response: Response, change: Tensor) -> Tensor:

@@ -3,18 +3,54 @@
 import contextlib
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from . import starts
 from .arrays import as_tensor, checked_weights, device_named, on_disk
 from .data import Spectra
 from .scale import scale_of
+from .schemes import SCHEMES
 
 MOST_SMOOTHNESS = 1e9  # the optimality ends at about 1e-16 times it, by rounding
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
 OUT_OF_MEMORY = "out of memory", "can't allocate memory", "DefaultCPUAllocator"  # torch's words
+
+RandomState = int | np.random.Generator | np.random.RandomState | None
+
+
+class Settings(NamedTuple):
+    """The parameters of `smooth_nmf` that are not data, as it names them."""
+
+    n_components: int
+    smoothness: float
+    init: Any
+    n_restarts: int
+    solver: str
+    max_iter: int
+    tol: float
+    random_state: RandomState
+    device: str
+    dtype: str
+    verbose: int
+
+    def check(self) -> None:
+        """ValueError : a parameter is out of its range."""
+        for name in ("n_components", "n_restarts", "max_iter"):
+            check_whole_number(name, getattr(self, name))
+        check_smoothness(self.smoothness)
+        check_at_least_zero("tol", self.tol)
+        if isinstance(self.init, str) and self.init not in starts.NAMES:
+            raise ValueError(f"init={self.init!r}: 'nndsvd', 'spa', 'random' or an array is needed")
+        if self.n_restarts > 1 and not (isinstance(self.init, str) and self.init == "random"):
+            raise ValueError(f"n_restarts={self.n_restarts} needs init='random'")
+        for name, possible in (("solver", SCHEMES), ("dtype", DTYPES)):
+            if getattr(self, name) not in possible:
+                words = " or ".join(map(repr, possible))
+                raise ValueError(f"{name}={getattr(self, name)!r}: {words} is needed")
 
 
 def check_whole_number(name: str, value: object) -> None:

@@ -9,9 +9,14 @@ optimum of the whole X, in a few true passes.  Start: a randomised range finder 
 one power iteration (Halko, Martinsson & Tropp 2011, SIAM Review 53, 217).
 """
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from .data import Spectra
 
 
 class Compressed:
@@ -27,7 +32,9 @@ class Compressed:
         Of the whole X, so that F is that of the whole but for terms in (X - Q' Q X).
     """
 
-    pixel_weights, row_weight, eps = False, None, float(np.finfo(float).eps)
+    pixel_weights = False
+    row_weight: Tensor | None = None
+    eps = float(np.finfo(float).eps)
 
     def __init__(self, Q: Tensor, QX: Tensor, sum_of_squares: Tensor):
         self.Q, self.QX, self.sum_of_squares = Q, QX, sum_of_squares
@@ -66,7 +73,7 @@ class Compressed:
         return basis
 
 
-def sketch(data, rank: int, seed: int = 0) -> Compressed:
+def sketch(data: "Spectra", rank: int, seed: int = 0) -> Compressed:
     """The `rank` directions that hold nearly all of X, in four passes."""
     normal = np.random.default_rng(seed).standard_normal((1, rank, data.shape[1]))
     Q = orthonormal(data.times_components(torch.from_numpy(normal).to(data.device)))

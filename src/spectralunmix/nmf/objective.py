@@ -19,6 +19,7 @@ layout in memory.
 import torch
 from torch import Tensor
 
+HUGE = 1e300  # makes of an entry above zero no bound to its gradient
 ROUNDING = 16 * torch.finfo(torch.float64).eps  # of a sum, relative to the sum of its squares
 
 
@@ -31,7 +32,7 @@ def times_gram(gram: Tensor, Z: Tensor) -> Tensor:
 
 def inner(a: Tensor, b: Tensor) -> Tensor:
     """The product <a, b> of each fit, (batch,)."""
-    return (a.flatten(1)[:, None] @ b.flatten(1)[..., None])[:, 0, 0]
+    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
 
 
 def roughness(H: Tensor) -> Tensor:
@@ -70,6 +71,6 @@ def relative_projected(gradient: Tensor, factor: Tensor, product: Tensor) -> Ten
     the gradient's data term, so that the ratio needs no reference to a start (Lin 2007, Neural
     Comput. 19, 2756, has the norm).
     """
-    feasible = torch.where(factor > 0, gradient, gradient.clamp(max=0))
+    feasible = torch.minimum(gradient, factor * HUGE)  # times faster than a choice by `where`
     length = inner(product, product).sqrt()
     return inner(feasible, feasible).sqrt() / torch.where(length > 0, length, 1)

@@ -7,23 +7,20 @@ Xu & Yin (2013, SIAM J. Imaging Sci. 6, 1758) do.  Where the objective would ris
 taken back, and the next one extrapolates, then anticipates, less.  An iteration makes two passes
 over X and ends with the true objective and optimality of its (W, H).
 
-All fits of a batch take their steps side by side; those that have ended leave the batch.  Where X is
-large the iterations run on a compressed X (`compression`), and passes over the whole X are made to
-extend it and to certify the result.
+All fits of a batch take their steps side by side; those that have ended leave the batch.  Where X
+is large the iterations run on a compressed X (`compression`), and passes over the whole X are made
+to extend it and to certify the result.
 """
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from . import device
-from .anticipation import anticipated
 from .data import Data, Spectra
-from .linear_algebra import Quadratics
 from .objective import (
     ROUNDING,
     relative_projected,
@@ -33,8 +30,10 @@ from .objective import (
     times_gram,
     value,
 )
-from .proximal_gradient import MOST_STEPS, SMOOTH_STEPS, STEPS, descended
-from .updates import smooth_quadratics, weights_matrix
+from .quadratics import Quadratics
+from .schemes import SCHEMES, Scheme
+from .state import State, chosen
+from .updates import weights_matrix
 
 WORTHWHILE = 8  # X is compressed where that makes a pass so many times cheaper
 GAIN = 0.01  # in optimality, between two extensions of the compressed X; none is half of it
@@ -44,105 +43,10 @@ MORE_WAIT = 4  # times as many steps, after one, until the damping is halved
 LEAST_MOMENTUM = 0.2  # what suits the rate at which most fits converge
 NESTEROV = 3  # of the rule s / (s + 3) for the momentum after s slow steps in a row
 SLOW = 0.5  # of the last fall of the objective: a fall of more calls for more momentum
-LOOSE = 0.5  # optimality asked of smooth components, over that of the last iterate
 DEVICE_STEPS = 5  # between two looks at a batch on a device
 
 
-class State(NamedTuple):
-    """Where the fits of a batch are: tensors, batch first.
-
-    Wt, H : the factors, W transposed, (batch, k, n_spectra) and (batch, k, n_wave); the weights of a
-        component have unit length, of which each spectrum's square counts with its mean weight
-    XHt, gram_H, gram_W : H (v X)', and the Gram matrices of H and of W
-    F, optimality : the objective, and the larger of both factors' `relative_projected`, (batch,)
-    aim : W', before it was extrapolated
-    extrapolates : whether the next step does
-    streak, fall : slow steps in a row; by how much F last fell
-    damping : of the components' response to the next weights
-    wait, waited : steps until the damping is halved; those made of them
-    n_iter : steps made, those taken back included
-    """
-
-    Wt: Tensor
-    H: Tensor
-    XHt: Tensor
-    gram_H: Tensor
-    gram_W: Tensor
-    F: Tensor
-    optimality: Tensor
-    aim: Tensor
-    extrapolates: Tensor
-    streak: Tensor
-    fall: Tensor
-    damping: Tensor
-    wait: Tensor
-    waited: Tensor
-    n_iter: Tensor
-
-    def of_fits(self, fits: Tensor) -> "State":
-        return State(*(of_each[fits] for of_each in self))
-
-
-class Scheme(NamedTuple):
-    """How an iteration updates the factors: exactly, the weights with anticipation.
-
-    smooth : whether smoothness is above 0, in all fits or in none
-    most : the largest smoothness
-    """
-
-    smooth: bool
-    most: float
-
-    def weights(self, data: Data, smoothness: Tensor, state: State) -> Tensor:
-        """W', the best for the components of the state as these will respond."""
-        problem = Quadratics(weights_matrix(state.gram_H, state.H, smoothness, data.mean_weight))
-        best = problem.minimise(state.XHt, state.Wt)[0]
-        share = 1 - state.damping
-        if device.on_cpu(share) and not share.any():
-            return best
-        factors = state.Wt, state.H, state.gram_W
-        more = anticipated(data, *factors, smoothness, share, best, problem, self.smooth)
-        return problem.minimise(state.XHt + more, best)[0]
-
-    def components(
-        self,
-        WtX: Tensor,
-        gram_W: Tensor,
-        smoothness: Tensor,
-        start: Tensor,
-        optimality: Tensor,
-    ) -> Tensor:
-        """The best components for weights of unit length."""
-        if not self.smooth:
-            return Quadratics(gram_W).minimise(WtX, start)[0]
-        return smooth_quadratics(gram_W, WtX, start, smoothness, LOOSE * optimality)
-
-
-class ProximalGradient(Scheme):
-    """How the paper updates the factors: by proximal-gradient steps, one factor after the other."""
-
-    def weights(self, data: Data, smoothness: Tensor, state: State) -> Tensor:
-        Q = weights_matrix(state.gram_H, state.H, smoothness, data.mean_weight)
-        return descended(Q, state.XHt, state.Wt, None, STEPS)
-
-    def components(
-        self,
-        WtX: Tensor,
-        gram_W: Tensor,
-        smoothness: Tensor,
-        start: Tensor,
-        optimality: Tensor,
-    ) -> Tensor:
-        if not self.smooth:
-            return descended(gram_W, WtX, start, None, STEPS)
-        steps = min(max(STEPS, int(SMOOTH_STEPS * (1 + 4 * self.most) ** 0.5)), MOST_STEPS)
-        return descended(gram_W, WtX, start, smoothness, steps)
-
-
-SCHEMES = {"anticipation": Scheme, "proximal_gradient": ProximalGradient}
-
-
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Fit:
     """One fit, as it ended.
 
@@ -191,6 +95,7 @@ def silent(histories: Histories) -> None:
     """No report of the progress."""
 
 
+@torch.inference_mode()  # small operations take less time without a record of them
 def solve(
     data: Spectra,
     H: Tensor,
@@ -227,7 +132,7 @@ def solve(
             lam = torch.from_numpy(smoothness[which]).to(H.device)
             scheme = SCHEMES[solver](smooth, float(smoothness[which].max()))
             batch = _Batch(data.of_fits(of), lam, scheme, max_iter, progress)
-            for i, fit in zip(which, batch.fit(H[of], tol), strict=True):
+            for i, fit in zip(which.tolist(), batch.fit(H[of], tol), strict=True):
                 found[i] = fit
     return [found[i] for i in range(len(H))]
 
@@ -256,15 +161,15 @@ class _Batch:
             state = self._iterated_compressed(state, tol)
         aims = torch.full_like(state.F, tol)
         state = self._iterated(self.data, everyone, state, aims, self.histories)
-        n_iter = self.histories.n_iter
+        of_each = self.histories
         return [
-            Fit(W, H, *histories)
-            for W, H, *histories in zip(
+            Fit(W, H, objective, optimality, n_iter)
+            for W, H, objective, optimality, n_iter in zip(
                 state.Wt.cpu().numpy(),
                 state.H.cpu().numpy(),
-                self.histories.objective,
-                self.histories.optimality,
-                n_iter,
+                of_each.objective,
+                of_each.optimality,
+                of_each.n_iter,
                 strict=True,
             )
         ]
@@ -281,7 +186,7 @@ class _Batch:
             done = (state.n_iter >= self.max_iter) | ((aims > 0) & (state.optimality <= aims))
             if done.any():
                 keep = (~done).nonzero()[:, 0]
-                ended = _with(ended, going_on, state)
+                ended = ended.with_fits(going_on, state)
                 going_on, state = going_on[keep], state.of_fits(keep)
                 data, smoothness, aims = data.of_fits(keep), smoothness[keep], aims[keep]
             if len(going_on) == 0:
@@ -308,8 +213,8 @@ class _Batch:
             true = start(data.of_fits(running), smoothness, inner.H, self.scheme.smooth)
             true = true._replace(damping=inner.damping, n_iter=inner.n_iter)
             better = true.F < now.F
-            now = _chosen(better, true, now._replace(damping=inner.damping, n_iter=inner.n_iter))
-            state = _with(state, running, now)
+            now = chosen(better, true, now._replace(damping=inner.damping, n_iter=inner.n_iter))
+            state = state.with_fits(running, now)
             self.histories.note(running.tolist(), now)
             self.progress(self.histories)
             on = (now.optimality < before / 2) & ~self._ended(now, tol)
@@ -396,8 +301,8 @@ def step(data: Data, smoothness: Tensor, state: State, scheme: Scheme) -> State:
         wait=torch.where(with_damping, MORE_WAIT * state.wait, state.wait),
         waited=torch.where(with_damping, 0, state.waited),
     )
-    chosen = new if on_cpu and not rose.any() else _chosen(rose, back, new)
-    return chosen._replace(n_iter=state.n_iter + 1)
+    after = new if on_cpu and not rose.any() else chosen(rose, back, new)
+    return after._replace(n_iter=state.n_iter + 1)
 
 
 def certified(
@@ -449,20 +354,3 @@ def _dear(shape: tuple[int, int], k: int) -> bool:
     """Whether a pass costs that much more than one over X compressed to a few times k."""
     n_spectra, n_wave = shape
     return n_spectra * n_wave > WORTHWHILE * 5 * k * (n_spectra + n_wave)
-
-
-def _with(state: State, fits: Tensor, new: State) -> State:
-    """The state with those of its fits replaced."""
-    return State(
-        *(old.index_copy(0, fits, of_some) for old, of_some in zip(state, new, strict=True))
-    )
-
-
-def _chosen(which: Tensor, of_true: State, of_false: State) -> State:
-    """For each fit the one or the other."""
-    return State(
-        *(
-            torch.where(which.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-            for a, b in zip(of_true, of_false, strict=True)
-        )
-    )

@@ -48,8 +48,8 @@ def smooth_quadratics(
     their gradient does not hold at zero, clip, halve the step until the quadratic falls.  The
     gradient frees no more than the next channel beside a free one, so that as long as it does
     no harm the neighbourhood is freed as well.  A component without weights stays as it is.
-    A fit ends where its projected gradient, relative to P, is at most its aim, after one step at the
-    least and `steps` at the most.
+    A fit ends where its projected gradient, relative to P, is at most its aim, after one step at
+    the least and `steps` at the most.
     """
     on_cpu = device.on_cpu(P)
     empty = ~(gram.diagonal(dim1=1, dim2=2).movedim(-1, 1) != 0).any(dim=2, keepdim=True)

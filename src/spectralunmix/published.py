@@ -1,12 +1,15 @@
-"""The published scheme, to compare with: what the R package of De Souza et al. (2026) does."""
+"""The schemes of De Souza et al. (2026), to compare with: the paper's and the R package's."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
-from . import solver, starts
-from .data import Spectra, mean_weight
+from .factorisation import smooth_nmf
+from .nmf import solver, starts
+from .nmf.data import Spectra, mean_weight
 
 LEARNING_RATE = 0.02  # the package's default
 EVERY = 10  # iterations between two entries of the history: each costs two passes over X
@@ -22,7 +25,7 @@ def published_history(
     random_state: int | None = None,
     inverse_variance: np.ndarray | None = None,
 ) -> np.ndarray:
-    """How the published scheme gets on, from the components that a fit with `init` begins with.
+    """How the R package's scheme gets on, from the components that a fit with `init` begins with.
 
     Parameters
     ----------
@@ -58,6 +61,48 @@ def published_history(
 
     adam_clamped(X, W, H, n_iter, smoothness, inverse_variance, watch)
     return np.transpose(history)
+
+
+def proximal_history(
+    X: np.ndarray,
+    n_components: int,
+    n_iter: int,
+    tol: float,
+    *,
+    smoothness: float = 0.0,
+    init: str = "nndsvd",
+    random_state: int | None = None,
+    inverse_variance: np.ndarray | None = None,
+) -> np.ndarray:
+    """How the paper's scheme, alternating proximal gradient, gets on.
+
+    Parameters
+    ----------
+    tol : float
+        It ends at this optimality.
+    X, n_components, n_iter, smoothness, init, random_state, inverse_variance
+        As in `published_history`.
+
+    Returns
+    -------
+    ndarray of shape (3, n_entries)
+        Iteration, objective and optimality: at the start and after each iteration that was kept.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the history says as much
+        fit = smooth_nmf(
+            X,
+            n_components,
+            smoothness=smoothness,
+            inverse_variance=inverse_variance,
+            init=init,
+            solver="proximal_gradient",
+            max_iter=n_iter,
+            tol=tol,
+            random_state=random_state,
+        )
+    objective = np.interp(fit.optimality_iterations, fit.objective_iterations, fit.objective)
+    return np.stack([fit.optimality_iterations, objective, fit.optimality])
 
 
 def starting_factors(
