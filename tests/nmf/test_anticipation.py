@@ -97,11 +97,13 @@ def solved_to_the_end(monkeypatch):
     monkeypatch.setattr(anticipation, "DEVICE_STEPS", 60)
 
 
+@pytest.mark.parametrize("most_exact", [0, K])
 @pytest.mark.parametrize("smoothness", [0.0, 3.7])
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_are_best_for_the_components_as_they_respond(
-    kind, smoothness, implementation, solved_to_the_end, request
+    kind, smoothness, most_exact, implementation, solved_to_the_end, monkeypatch, request
 ):
+    monkeypatch.setattr(anticipation, "MOST_EXACT", most_exact)
     if kind == "v and counts":
         reason = "the response does not count the spectra where pixels have weights"
         request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
@@ -110,8 +112,9 @@ def test_weights_are_best_for_the_components_as_they_respond(
 
 
 @pytest.mark.parametrize("kind", KINDS[:3])
-def test_few_steps_leave_at_most_half_of_the_error(kind, implementation):
+def test_few_steps_leave_at_most_half_of_the_error(kind, implementation, monkeypatch):
     """Of what the plain update leaves out altogether."""
+    monkeypatch.setattr(anticipation, "MOST_EXACT", 0)
     of = problem(kind)
     expected = dense(of)
     assert np.linalg.norm(found(of)[0] - expected) < 0.5 * np.linalg.norm(expected)

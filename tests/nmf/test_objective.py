@@ -138,9 +138,14 @@ def test_rescaling_changes_nothing(problem):
 
 
 def test_only_feasible_descent_counts():
-    gradient = torch.tensor([[[2.0, -3.0, 2.0, -4.0]], [[1.0, 0.0, 0.0, 0.0]]], dtype=torch.float64)
-    factor = torch.tensor([[[0.0, 0.0, 1.0, 0.0]], [[0.0, 1.0, 0.0, 0.0]]], dtype=torch.float64)
-    product = torch.tensor([[[0.0, 10.0, 0.0, 0.0]], [[1.0, 0.0, 0.0, 0.0]]], dtype=torch.float64)
+    gradient, factor, product = torch.tensor(
+        [
+            [[[2.0, -3.0, 2.0, -4.0]], [[1.0, 0.0, 0.0, 0.0]]],
+            [[[0.0, 0.0, 1e-200, 0.0]], [[0.0, 1.0, 0.0, 1e200]]],
+            [[[0.0, 10.0, 0.0, 0.0]], [[1.0, 0.0, 0.0, 0.0]]],
+        ],
+        dtype=torch.float64,
+    )
     measured = objective.relative_projected(gradient, factor, product)
     assert measured.tolist() == pytest.approx([(9 + 4 + 16) ** 0.5 / 10, 0.0])
 

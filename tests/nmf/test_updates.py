@@ -124,10 +124,14 @@ def test_what_is_near_a_free_channel_is_found_channel_by_channel(implementation)
     assert np.array_equal(near.numpy(), expected)
 
 
-@pytest.mark.parametrize("per_spectrum", [False, True])
-def test_the_matrix_of_the_weights_has_the_roughness_on_its_diagonal(per_spectrum):
+ONE_SPECTRUM = pytest.mark.xfail(strict=True, reason="its own matrix is taken for that of all")
+
+
+@pytest.mark.parametrize(
+    ("per_spectrum", "n"), [(False, 5), (True, 5), pytest.param(True, 1, marks=ONE_SPECTRUM)]
+)
+def test_the_matrix_of_the_weights_has_the_roughness_on_its_diagonal(per_spectrum, n):
     rng = np.random.default_rng(0)
-    n = 5
     gram, H = rng.random((BATCH, K, K, n if per_spectrum else 1)), rng.random((BATCH, K, M))
     lam, mean = np.array([0.0, 3.0]), rng.random((1, n)) if per_spectrum else np.ones((1, n))
     kept = gram.copy()
