@@ -8,8 +8,8 @@ import pandas as pd
 import scipy.optimize
 from peers import ADAM, NOTES, OURS, PEERS, PROXIMAL, RATES, STATELESS, WEIGHTED_PEERS
 
-from spectralunmix.published import adam_clamped
 from spectralunmix.nmf.starts import starting_components
+from spectralunmix.published import adam_clamped
 
 GAPS = (1e-2, 1e-4, 1e-6)
 ROWS = 2000  # worked on at once, where the objective is computed

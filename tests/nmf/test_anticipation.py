@@ -104,9 +104,6 @@ def test_weights_are_best_for_the_components_as_they_respond(
     kind, smoothness, most_exact, implementation, solved_to_the_end, monkeypatch, request
 ):
     monkeypatch.setattr(anticipation, "MOST_EXACT", most_exact)
-    if kind == "v and counts":
-        reason = "the response does not count the spectra where pixels have weights"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     of = problem(kind, smoothness)
     np.testing.assert_allclose(found(of)[0], dense(of), rtol=1e-8, atol=1e-8)
 

@@ -101,9 +101,6 @@ def test_a_step_reads_nothing(weights, smoothness, scheme, as_on_device):
 
 @each
 def test_all_of_a_step_lies_on_one_device(weights, smoothness, scheme, request):
-    if smoothness and scheme == "anticipation":
-        reason = "the ends of the block-tridiagonal matrix are indexed by a list, which is copied"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     state = imagined(solver.step, *begun(weights, smoothness, scheme))
     assert {Z.device.type for Z in state} == {"meta"}
     assert [Z.shape for Z in state] == [Z.shape for Z in begun(weights, smoothness, scheme)[2]]
@@ -127,9 +124,6 @@ def solved(weights, smoothness, scheme, X=X, **settings):
 
 @each
 def test_fits_as_on_a_device_end_at_the_same_optimum(weights, smoothness, scheme, request):
-    if (weights, smoothness, scheme) == ("v and counts", 0.0, "anticipation"):
-        reason = "the response does not count the spectra: ten times as many iterations"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     expected = solved(weights, smoothness, scheme)
     request.getfixturevalue("as_on_device")
     found = solved(weights, smoothness, scheme)
@@ -141,10 +135,7 @@ def test_fits_as_on_a_device_end_at_the_same_optimum(weights, smoothness, scheme
 
 @pytest.mark.parametrize("smoothness", [1e-3, 1.0, 100.0, 1e6])
 def test_at_every_smoothness_too(smoothness, request):
-    if smoothness >= 100:
-        reason = "no step of DEVICE_HALVINGS lowers the components' quadratic, nor ever will"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-    noisy = mixtures(20, 30, noise=0.1)
+    noisy = mixtures(20, 30, noise=0.03)  # more has several optima
     expected = solved("plain", smoothness, "anticipation", noisy)
     request.getfixturevalue("as_on_device")
     found = solved("plain", smoothness, "anticipation", noisy, max_iter=200)

@@ -54,9 +54,6 @@ def test_each_device_has_its_block_tridiagonal_solver(implementation):
 def test_block_tridiagonal_solutions_are_the_dense_ones(
     k, n_wave, per_channel, implementation, request
 ):
-    if n_wave == 1:
-        ends = "the one channel, both ends at once, counts one neighbour and has none"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=ends))
     gram, whole = tridiagonal(k, n_wave, per_channel)
     Z, some = np.random.default_rng(1).standard_normal((BATCH, k, n_wave)), somewhere(k, n_wave)
     for free in (some, np.ones_like(Z, dtype=bool), np.zeros_like(Z, dtype=bool)):

@@ -50,9 +50,6 @@ def check_same(fit, other):
 @pytest.mark.parametrize("v", [None, V])
 def test_counts_of_spectra_are_the_spectra_repeated(v, smoothness, request):
     """Step by step: repeated spectra change the problem, and not how it is solved."""
-    if v is not None:
-        reason = "the response does not count the spectra where pixels have weights"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     both = fitted(v, COUNTS, (smoothness, smoothness), **EIGHT)
     for start, counted, counts in zip(STARTS, both, COUNTS.astype(int), strict=True):
         rows = np.repeat(np.arange(20), counts)

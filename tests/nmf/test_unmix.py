@@ -48,7 +48,6 @@ def test_as_the_transform_of_the_fit_that_has_these_components(v, smoothness):
     np.testing.assert_array_equal(found, model.transform(new, inverse_variance=new_v))
 
 
-@pytest.mark.xfail(strict=True, reason="with v, the penalty of one spectrum lacks its mean weight")
 def test_one_spectrum_is_as_among_others():
     whole = unmix(X, COMPONENTS, smoothness=3.0, inverse_variance=V)
     alone = unmix(X[4:5], COMPONENTS, smoothness=3.0, inverse_variance=V[4:5])

@@ -47,7 +47,10 @@ def projected(gradient, factor):
 def optimality(X, W, H, smoothness, v=None, counts=None):
     """The larger of both factors' relative projected gradients, for weights of unit length."""
     found = []
-    of_both = half_gradients(X, W, H, smoothness, v, counts)
+    (of_W, product_of_W), of_H = half_gradients(X, W, H, smoothness, v, counts)
+    count = terms(X, v, counts)[-1]
+    root = np.sqrt(np.where(count > 0, count, 1))  # as of spectra that are there so often
+    of_both = (of_W / root, product_of_W / root), of_H
     for (gradient, product), factor in zip(of_both, (W, H), strict=True):
         length = np.linalg.norm(product)
         found.append(np.linalg.norm(projected(gradient, factor)) / (length or 1.0))

@@ -88,6 +88,7 @@ def anticipated(
         Whether smoothness is above 0, in all fits or in none.
     """
     free = best > 0
+    count = None if data.row_weight is None else data.row_weight[:, None]
     of_H = (H > 0) & (Wt != 0).any(dim=2, keepdim=True)
     share = share[:, None, None]
     if data.pixel_weights:
@@ -103,10 +104,10 @@ def anticipated(
             ),
             lambda residual: times_gram(inverse_A, residual),
             lambda residual: torch.where(free, residual, 0),
-            inner,
+            inner if count is None else lambda residual, change: inner(residual * count, change),
         )
         return _conjugate_gradients(response, best - Wt)
-    counted = Wt if data.row_weight is None else Wt * data.row_weight[:, None]
+    counted = Wt if count is None else Wt * count
     change = counted @ (best - Wt).mT
     of_weights = problem.inverse_moments(free, Wt, data.row_weight)
     if not smooth:

@@ -204,8 +204,8 @@ class Spectra:
         return _matrices(self._summed(_pairs(Wt, counted), "V"))
 
     def model_times_weights(self, Wt: Tensor, dWt: Tensor, H: Tensor) -> Tensor:
-        """W' (v (dW H)), (batch, k, n_wave), where pixels have weights."""
-        Wt, dWt, H = (Z.to(self.dtype) for Z in (Wt, dWt, H))
+        counted = Wt if self.row_weight is None else Wt * self.row_weight[:, None]
+        Wt, dWt, H = (Z.to(self.dtype) for Z in (counted, dWt, H))
         total = torch.zeros_like(H)
         for rows, V in self._weights_in_pieces():
             for fit in range(len(H)):
@@ -214,7 +214,6 @@ class Spectra:
         return total.double()
 
     def model_times_components(self, H: Tensor, Wt: Tensor, dH: Tensor) -> Tensor:
-        """H (v (W dH))', (batch, k, n_spectra), where pixels have weights."""
         H, Wt, dH = (Z.to(self.dtype) for Z in (H, Wt, dH))
         made = torch.empty_like(Wt)
         for rows, V in self._weights_in_pieces():

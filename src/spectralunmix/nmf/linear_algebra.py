@@ -64,7 +64,8 @@ class _Banded(BlockTridiagonal):
         block[:, :, 0] += RIDGE * block[:, :, 0].max()
         block[:, :, k] = -coupling
         matrix[...] = block
-        matrix[[0, -1], :, 0] -= coupling  # the ends have one neighbour
+        for end in (0, -1):  # has one neighbour
+            matrix[end, :, 0] -= coupling
         np.copyto(matrix[:, :, 0], HELD, where=~free.T)
         factor, info = lapack.dpbtrf(matrix.reshape(-1, k + 1).T, lower=1, overwrite_ab=1)
         if info:
@@ -90,7 +91,8 @@ class _CyclicReduction(BlockTridiagonal):
     def __init__(self, gram: Tensor, coupling: Tensor, free: Tensor):
         self.free = free
         neighbours = torch.full_like(free, 2, dtype=gram.dtype)  # the diagonal of D^T D
-        neighbours[..., [0, -1]] -= 1
+        for end in (0, -1):
+            neighbours[..., end] -= 1
         diagonal = coupling[:, None, None] * neighbours
         variance = gram.diagonal(dim1=1, dim2=2).movedim(-1, 1)
         diagonal += RIDGE * (variance + diagonal).amax(dim=(1, 2), keepdim=True)

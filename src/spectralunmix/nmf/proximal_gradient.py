@@ -40,6 +40,7 @@ def descended(
     if coupling is not None:
         curved = coupling[:, None, None] * scale**2
         steepest = steepest + MOST_CURVED * curved.amax(dim=1, keepdim=True)
+    steepest = torch.where(steepest > 0, steepest, 1)  # nothing to follow where it is 0
     ahead, pace = Z, torch.ones_like(Z[:, :1, :1])
     for _ in range(steps):
         gradient = times_gram(gram, ahead) - b

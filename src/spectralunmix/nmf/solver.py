@@ -325,14 +325,16 @@ def certified(
         coupling = (smoothness[:, None] * lengths)[..., None]
         in_weights = in_weights + ridge * Wt
         in_components = in_components + coupling * second_difference(H)
-    of_weights = in_weights, Wt, XHt
-    if data.row_weight is not None:
-        count = data.row_weight[:, None]
-        of_weights = in_weights * count, Wt, XHt * count
+    counted = Wt if data.row_weight is None else Wt * data.row_weight[:, None]
     # of the components it would be less exact: there smoothness is a difference of large products
-    F = value(data.sum_of_squares, *of_weights)
+    F = value(data.sum_of_squares, in_weights, counted, XHt)
+    of_weights = in_weights, XHt
+    if data.row_weight is not None:  # as of spectra that are there so often
+        root = data.row_weight[:, None].sqrt()
+        of_weights = in_weights * root, XHt * root
     optimality = torch.maximum(
-        relative_projected(*of_weights), relative_projected(in_components, H, WtX)
+        relative_projected(of_weights[0], Wt, of_weights[1]),
+        relative_projected(in_components, H, WtX),
     )
     return XHt, gram_H, F, optimality
 
