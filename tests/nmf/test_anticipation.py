@@ -101,7 +101,7 @@ def solved_to_the_end(monkeypatch):
 @pytest.mark.parametrize("smoothness", [0.0, 3.7])
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_are_best_for_the_components_as_they_respond(
-    kind, smoothness, most_exact, implementation, solved_to_the_end, monkeypatch, request
+    kind, smoothness, most_exact, implementation, solved_to_the_end, monkeypatch
 ):
     monkeypatch.setattr(anticipation, "MOST_EXACT", most_exact)
     of = problem(kind, smoothness)

@@ -13,12 +13,13 @@ from spectralunmix.nmf.device import on_cpu
 
 X = mixtures(20, 30, noise=0.03)
 V = inverse_variance(X.shape)
+COUNTS = np.random.default_rng(4).integers(0, 4, (2, 20)) * 1.0
 WEIGHTS = {
     "plain": (None, None),
     "v": (V, None),
     "v of each fit": (np.stack([V, V[::-1]]), None),
-    "counts": (None, np.random.default_rng(2).integers(0, 3, (2, 20)) * 1.0),
-    "v and counts": (V, np.random.default_rng(2).integers(0, 3, (2, 20)) * 1.0),
+    "counts": (None, COUNTS),
+    "v and counts": (V, COUNTS),
 }
 STARTS = np.random.default_rng(1).random((2, 3, 30))
 EACH = [
@@ -100,7 +101,7 @@ def test_a_step_reads_nothing(weights, smoothness, scheme, as_on_device):
 
 
 @each
-def test_all_of_a_step_lies_on_one_device(weights, smoothness, scheme, request):
+def test_all_of_a_step_lies_on_one_device(weights, smoothness, scheme):
     state = imagined(solver.step, *begun(weights, smoothness, scheme))
     assert {Z.device.type for Z in state} == {"meta"}
     assert [Z.shape for Z in state] == [Z.shape for Z in begun(weights, smoothness, scheme)[2]]
@@ -133,12 +134,12 @@ def test_fits_as_on_a_device_end_at_the_same_optimum(weights, smoothness, scheme
         assert pytest.approx(other.F, rel=close) == fit.F
 
 
-@pytest.mark.parametrize("smoothness", [1e-3, 1.0, 100.0, 1e6])
+@pytest.mark.parametrize("smoothness", [0.1, 1.0, 100.0, 1e3, 1e6])
 def test_at_every_smoothness_too(smoothness, request):
-    noisy = mixtures(20, 30, noise=0.03)  # more has several optima
+    noisy = mixtures(20, 30, noise=0.1)
     expected = solved("plain", smoothness, "anticipation", noisy)
     request.getfixturevalue("as_on_device")
-    found = solved("plain", smoothness, "anticipation", noisy, max_iter=200)
+    found = solved("plain", smoothness, "anticipation", noisy)
     for fit, other in zip(found, expected, strict=True):
         assert fit.optimality[-1][1] <= 1e-9
         assert pytest.approx(other.F, rel=1e-8) == fit.F

@@ -51,9 +51,7 @@ def test_each_device_has_its_block_tridiagonal_solver(implementation):
 @pytest.mark.parametrize("per_channel", [False, True])
 @pytest.mark.parametrize("n_wave", LENGTHS)
 @pytest.mark.parametrize("k", [1, 2, 4, 7, 12])
-def test_block_tridiagonal_solutions_are_the_dense_ones(
-    k, n_wave, per_channel, implementation, request
-):
+def test_block_tridiagonal_solutions_are_the_dense_ones(k, n_wave, per_channel, implementation):
     gram, whole = tridiagonal(k, n_wave, per_channel)
     Z, some = np.random.default_rng(1).standard_normal((BATCH, k, n_wave)), somewhere(k, n_wave)
     for free in (some, np.ones_like(Z, dtype=bool), np.zeros_like(Z, dtype=bool)):

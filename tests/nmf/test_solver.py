@@ -48,7 +48,7 @@ def check_same(fit, other):
 
 @pytest.mark.parametrize("smoothness", [0.0, 10.0])
 @pytest.mark.parametrize("v", [None, V])
-def test_counts_of_spectra_are_the_spectra_repeated(v, smoothness, request):
+def test_counts_of_spectra_are_the_spectra_repeated(v, smoothness):
     """Step by step: repeated spectra change the problem, and not how it is solved."""
     both = fitted(v, COUNTS, (smoothness, smoothness), **EIGHT)
     for start, counted, counts in zip(STARTS, both, COUNTS.astype(int), strict=True):

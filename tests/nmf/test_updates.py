@@ -49,7 +49,7 @@ def projected(gram, P, Z, coupling):
 
 @pytest.mark.parametrize("coupling", [[1e-3, 1.0], [1e4, 1e-3]])
 @pytest.mark.parametrize("per_channel", [False, True])
-def test_newton_steps_end_at_the_optimum(per_channel, coupling, implementation, request):
+def test_newton_steps_end_at_the_optimum(per_channel, coupling, implementation):
     gram, P = matrices(per_channel)
     Z = found(gram, P, np.random.default_rng(3).random(P.shape), coupling)
     expected = exact(gram, P, coupling)
@@ -120,9 +120,7 @@ def test_what_is_near_a_free_channel_is_found_channel_by_channel(implementation)
     assert np.array_equal(near.numpy(), expected)
 
 
-@pytest.mark.parametrize(
-    ("per_spectrum", "n"), [(False, 5), (True, 5), (True, 1)]
-)
+@pytest.mark.parametrize(("per_spectrum", "n"), [(False, 5), (True, 5), (True, 1)])
 def test_the_matrix_of_the_weights_has_the_roughness_on_its_diagonal(per_spectrum, n):
     rng = np.random.default_rng(0)
     gram, H = rng.random((BATCH, K, K, n if per_spectrum else 1)), rng.random((BATCH, K, M))
