@@ -18,7 +18,7 @@ WEIGHTS = {
     "v": (V, None),
     "v of each fit": (np.stack([V, V[::-1]]), None),
     "counts": (None, np.random.default_rng(2).integers(0, 3, (2, 20)) * 1.0),
-    "v and counts": (V, np.random.default_rng(2).integers(0, 3, (2, 20)) * 1.0),
+    "v and counts": (V, np.random.default_rng(3).integers(0, 3, (2, 20)) * 1.0),
 }
 STARTS = np.random.default_rng(1).random((2, 3, 30))
 EACH = [
@@ -133,12 +133,12 @@ def test_fits_as_on_a_device_end_at_the_same_optimum(weights, smoothness, scheme
         assert pytest.approx(other.F, rel=close) == fit.F
 
 
-@pytest.mark.parametrize("smoothness", [1e-3, 1.0, 100.0, 1e6])
+@pytest.mark.parametrize("smoothness", [1.0, 100.0, 1e6])
 def test_at_every_smoothness_too(smoothness, request):
     noisy = mixtures(20, 30, noise=0.03)  # more has several optima
     expected = solved("plain", smoothness, "anticipation", noisy)
     request.getfixturevalue("as_on_device")
-    found = solved("plain", smoothness, "anticipation", noisy, max_iter=200)
+    found = solved("plain", smoothness, "anticipation", noisy, max_iter=400)
     for fit, other in zip(found, expected, strict=True):
         assert fit.optimality[-1][1] <= 1e-9
         assert pytest.approx(other.F, rel=1e-8) == fit.F
