@@ -70,7 +70,9 @@ def anticipated(
     problem: Quadratics,
     smooth: bool,
 ) -> Tensor:
-    """What to add to H (v X)' for weights that anticipate the components, (batch, k, n_spectra).
+    """G (best - W + e) of (10), to add to H (v X)': (batch, k, n_spectra).
+
+    The weights that are best for the sum anticipate the components.
 
     Parameters
     ----------
@@ -150,7 +152,7 @@ def _matrix(of_columns: tuple[Tensor, Tensor]) -> Tensor:
 def _exact(
     of_components: tuple[Tensor, Tensor], of_weights: tuple[Tensor, Tensor], change: Tensor
 ) -> Tensor:
-    """N of (1 - T S) N = T(change), (batch, k, k); 0 where rounding leaves no number."""
+    """N of (1 - T S) N = T(change), which is (10), (batch, k, k); 0 where it is no number."""
     T, S = _matrix(of_components), _matrix(of_weights)
     system = -T @ S
     system.diagonal(dim1=1, dim2=2).add_(1)

@@ -36,17 +36,17 @@ def inner(a: Tensor, b: Tensor) -> Tensor:
 
 
 def roughness(H: Tensor) -> Tensor:
-    """||D h_k||^2 of each component, (batch, k)."""
+    """||D h_k||^2 of each component, as in (1), (batch, k)."""
     return H.diff(dim=-1).square().sum(dim=-1)
 
 
 def squared_lengths(Wt: Tensor, row_weight: Tensor) -> Tensor:
-    """sum_i v_i w_ik^2 of each component, (batch, k), for W' and v_i, (batch, n_spectra)."""
+    """sum_i v_i w_ik^2 of each component (5), (batch, k), for W' and v_i, (batch, n_spectra)."""
     return (Wt.square() @ row_weight[:, :, None])[..., 0]
 
 
 def second_difference(H: Tensor) -> Tensor:
-    """H D^T D, of the shape of H: the gradient of half the roughness, with free ends."""
+    """H D^T D of (4), of the shape of H: the gradient of half the roughness, with free ends."""
     steps = H.diff(dim=-1)
     second = torch.zeros_like(H)
     second[..., 1:] += steps

@@ -20,7 +20,7 @@ MOST_CURVED = 4  # the largest eigenvalue of D^T D is below this
 def descended(
     gram: Tensor, P: Tensor, start: Tensor, coupling: Tensor | None, steps: int
 ) -> Tensor:
-    """Z >= 0, nearer than the start to the minimum of 1/2 <Z, G Z + c Z D^T D> - <P, Z>.
+    """Z >= 0, nearer than the start to the minimum of 1/2 <Z, G Z + c Z D^T D> - <P, Z>, by (11).
 
     Parameters
     ----------

@@ -249,7 +249,7 @@ def start(data: Data, smoothness: Tensor, H: Tensor, smooth: bool) -> State:
 
 
 def weights_for(data: Data, smoothness: Tensor, H: Tensor) -> Tensor:
-    """W' >= 0, (batch, k, n_spectra), best for components H (batch, k, n_wave)."""
+    """W' >= 0 of (6), (batch, k, n_spectra), for components H (batch, k, n_wave)."""
     XHt, gram_H = data.times_components(H), data.gram_components(H)
     problem = Quadratics(weights_matrix(gram_H, H, smoothness, data.mean_weight))
     return problem.minimise(XHt, torch.zeros_like(XHt))[0]
@@ -314,7 +314,7 @@ def certified(
     gram_W: Tensor,
     smooth: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """H (v X)', the Gram matrices of H, and the true F and optimality of (W, H)."""
+    """H (v X)', the Gram matrices of H, and the true F (2) and optimality (3) of (W, H)."""
     XHt, gram_H = data.times_components(H), data.gram_components(H)
     row_weight = _row_weight(data)
     in_weights = times_gram(gram_H, Wt) - XHt
@@ -345,7 +345,7 @@ def _row_weight(data: Data) -> Tensor:
 
 
 def _unit_length(Wt: Tensor, row_weight: Tensor) -> tuple[Tensor, Tensor]:
-    """W' with rows of unit length, and what they were divided by, (batch, k, 1).
+    """W' with rows of unit length (5), and what they were divided by, (batch, k, 1).
 
     So the components' problem has the same smoothness whatever the scale of the weights.
     """
