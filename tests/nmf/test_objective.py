@@ -37,11 +37,6 @@ def plain(X, v, counts, W, H, smoothness):
     return (counts[:, None] * v * (X - W @ H) ** 2).sum() + smoothness * rough
 
 
-def counts_of(problem):
-    """How often each spectrum counts, a column."""
-    return np.ones((7, 1)) if problem[2] is None else problem[2][:, None]
-
-
 def tensors(*arrays):
     """Each array with a batch of one before it; None as None."""
     return [None if Z is None else torch.from_numpy(np.ascontiguousarray(Z))[None] for Z in arrays]
@@ -102,13 +97,12 @@ def test_optimality_is_the_projected_gradient_of_finite_differences(problem, smo
     bounds = [(0, None)] * other.size
     with_other(scipy.optimize.minimize(with_other, other.ravel(), jac=True, bounds=bounds).x)
     products = [product for _, product in half_gradients(X, W, H, 0, v, counts)]
-    gradients, root = differences(*problem, smoothness), np.sqrt(counts_of(problem))
-    for of_W in (gradients, products):  # as of spectra that are there so often
-        of_W[0] = np.where(root > 0, of_W[0] / np.where(root > 0, root, 1), 0)
-    of_both = zip(gradients, (W, H), products, strict=True)
+    count = np.ones(len(X)) if counts is None else np.where(counts > 0, counts, 1)
+    roots = np.sqrt(count)[:, None], 1.0  # as of spectra that are there so often
+    of_both = zip(differences(*problem, smoothness), (W, H), products, roots, strict=True)
     expected = [
-        np.linalg.norm(projected(gradient, of)) / np.linalg.norm(product)
-        for gradient, of, product in of_both
+        np.linalg.norm(projected(gradient, of) / root) / np.linalg.norm(product / root)
+        for gradient, of, product, root in of_both
     ]
     assert (expected[0] > expected[1]) == (factor == "W")
     _, optimality = certified(*problem, smoothness)
