@@ -106,7 +106,7 @@ class _OnCPU(Quadratics):
     def __init__(self, Q: Tensor):
         R = Q.numpy().transpose(0, 3, 1, 2)
         variance = np.einsum("bmkk->bmk", R)
-        scale = np.where(variance > 0, variance, np.inf) ** -0.5
+        scale = 1 / np.sqrt(np.where(variance > 0, variance, np.inf))
         self.R = R * scale[..., None] * scale[..., None, :]
         np.einsum("bmkk->bmk", self.R)[...] += np.where(scale > 0, RIDGE, 1.0)
         self.scale = scale.transpose(0, 2, 1)
