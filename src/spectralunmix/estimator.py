@@ -26,6 +26,7 @@ from .nmf.checks import (
     RandomState,
     Settings,
     check_not_masked,
+    check_smoothness,
     check_two_dimensions,
     spectra_of,
 )
@@ -55,7 +56,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     components_ : array of shape (k, n_wave)
         H >= 0, each with maximum 1, by falling share of the total flux; so the weights have the
         unit of X.
-    objective_, objective_iterations_, optimality_, optimality_iterations_ : ndarray
+    objective_, optimality_, iterations_ : ndarray of shape (n_accepted + 1,)
         As in `Result`, without the underscore.
     converged_ : bool
         Whether the last optimality is at most `tol`.
@@ -124,6 +125,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def transform(self, X: Array, *, inverse_variance: Array | None = None) -> Array:
         """Weights (n_spectra, k) of the spectra X (n_spectra, n_wave), the components held."""
         check_is_fitted(self)
+        check_smoothness(self.smoothness)
         spectra = self._spectra(X, inverse_variance)
         W = best_weights(spectra, float_array(self.components_), self.smoothness)
         return as_given(X, self.dtype)(spectra.scale.of_weights(W.T))
@@ -171,7 +173,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
                 setattr(self, f"{field.name}_", getattr(result, field.name))
         if self.strict and (message := why_not_converged(result, self._settings())):
             raise NotConvergedError(message)
-        warn_of(result, self._settings())
+        warn_of(result, self._settings(), stacklevel=4)
         return result.weights
 
     def _spectra(self, X: Array, inverse_variance: Array | None) -> Spectra:

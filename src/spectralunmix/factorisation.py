@@ -33,7 +33,7 @@ from .nmf.data import Spectra
 from .nmf.progress import Progress
 from .nmf.scale import exponent
 
-Array = Any  # a numpy array, also one on disk; a torch tensor; a pandas table: out as it came in
+Array = Any  # a tensor, and what comes out is one; or of numpy, on disk too, or pandas
 FLOATS = (np.float64, np.float32)  # kinds of numbers that are taken as they are
 
 
@@ -48,14 +48,13 @@ class Result:
     components : array of shape (k, n_wave)
         H >= 0, each with maximum 1, by falling share of the total flux.
     objective : ndarray of shape (n_accepted + 1,)
-        The objective from the start on, wherever it was computed on the whole X; it never rises.
-    objective_iterations : ndarray of shape (n_accepted + 1,)
-        The iterations after which it had these values.
+        The objective from the start on, wherever it was computed on the whole X; it does not rise,
+        but by rounding.
     optimality : ndarray of shape (n_accepted + 1,)
         The relative projected gradient of both factors, the larger, wherever it was computed: the
         certificate, which is 0 exactly where W and H are stationary.
-    optimality_iterations : ndarray of shape (n_accepted + 1,)
-        The iterations after which it had these values.
+    iterations : ndarray of shape (n_accepted + 1,)
+        The iterations after which they had these values.
     converged : bool
         Whether the last optimality is at most `tol`.
     n_iter : int
@@ -69,9 +68,8 @@ class Result:
     weights: Array
     components: Array
     objective: np.ndarray
-    objective_iterations: np.ndarray
     optimality: np.ndarray
-    optimality_iterations: np.ndarray
+    iterations: np.ndarray
     converged: bool
     n_iter: int
     restart_objectives: np.ndarray
@@ -117,7 +115,7 @@ def smooth_nmf(
         (numpy.memmap, or the data of a FITS image opened with memmap=True) is read in blocks of
         rows, v likewise.  They may be negative where noise makes them so.
     n_components : int, default 4
-        Number of components, k; at most the number of spectra.
+        Number of components, k; at most the number of spectra, and of channels.
     smoothness : float, default 1.0
         lambda, 0 to 1e9; 0 is plain NMF.
     inverse_variance : array of shape (n_spectra, n_wave) or None, default None
@@ -128,7 +126,7 @@ def smooth_nmf(
     n_restarts : int, default 1
         Starts of init="random", fitted side by side; the lowest objective is kept.
     solver : {"anticipation", "proximal_gradient"}, default "anticipation"
-        How the factors are updated; "proximal_gradient" is the paper's scheme.
+        How the factors are updated; "proximal_gradient" is the paper's update.
     max_iter : int, default 2000
         Most iterations, each of two passes over X, or over X compressed where it is large.
     tol : float, default 1e-6
@@ -138,7 +136,7 @@ def smooth_nmf(
     device : {"cpu", "cuda", "auto"}, default "cpu"
         Where arrays are fitted; "auto" is "cuda" where there is one. Tensors stay where they are.
     dtype : {"float64", "float32"}, default "float64"
-        The precision of X and of passes over it.
+        The precision of X, of passes over it and of the result.
     verbose : int, default 0
         Log objective and optimality about every so many iterations, to the terminal where the
         caller has no other place for logs; 0 does not.
@@ -157,7 +155,7 @@ def smooth_nmf(
     Warns
     -----
     ConvergenceWarning
-        The fit stopped at `max_iter`.
+        The fit stopped at `max_iter`, or where no step lowers the objective.
 
     Examples
     --------
@@ -217,22 +215,25 @@ def results(
     return found
 
 
-def warn_of(result: Result, settings: Settings) -> None:
+def warn_of(result: Result, settings: Settings, stacklevel: int = 3) -> None:
     """Warn of what a caller should know of a fit that did not end well."""
     if empty := _n_empty(result):
-        warnings.warn(f"{empty} of {len(result.components)} components are empty", stacklevel=3)
+        message = f"{empty} of {len(result.components)} components are empty"
+        warnings.warn(message, stacklevel=stacklevel)
     if not_converged := why_not_converged(result, settings):
-        warnings.warn(not_converged, ConvergenceWarning, stacklevel=3)
+        warnings.warn(not_converged, ConvergenceWarning, stacklevel=stacklevel)
 
 
 def why_not_converged(result: Result, settings: Settings) -> str:
     """What to say of a fit that stopped at its limit of iterations; nothing where it did not."""
     if result.converged or settings.tol == 0:
         return ""
-    return (
-        f"stopped at max_iter={settings.max_iter} with optimality "
-        f"{result.optimality[-1]:.1e} > tol={settings.tol:.1e}: raise max_iter or tol"
-    )
+    reached = f"optimality {result.optimality[-1]:.1e} > tol={settings.tol:.1e}"
+    if result.n_iter < settings.max_iter:
+        return (
+            f"after {result.n_iter} iterations no step lowers the objective, {reached}: raise tol"
+        )
+    return f"stopped at max_iter={settings.max_iter} with {reached}: raise max_iter or tol"
 
 
 def unmix(
@@ -336,7 +337,8 @@ def _starts(spectra: Spectra, settings: Settings) -> np.ndarray:
         raise ValueError("X has no value above zero: there is nothing to factorise")
     if not isinstance(settings.init, str):
         H = float_array(settings.init)
-        if H.shape[-2:] != (k, n_wave) or H.ndim > 3 or not (np.isfinite(H) & (H >= 0)).all():
+        right = H.shape[-2:] == (k, n_wave) and H.ndim <= 3 and H.size
+        if not right or not (np.isfinite(H) & (H >= 0)).all():
             raise ValueError(f"init: non-negative components ({k}, {n_wave}) are needed")
         H = np.ldexp(H, -exponent(H.max(axis=-1, keepdims=True)))
         return H.reshape(-1, k, n_wave)
@@ -354,15 +356,14 @@ def _result(
     """The fit of least objective, in the caller's unit and kind of array."""
     best = min(of_starts, key=lambda fit: fit.F)
     W, H = _maximum_gauge(best.W, best.H)
-    objective_iterations, objective = map(np.array, zip(*best.objective, strict=True))
-    optimality_iterations, optimality = map(np.array, zip(*best.optimality, strict=True))
+    iterations, objective = map(np.array, zip(*best.objective, strict=True))
+    optimality = np.array([value for _, value in best.optimality])
     return Result(
         weights=convert(spectra.scale.of_weights(W.T)),
         components=convert(H),
         objective=spectra.scale.of_squares(objective),
-        objective_iterations=objective_iterations,
         optimality=optimality,
-        optimality_iterations=optimality_iterations,
+        iterations=iterations,
         converged=bool(optimality[-1] <= tol),
         n_iter=best.n_iter,
         restart_objectives=spectra.scale.of_squares([fit.F for fit in of_starts]),

@@ -101,8 +101,7 @@ def proximal_history(
             tol=tol,
             random_state=random_state,
         )
-    objective = np.interp(fit.optimality_iterations, fit.objective_iterations, fit.objective)
-    return np.stack([fit.optimality_iterations, objective, fit.optimality])
+    return np.stack([fit.iterations, fit.objective, fit.optimality])
 
 
 def starting_factors(
@@ -129,6 +128,8 @@ def objective_and_optimality(
 ) -> tuple[float, float]:
     """The objective and the optimality of W (n_spectra, k) and H (k, n_wave)."""
     Wt, components = (torch.tensor(Z.copy())[None] for Z in (W.T, H))
+    Wt, length = solver.unit_length(spectra, Wt)
+    components = components * length
     products = spectra.times_weights(Wt), spectra.gram_weights(Wt)
     lam = torch.tensor([float(smoothness)]).double()
     *_, F, optimality = solver.certified(spectra, lam, Wt, components, *products, True)

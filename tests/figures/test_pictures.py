@@ -19,15 +19,13 @@ def rng():
 
 def test_the_history_says_after_which_iteration():
     model = SmoothNMF(3, smoothness=1.0).fit(X)
-    for name in ("objective", "optimality"):
-        iterations = getattr(model, f"{name}_iterations_")
-        assert len(iterations) == len(getattr(model, f"{name}_"))
-        assert iterations[0] == 0
-        assert (np.diff(iterations) > 0).all()
-        assert iterations[-1] <= model.n_iter_
-    assert model.optimality_iterations_[-1] == model.n_iter_
+    iterations = model.iterations_
+    assert len(iterations) == len(model.objective_) == len(model.optimality_)
+    assert iterations[0] == 0
+    assert (np.diff(iterations) > 0).all()
+    assert iterations[-1] == model.n_iter_
     early = SmoothNMF(3, smoothness=1.0, tol=0, max_iter=5).fit(X)
-    at = list(model.objective_iterations_).index(5)
+    at = list(model.iterations_).index(5)
     assert np.isclose(early.objective_[-1], model.objective_[at], rtol=1e-12)
 
 

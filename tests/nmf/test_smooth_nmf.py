@@ -7,7 +7,7 @@ import sklearn.decomposition
 from written_out import REFERENCE, means, objective
 
 from mixtures import inverse_variance, mixtures
-from spectralunmix import SmoothNMF, scan_smoothness
+from spectralunmix import SmoothNMF, scan_smoothness, smooth_nmf
 
 
 @pytest.mark.parametrize("smoothness", REFERENCE)
@@ -260,3 +260,21 @@ def test_order_of_spectra_and_unit_of_flux_do_not_matter():
     assert moved.objective_[-1] == pytest.approx(1e-26 * plain.objective_[-1], rel=1e-9)
     np.testing.assert_allclose(moved.components_, plain.components_, atol=1e-5)
     np.testing.assert_allclose(W_moved, 1e-13 * W[order], atol=1e-5 * 1e-13 * W.max())
+
+
+@pytest.mark.filterwarnings("ignore:. of 3 components are empty")
+def test_more_components_than_the_data_hold():
+    """Their weights are not unique, and the fit ends all the same."""
+    X = np.outer(np.arange(1, 6.0), np.arange(1, 7.0))
+    for seed in range(20):
+        result = smooth_nmf(X, 3, smoothness=0, init="random", random_state=seed, max_iter=200)
+        assert result.converged
+        assert result.objective[-1] <= 1e-9 * np.square(X).sum()
+
+
+def test_progress_of_starts_that_end_at_different_times():
+    rng = np.random.default_rng(0)
+    X = rng.random((300, 3)) @ rng.random((3, 300)) + 0.1 * rng.standard_normal((300, 300))
+    for seed in range(2):
+        several = {"init": "random", "n_restarts": 5, "random_state": seed, "smoothness": 0}
+        assert smooth_nmf(X, 3, tol=1e-3, verbose=1, **several).converged

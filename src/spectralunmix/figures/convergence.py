@@ -47,25 +47,22 @@ def draw(fit: dict[str, Any], published: dict[str, np.ndarray], library: str) ->
     Figure
     """
     ours = fit["history"]
-    objectives = {"this fit": (ours["objective_iterations"], ours["objective"])}
-    objectives |= {name: (history[0], history[1]) for name, history in published.items()}
-    optimalities = {"this fit": (ours["optimality_iterations"], ours["optimality"])}
-    optimalities |= {name: (history[0], history[2]) for name, history in published.items()}
-    lowest = min(np.min(values) for _, values in objectives.values())
+    mine = np.stack([ours["iterations"], ours["objective"], ours["optimality"]])
+    histories = {"this fit": mine} | published
+    lowest = min(objective.min() for _, objective, _ in histories.values())
     fig, (left, right) = plt.subplots(1, 2, figsize=(7.1, 3.1), layout="constrained")
-    for name, (iterations, values) in objectives.items():
-        gap = np.array(values) / lowest - 1
+    for name, (iterations, objective, optimality) in histories.items():
+        gap = objective / lowest - 1
         label = f"{name}: {iterations[-1]:.0f} iterations"
-        left.plot(np.array(iterations)[gap > 0], gap[gap > 0], label=label, **STYLES[name])
-    for name, (iterations, values) in optimalities.items():
-        right.plot(iterations, values, **STYLES[name])
+        left.plot(iterations[gap > 0], gap[gap > 0], label=label, **STYLES[name])
+        right.plot(iterations, optimality, **STYLES[name])
     if fit["tol"]:
         right.axhline(fit["tol"], color="black", lw=0.5, ls=":")
         right.text(1, fit["tol"] * 1.15, f"tol = {fit['tol']:g}", va="bottom")
     heading(left, "A", "Objective above the lowest reached, relative")
     heading(right, "B", "Optimality: relative projected gradient")
     for ax in (left, right):
-        last = max(iterations[-1] for iterations, _ in optimalities.values())
+        last = max(iterations[-1] for iterations, _, _ in histories.values())
         ax.set(xscale="symlog", yscale="log", xlabel="Iterations", xlim=(0, 1.2 * last))
         logarithmic_axis(ax.yaxis)
         ax.set_xticks([0, 1, 10, 100, 1000], ["0", "1", "10", "100", "1000"])

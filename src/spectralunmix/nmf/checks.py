@@ -43,12 +43,13 @@ class Settings(NamedTuple):
             check_whole_number(name, getattr(self, name))
         check_smoothness(self.smoothness)
         check_at_least_zero("tol", self.tol)
+        check_at_least_zero("verbose", self.verbose)
         if isinstance(self.init, str) and self.init not in starts.NAMES:
             raise ValueError(f"init={self.init!r}: 'nndsvd', 'spa', 'random' or an array is needed")
         if self.n_restarts > 1 and not (isinstance(self.init, str) and self.init == "random"):
             raise ValueError(f"n_restarts={self.n_restarts} needs init='random'")
         for name, possible in (("solver", SCHEMES), ("dtype", DTYPES)):
-            if getattr(self, name) not in possible:
+            if getattr(self, name) not in list(possible):
                 words = " or ".join(map(repr, possible))
                 raise ValueError(f"{name}={getattr(self, name)!r}: {words} is needed")
 
@@ -84,9 +85,11 @@ def check_not_masked(X: Any, inverse_variance: Any) -> None:
 
 
 def check_two_dimensions(X: Any) -> None:
-    """ValueError : X is not (n_spectra, n_wave)."""
+    """ValueError : X is not (n_spectra, n_wave), or empty."""
     if X.ndim != 2:
         raise ValueError(f"X has {X.ndim} dimensions, not (n_spectra, n_wave)")
+    if 0 in X.shape:
+        raise ValueError(f"X is {tuple(X.shape)}: it needs a spectrum and a channel at the least")
 
 
 def check_rank(n_components: int, shape: tuple[int, int]) -> None:
@@ -100,7 +103,7 @@ def check_rank(n_components: int, shape: tuple[int, int]) -> None:
 
 def check_components(H: np.ndarray, n_wave: int) -> None:
     """ValueError : H is not (k, n_wave), or not finite."""
-    if H.ndim != 2 or not np.isfinite(H).all():
+    if H.ndim != 2 or 0 in H.shape or not np.isfinite(H).all():
         raise ValueError(f"components {H.shape}: finite values of shape (k, n_wave) are needed")
     if H.shape[1] != n_wave:
         raise ValueError(f"X has {n_wave} channels, the components have {H.shape[1]}")

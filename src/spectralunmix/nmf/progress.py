@@ -28,7 +28,8 @@ class Progress:
         now = time.perf_counter()
         seconds = (now - self.last) / (n_iter - self.logged)
         self.logged, self.last = n_iter, now
-        last = [(of_fit[-1][1], i) for i, of_fit in enumerate(histories.objective)]
+        # a fit that ended earlier has none of iterations on X compressed
+        last = [(of_fit[-1][1], i) for i, of_fit in enumerate(histories.objective) if of_fit]
         objective, best = min(last)
         log.info(
             "iteration %d: objective %.9g, optimality %.1e, %.2g s per iteration",

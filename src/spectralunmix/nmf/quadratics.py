@@ -5,21 +5,20 @@ tensors' memory, and looks at values to do no more than is needed.  On a device 
 number of steps, and nothing is read back.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from . import device
+from .pivoting import NEGLIGIBLE, PATIENCE, by_active_set, eliminated, inverse_of_free, pivoting
 
 Places = tuple[np.ndarray, np.ndarray]  # fits and columns, (n,) each
 
 RIDGE = 1e-12  # on a unit diagonal: where components are alike, an inverse is of use still
-NEGLIGIBLE = 1e-13  # of the largest entry of a column: smaller negative values count as zero
-MAX_ROUNDS = 1000  # of exchanges between free and held; a few is the rule
+MOST_INVERTED = 1e5  # entry of an inverse, on a unit diagonal, that rounding is multiplied by
 DEVICE_ROUNDS = 12  # of them on a device, where the end is not looked for
-PATIENCE = 3  # rounds in which a column may get no better before it exchanges one entry a round
 MOST_TABLED = 6  # components of which all patterns of zeros are solved for, sooner than looked for
 MOST_CODED = 50  # components of which a pattern of zeros, and a fit, are kept in one integer
 COLUMNS = 4096  # at once with one matrix a fit: what a CPU keeps at hand
@@ -55,8 +54,9 @@ class Quadratics:
         P : Tensor
             The columns p, (batch, k, columns).
         start : Tensor
-            (batch, k, columns), of which the zeros are the first guess.  An empty component, and on
-            a device a column that was not solved, stays as it is there.
+            (batch, k, columns), of which the zeros are the first guess.  An empty component stays
+            as it is there, and so does on a device a column that was not solved, unless the last
+            guess is better.
 
         Returns
         -------
@@ -146,10 +146,18 @@ class _OnCPU(Quadratics):
     ) -> np.ndarray:
         """The minima of those fits and columns, (n, k), from `found` with what is free there."""
         scale = self.scale[at[0], :, at[1] if self.scale.shape[2] > 1 else 0].T
-        z, free = _pivoting(
+        z, free, left = pivoting(
             lambda of, *now: self._solve((at[0][of], at[1][of]), *now), p, free, found
         )
-        return (np.maximum(z, 0) * free * scale).T
+        z = np.maximum(z, 0) * free
+        for i in left:
+            z[:, i] = by_active_set(self._matrix_of(at[0][i], at[1][i]), p[:, i])
+        return (z * scale).T
+
+    def _matrix_of(self, fit: int, column: int) -> np.ndarray:
+        """R of a column, (k, k)."""
+        R = self.R[fit]
+        return R if R.ndim == 2 else R[column if len(R) > 1 else 0]
 
     def _scale_of(self, fits: slice, columns: slice) -> np.ndarray:
         return self.scale[fits, :, columns if self.scale.shape[2] > 1 else slice(None)]
@@ -183,6 +191,7 @@ class _ByPatterns(_OnCPU):
         k = self.k = self.R.shape[1]
         self._codes = np.empty(0, dtype=np.int64)
         self._matrices = np.empty((k, k, 0))
+        self._large = np.empty(0, dtype=bool)  # an inverse that rounding would be multiplied by
         if k <= MOST_TABLED:  # all at once is quicker than to look for those that occur
             self._add(np.arange(len(self.R) << k))
 
@@ -194,7 +203,12 @@ class _ByPatterns(_OnCPU):
         for i in range(self.k):
             code += free[i].astype(np.int64) << i
         which = self._found(code)
-        return np.einsum("klm,lm->km", self._matrices.take(which, axis=2), p)
+        z = np.einsum("klm,lm->km", self._matrices.take(which, axis=2), p)
+        if self._large.any():
+            at_large = np.flatnonzero(self._large[which])
+            R = self.R[at[0][at_large]].transpose(1, 2, 0)
+            z[:, at_large] = eliminated(R, free[:, at_large], p[:, at_large])
+        return z
 
     def _found(self, code: np.ndarray) -> np.ndarray:
         """Where the matrices of the codes are."""
@@ -210,12 +224,14 @@ class _ByPatterns(_OnCPU):
         """Of a fit and a pattern each: z where free, and where held the gradient, from p."""
         free = (codes[:, None] >> np.arange(self.k) & 1).astype(bool)
         R = self.R[codes >> self.k]
-        inverse = _inverse_of_free(R, free)
+        inverse = inverse_of_free(R, free)
         held = R @ inverse - np.eye(self.k) * ~free[:, None]
         made = np.where(free[:, :, None], inverse, held).transpose(1, 2, 0)
+        large = np.abs(inverse).max(axis=(1, 2)) > MOST_INVERTED
         codes = np.concatenate([self._codes, codes])
         order = np.argsort(codes)
         self._codes = codes[order]
+        self._large = np.concatenate([self._large, large])[order]
         self._matrices = np.concatenate([self._matrices, made], axis=2)[:, :, order]
 
     def inverse_moments(
@@ -247,7 +263,7 @@ class _ByPatterns(_OnCPU):
     def inverse_of_free(self, free: Tensor) -> Tensor:
         n_fits, k, n_columns = free.shape
         R = np.repeat(self.R, n_columns, axis=0)
-        inverse = _inverse_of_free(R, free.numpy().transpose(0, 2, 1).reshape(-1, k))
+        inverse = inverse_of_free(R, free.numpy().transpose(0, 2, 1).reshape(-1, k))
         inverse = inverse.reshape(n_fits, n_columns, k, k)
         scale = self.scale[:, None, :, 0]
         inverse *= scale[..., None] * scale[..., None, :]
@@ -262,73 +278,14 @@ class _ByColumns(_OnCPU):
 
     def _solve(self, at: Places, free: np.ndarray, p: np.ndarray) -> np.ndarray:
         R = self.R[at[0], at[1] if self.R.shape[1] > 1 else 0]
-        return _eliminated(R.transpose(1, 2, 0), free, p)
+        return eliminated(R.transpose(1, 2, 0), free, p)
 
     def inverse_of_free(self, free: Tensor) -> Tensor:
         n_fits, k, n_columns = free.shape
         R = np.broadcast_to(self.R, (n_fits, n_columns, k, k)).reshape(-1, k, k)
-        inverse = _inverse_of_free(R, free.numpy().transpose(0, 2, 1).reshape(-1, k))
+        inverse = inverse_of_free(R, free.numpy().transpose(0, 2, 1).reshape(-1, k))
         inverse = inverse.reshape(n_fits, n_columns, k, k).transpose(0, 2, 3, 1)
         return torch.from_numpy(inverse * self.scale[:, :, None] * self.scale[:, None])
-
-
-def _pivoting(
-    solve: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
-    p: np.ndarray,
-    free: np.ndarray,
-    found: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """z and which of its entries are free, both (k, columns), by `Quadratics.minimise`.
-
-    solve : function of the indices of columns, and their free and p, (k, columns), that gives z
-        where free and the gradient where held
-    free, found : a first guess, and what `solve` gives for it
-    """
-    k, n_columns = p.shape
-    z, free = np.empty_like(p), free.copy()
-    at, now, floor = np.arange(n_columns), free, -NEGLIGIBLE * np.abs(p).max(axis=0)
-    fewest, patience = np.full(n_columns, k + 1), np.full(n_columns, PATIENCE)
-    for _ in range(MAX_ROUNDS):
-        z[:, at], free[:, at] = found, now
-        wrong = found < floor
-        left = np.flatnonzero(np.bitwise_or.reduce(wrong, axis=0))
-        if len(left) == 0:
-            break
-        at, floor, fewest, patience = at[left], floor[left], fewest[left], patience[left]
-        p, now, wrong = p[:, left], now[:, left], wrong[:, left]
-        count = wrong.sum(axis=0)
-        patience = np.where(count < fewest, PATIENCE, patience - 1)
-        fewest = np.minimum(fewest, count)
-        last = wrong & (wrong[::-1].cumsum(axis=0)[::-1] == 1)
-        now = now ^ np.where(patience > 0, wrong, last)
-        found = solve(at, now, p)
-    return z, free
-
-
-def _inverse_of_free(R: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """The inverses of R (n, k, k) on what is free, (n, k), zero on the others."""
-    part = free[:, :, None] & free[:, None]
-    return np.where(part, np.linalg.inv(np.where(part, R, np.eye(R.shape[1]))), 0)
-
-
-def _eliminated(R: np.ndarray, free: np.ndarray, p: np.ndarray) -> np.ndarray:
-    """z of R z = p where `free`, (k, columns), and where held at zero the gradient R z - p.
-
-    R is (k, k, columns); Gaussian elimination, a row after the other in all columns at once.
-    """
-    k = len(p)
-    M, z = np.where(free[:, None] & free[None], R, 0), np.where(free, p, 0)
-    for j in range(k):
-        M[j, j][~free[j]] = 1
-    for j in range(k - 1):
-        factor = M[j + 1 :, j] / M[j, j]
-        M[j + 1 :, j + 1 :] -= factor[:, None] * M[j, j + 1 :]
-        z[j + 1 :] -= factor * z[j]
-    for j in reversed(range(k)):
-        for i in range(j + 1, k):
-            z[j] -= M[j, i] * z[i]
-        z[j] /= M[j, j]
-    return np.where(free, z, np.einsum("klm,lm->km", R, z) - p)
 
 
 class _ByElimination(Quadratics):
@@ -355,14 +312,32 @@ class _ByElimination(Quadratics):
             last = wrong & (wrong.flip(1).cumsum(dim=1).flip(1) == 1)
             of_z, free = free, free ^ torch.where(patience > 0, wrong, last)
         solved = ~wrong.any(dim=1)
-        Z = torch.where(of_z, z.clamp(min=0), 0) * self.scale
-        return torch.where((self.scale > 0) & solved[:, None], Z, start), solved
+        Z = torch.where(of_z, z.clamp(min=0), 0)
+        scaled_start = torch.where(self.scale > 0, start / self.scale, 0)
+        lower = self._quadratic(Z, p) <= self._quadratic(scaled_start, p)
+        moves = (self.scale > 0) & (solved | lower)[:, None]
+        return torch.where(moves, Z * self.scale, start), solved
 
     def inverse_of_free(self, free: Tensor) -> Tensor:
         return self._inverse(free) * self.scale[:, :, None] * self.scale[:, None]
 
+    def _quadratic(self, z: Tensor, p: Tensor) -> Tensor:
+        """Of each column, (batch, columns)."""
+        return (z * ((self.R * z[:, None]).sum(dim=2) / 2 - p)).sum(dim=1)
+
     def _complementary(self, free: Tensor, p: Tensor) -> Tensor:
-        z = (self._inverse(free) * p[:, None]).sum(dim=2)
+        """z where free and the gradient where held, by Gauss-Jordan steps, all columns at once."""
+        M = torch.where(free[:, :, None] & free[:, None], self.R, 0)
+        M.diagonal(dim1=1, dim2=2).add_((~free).to(p.dtype).movedim(1, -1))
+        z = torch.where(free, p, 0)
+        for j in range(M.shape[1]):
+            pivot = 1 / M[:, j, j].clamp(min=RIDGE)
+            row, of_z = M[:, j] * pivot[:, None], z[:, j] * pivot
+            column = M[:, :, j].clone()
+            M -= column[:, :, None] * row[:, None]
+            z -= column * of_z[:, None]
+            M[:, j], z[:, j] = row, of_z
+        z = torch.where(free, z, 0)
         return torch.where(free, z, (self.R * z[:, None]).sum(dim=2) - p)
 
     def _inverse(self, free: Tensor) -> Tensor:

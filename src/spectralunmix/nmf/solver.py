@@ -51,8 +51,8 @@ class Fit:
     """One fit, as it ended.
 
     W, H : (k, n_spectra), weights transposed and of unit length, and (k, n_wave)
-    objective, optimality : (iteration, value) of each accepted iterate, the start included; F never
-        rises (of each extension alone, while X is compressed)
+    objective, optimality : (iteration, value) of each accepted iterate on the whole X, the start
+        included; F never rises but by rounding
     n_iter : iterations made, those taken back included
     """
 
@@ -183,7 +183,7 @@ class _Batch:
         going_on = torch.arange(len(fits), device=fits.device)
         data, smoothness = data.of_fits(going_on), self.smoothness[fits]
         while True:
-            done = (state.n_iter >= self.max_iter) | ((aims > 0) & (state.optimality <= aims))
+            done = self._ended(state, aims)
             if done.any():
                 keep = (~done).nonzero()[:, 0]
                 ended = ended.with_fits(going_on, state)
@@ -202,7 +202,8 @@ class _Batch:
         data = self.data
         running = torch.arange(len(state.F), device=state.F.device)
         view = data.sketch(state.H.shape[1])
-        running = running[~self._ended(state, tol)]
+        final = torch.full_like(state.F, tol)
+        running = running[~self._ended(state, final)]
         while len(running):
             now, smoothness = state.of_fits(running), self.smoothness[running]
             before = now.optimality
@@ -217,7 +218,7 @@ class _Batch:
             state = state.with_fits(running, now)
             self.histories.note(running.tolist(), now)
             self.progress(self.histories)
-            on = (now.optimality < before / 2) & ~self._ended(now, tol)
+            on = (now.optimality < before / 2) & ~self._ended(now, final[running])
             on = on.nonzero()[:, 0]
             running, now, view = running[on], now.of_fits(on), view.of_fits(on)
             if len(running):
@@ -225,13 +226,15 @@ class _Batch:
                 view = view.extended(new, data.times_weights(new))
         return state
 
-    def _ended(self, state: State, tol: float) -> Tensor:
-        return (state.n_iter >= self.max_iter) | ((state.optimality <= tol) & (tol > 0))
+    def _ended(self, state: State, aims: Tensor) -> Tensor:
+        """Which fits: at their aim of optimality, where that is not 0, stuck, out of iterations."""
+        done = (state.optimality <= aims) | state.wait.isinf()
+        return (state.n_iter >= self.max_iter) | (done & (aims > 0))
 
 
 def start(data: Data, smoothness: Tensor, H: Tensor, smooth: bool) -> State:
     """Components H (batch, k, n_wave) with the best weights for them."""
-    Wt, length = _unit_length(weights_for(data, smoothness, H), _row_weight(data))
+    Wt, length = unit_length(data, weights_for(data, smoothness, H))
     H = H * length
     WtX, gram_W = data.times_weights(Wt), data.gram_weights(Wt)
     XHt, gram_H, F, optimality = certified(data, smoothness, Wt, H, WtX, gram_W, smooth)
@@ -259,12 +262,11 @@ def step(data: Data, smoothness: Tensor, state: State, scheme: Scheme) -> State:
     """The next state of each fit: pseudo-code in the page of the method."""
     on_cpu = device.on_cpu(state.F)
     best = scheme.weights(data, smoothness, state)
-    row_weight = _row_weight(data)
-    aim, length = _unit_length(best, row_weight)
+    aim, length = unit_length(data, best)
     momentum = (state.streak / (state.streak + NESTEROV)).clamp(min=LEAST_MOMENTUM)
     extrapolates = state.extrapolates[:, None, None]
     ahead = (aim + momentum[:, None, None] * (aim - state.aim)).clamp(min=0)
-    ahead, more_length = _unit_length(ahead, row_weight)
+    ahead, more_length = unit_length(data, ahead)
     Wt = torch.where(extrapolates, ahead, aim)
     length = torch.where(extrapolates, length * more_length, length)
 
@@ -298,7 +300,12 @@ def step(data: Data, smoothness: Tensor, state: State, scheme: Scheme) -> State:
         damping=torch.where(
             with_damping, (MORE_DAMPING * state.damping).clamp(max=1), state.damping
         ),
-        wait=torch.where(with_damping, MORE_WAIT * state.wait, state.wait),
+        # of full damping, the next step would be the same: the fit goes no further
+        wait=torch.where(
+            with_damping,
+            torch.where(state.damping < 1, MORE_WAIT * state.wait, torch.inf),
+            state.wait,
+        ),
         waited=torch.where(with_damping, 0, state.waited),
     )
     after = new if on_cpu and not rose.any() else chosen(rose, back, new)
@@ -344,12 +351,12 @@ def _row_weight(data: Data) -> Tensor:
     return data.mean_weight if data.row_weight is None else data.mean_weight * data.row_weight
 
 
-def _unit_length(Wt: Tensor, row_weight: Tensor) -> tuple[Tensor, Tensor]:
+def unit_length(data: Data, Wt: Tensor) -> tuple[Tensor, Tensor]:
     """W' with rows of unit length (5), and what they were divided by, (batch, k, 1).
 
     So the components' problem has the same smoothness whatever the scale of the weights.
     """
-    length = squared_lengths(Wt, row_weight.expand(len(Wt), -1)).sqrt()[..., None]
+    length = squared_lengths(Wt, _row_weight(data).expand(len(Wt), -1)).sqrt()[..., None]
     length = torch.where(length > 0, length, 1)
     return Wt / length, length
 

@@ -15,9 +15,9 @@ class State(NamedTuple):
     F, optimality : the objective, and the larger of both factors' `relative_projected`, (batch,)
     aim : W', before it was extrapolated
     extrapolates : whether the next step does
-    streak, fall : slow steps in a row; by how much F last fell
+    streak, fall : a count of slow steps, halved by each other one; by how much F last fell
     damping : of the components' response to the next weights
-    wait, waited : steps until the damping is halved; those made of them
+    wait, waited : steps until the damping is halved, inf where no step lowers F; those made of them
     n_iter : steps made, those taken back included
     """
 
