@@ -167,10 +167,7 @@ def test_columns_that_a_device_has_not_solved_are_no_worse(as_on_device, monkeyp
     assert 0 < solved.sum() < solved.size
     chosen = np.broadcast_to(solved[:, None], Z.shape)
     np.testing.assert_allclose(Z[chosen], problem.exact()[chosen], atol=1e-10)
-    begun, ended = (
-        problem.misfits(problem.start)[~solved.ravel()],
-        problem.misfits(Z)[~solved.ravel()],
-    )
+    begun, ended = (problem.misfits(each)[~solved.ravel()] for each in (problem.start, Z))
     assert (ended <= begun).all()
     assert (ended < begun).any()
 
