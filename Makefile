@@ -5,13 +5,13 @@ PYTHON ?= python3
 # What a user may set, as words of the command line: `make figure LIBRARY=miles`. Taken as it is,
 # with nothing in it run; not from the environment, where such names have other meanings.
 SETTINGS := LIBRARY LIBRARIES LIBRARY_PATH N_COMPONENTS SMOOTHNESS METRIC REFERENCE PROFILE CORES
-OTHERS := PYTHON VENV KILLS UPGRADE MAKEFLAGS
+OTHERS := PYTHON VENV KILLS UPGRADE BEFORE MAKEFLAGS
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
 ifneq ($(filter-out $(SETTINGS) $(OTHERS),$(GIVEN)),)
 $(error $(filter-out $(SETTINGS) $(OTHERS),$(GIVEN)): no such setting; there are $(SETTINGS))
 endif
 $(foreach v,$(filter-out $(GIVEN),$(SETTINGS)),$(eval $(v) :=))
-$(foreach v,$(filter $(GIVEN),$(SETTINGS) KILLS),$(eval override $(v) := $$(value $(v))))
+$(foreach v,$(filter $(GIVEN),$(SETTINGS) KILLS BEFORE),$(eval override $(v) := $$(value $(v))))
 ifeq ($(LIBRARIES),)
 LIBRARIES := pickles1998 miles
 endif
@@ -27,7 +27,7 @@ OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,ME
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark clean help FORCE
+.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark gpu clean help FORCE
 
 help:
 	@echo "make demo        the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -49,7 +49,9 @@ help:
 	@echo "make faults      the whole table of faults, with KILLS=10 runs that are killed"
 	@echo "make browser     the report's pages in Chromium"
 	@echo "make slurm       the scan on a Slurm of one node, as root on Debian"
-	@echo "make benchmark   time to optimality, beside other packages"
+	@echo "make benchmark   time to optimality, beside other packages, and beside the version of"
+	@echo "                 BEFORE=<commit>"
+	@echo "make gpu         the tests and measurements that need a CUDA device"
 	@echo "make lint        style of code and rules"
 	@echo "make keys        renew the tables of keys in config/ and the JSON schemas"
 	@echo "make lock        renew the lock file; newer versions with UPGRADE=--upgrade"
@@ -85,11 +87,11 @@ reference: figure verify
 PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/pytest --numprocesses 2 --dist worksteal
 
 test: lint
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not gpu"
 
 # What `make test` leaves out: every command of the pages, every row of the table of faults ...
 test-slow: $(READY)
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow and not gpu"
 
 test-all: test test-slow
 
@@ -116,14 +118,22 @@ lint: $(READY)
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/snakemake --lint
 
-# On the paper's spectra where `make paper` has run, else on the demo's.
+# On the paper's spectra where `make paper` has run, else on the demo's. Beside another version of
+# the package, by default the last one before fits were batched.
+BEFORE ?= 16bdb4c
+export BEFORE
 benchmark: demo
 	$(VENV)/bin/pip install --quiet --no-deps --requirement envs/benchmark.txt
-	$(VENV)/bin/python tests/benchmark/benchmark.py \
+	$(VENV)/bin/python tests/benchmark/benchmark.py --before "$$BEFORE" \
 	  $(firstword $(wildcard results/coelho2014/spectra.fits) results/pickles1998/spectra.fits)
 
+# Where there is no CUDA device it says so, and nothing is run.
+gpu: $(READY)
+	@if $(VENV)/bin/python tests/benchmark/gpu.py --is-there; then \
+	  $(VENV)/bin/pytest -m gpu tests/nmf && $(VENV)/bin/python tests/benchmark/gpu.py; fi
+
 clean:
-	rm -rf $(VENV) .snakemake
+	rm -rf $(VENV) .snakemake build/benchmark
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
 
 # The tables of keys in the pages of config/, and the JSON schemas for editors, from the models.

@@ -290,7 +290,7 @@ def not_converged(fit: dict[str, Any], path: str, strict: bool) -> list[str]:
     if fit["converged"] or fit["tol"] == 0:  # with 0 max_iter iterations are what was asked for
         return []
     objective = np.array(fit["history"]["objective"])
-    earlier = np.array(fit["history"]["objective_iterations"]) <= fit["n_iter"] - RECENT
+    earlier = np.array(fit["history"]["iterations"]) <= fit["n_iter"] - RECENT
     fall = objective[max(0, earlier.sum() - 1)] / objective[-1] - 1
     message = (
         f"{path}: NOT converged: the fit stopped at smooth_nmf.max_iter ({fit['n_iter']} "

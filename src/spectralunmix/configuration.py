@@ -71,7 +71,7 @@ class Assign(Model):
 class Convergence(Model):
     n_iter: FromOne = Field(
         2000,
-        description="iterations of the published scheme that the report draws beside the fit",
+        description="most iterations of the published schemes that the report draws beside the fit",
     )
 
 

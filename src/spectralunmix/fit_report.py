@@ -9,7 +9,7 @@ from astropy.table import Table
 from spectralunmix import SmoothNMF
 
 PROGRESS = 100  # iterations between two lines of the log, in a long fit
-HISTORY = ("objective_iterations", "objective", "optimality_iterations", "optimality")
+HISTORY = ("iterations", "objective", "optimality")
 
 
 def sum_of_squares(flux: np.ndarray, inverse_variance: np.ndarray | None) -> float:

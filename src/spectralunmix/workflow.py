@@ -17,7 +17,7 @@ OTHERS = ("comparison", "downloads")  # folders of results/ that are no library'
 ALWAYS = ("errors", "files", "provenance", "steps", "version")  # of every step
 
 
-def package_files(*parts: str, without: tuple[str, ...] = ()) -> dict[str, Path]:
+def package_files(*parts: str) -> dict[str, Path]:
     """The files of sub-packages and modules of this package, by their path in it.
 
     Nothing is imported: an edit is seen without running it.
@@ -27,8 +27,6 @@ def package_files(*parts: str, without: tuple[str, ...] = ()) -> dict[str, Path]
     *parts : str
         Modules and sub-packages, such as "files" or "libraries.readers", and paths of other
         files, such as "figures/templates/base.html".
-    without : tuple of str, default ()
-        What of these is left out.
 
     Returns
     -------
@@ -47,9 +45,6 @@ def package_files(*parts: str, without: tuple[str, ...] = ()) -> dict[str, Path]
             file = root / above / "__init__.py"
             if file.is_file():
                 found[str(above / "__init__.py")] = file
-    for part in without:
-        for name in _files_of(root, part):
-            del found[name]
     return dict(sorted(found.items()))
 
 
@@ -63,9 +58,9 @@ def _files_of(root: Path, part: str) -> dict[str, Path]:
 
 
 @functools.cache
-def checksum(script: Path, lock: Path, *parts: str, without: tuple[str, ...] = ()) -> str:
+def checksum(script: Path, lock: Path, *parts: str) -> str:
     """Of a script, the lock file and the parts of the package that a rule uses."""
-    files = [script, lock, *package_files(*ALWAYS, *parts, without=without).values()]
+    files = [script, lock, *package_files(*ALWAYS, *parts).values()]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())

@@ -1,24 +1,41 @@
 """The peers, each as a function (X, W, H, n_iter) -> (W, H) of n_iter iterations from W, H.
 
 X (n_spectra, n_wave), W (n_spectra, k), H (k, n_wave), all numpy, of one dtype.  Each is asked
-not to stop early.  nmf-torch takes no start and begins from its own NNDSVD.
+not to stop early.  nmf-torch takes no start and begins from its own NNDSVD.  Those for spectra with
+weights are in `weighted_peers`; ours and Adam's take either.
 """
 
 import contextlib
-import functools
 
 import numpy as np
 import torch
+import weighted_peers
 from sklearn.decomposition import _nmf
 
 from spectralunmix import SmoothNMF
-from spectralunmix.nmf.published import adam_clamped
+
+OURS = "spectralunmix"
+PROXIMAL = "spectralunmix, proximal gradient"
+ADAM = "Adam, clamped"
+RATES = (0.1, 0.03, 0.01)  # of Adam
 
 
-def ours(X, W, H, n_iter):
-    dtype = str(X.dtype)
-    model = SmoothNMF(len(H), smoothness=0, init=H, max_iter=n_iter, tol=0, dtype=dtype)
-    return model.fit_transform(X), model.components_
+def ours(X, W, H, n_iter, V=None, solver="anticipation"):
+    model = SmoothNMF(
+        len(H),
+        smoothness=0,
+        init=H,
+        max_iter=n_iter,
+        tol=0,
+        dtype=str(X.dtype),
+        solver=solver,
+    )
+    return model.fit_transform(X, inverse_variance=V), model.components_
+
+
+def proximal_gradient(X, W, H, n_iter, V=None):
+    """The paper's own scheme."""
+    return ours(X, W, H, n_iter, V, "proximal_gradient")
 
 
 def scikit_learn_cd(X, W, H, n_iter):
@@ -88,7 +105,8 @@ def proxmin_pgm(X, W, H, n_iter):
 
 
 PEERS = {
-    "spectralunmix": ours,
+    OURS: ours,
+    PROXIMAL: proximal_gradient,
     "scikit-learn cd": scikit_learn_cd,
     "scikit-learn mu": scikit_learn_mu,
     "nmf-torch hals": nmf_torch_hals,
@@ -96,9 +114,16 @@ PEERS = {
     "tensorly hals": tensorly_hals,
     "nimfa lsnmf": nimfa_lsnmf,
     "proxmin pgm": proxmin_pgm,
-    # ends lower on (a) than with the package's default, 0.02
-    "Adam, clamped": functools.partial(adam_clamped, learning_rate=0.01),
 }
+WEIGHTED_PEERS = {OURS: ours, PROXIMAL: proximal_gradient, **weighted_peers.PEERS}
 # An iteration of these depends on W and H alone, so a run goes on where the last one ended;
 # the others are run afresh for each number of iterations.
 STATELESS = {"scikit-learn cd", "scikit-learn mu", "torchnmf mu", "tensorly hals"}
+STATELESS |= set(weighted_peers.PEERS)
+NOTES = {
+    PROXIMAL: 'solver="proximal_gradient", the scheme of the paper',
+    ADAM: "as the R package does; the best of the learning rates "
+    + ", ".join(map(str, RATES))
+    + " at each time",
+    **weighted_peers.NOTES,
+}

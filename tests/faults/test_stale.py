@@ -59,7 +59,7 @@ REPORTED = {"convergence", "reconstructions", "smoothness", "weights", "methods"
 EDITS_OF_REPORT = [
     ("src/spectralunmix/figures/templates/base.html", "\n", {"methods", "interactive"}),
     ("src/spectralunmix/figures/templates/methods.html", "\n", {"methods"}),
-    ("src/spectralunmix/nmf/published.py", "\n# edited", {"convergence"}),
+    ("src/spectralunmix/published.py", "\n# edited", {"convergence"}),
     ("config/config.yaml", ("n_iter: 20", "n_iter: 30"), {"convergence"}),
     ("config/config.yaml", ("100, 1000]", "100, 500]"), {"smoothness"}),
     ("workflow/scripts/weights.py", "\n# edited", {"weights"}),

@@ -178,7 +178,7 @@ FIT = {
     "n_iter": 200,
     "optimality": 1e-5,
     "objective": 1.0,
-    "history": {"objective": [4.0, 1.5, 1.0], "objective_iterations": [0, 100, 200]},
+    "history": {"objective": [4.0, 1.5, 1.0], "iterations": [0, 100, 200]},
 }
 
 

@@ -100,7 +100,7 @@ def test_only_a_lack_of_memory_is_called_one(message, expected, monkeypatch):
     def fail(*arguments):
         raise RuntimeError(message)
 
-    monkeypatch.setattr("spectralunmix.nmf.solver.fit", fail)
+    monkeypatch.setattr("spectralunmix.nmf.solver.solve", fail)
     with pytest.raises(expected) as raised:
         SmoothNMF(3).fit(mixtures())
     assert ("memory-mapped" in str(raised.value)) == (expected is MemoryError)

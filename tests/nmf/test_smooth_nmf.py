@@ -4,26 +4,10 @@ import numpy as np
 import pytest
 import scipy.optimize
 import sklearn.decomposition
+from written_out import REFERENCE, means, objective
 
 from mixtures import inverse_variance, mixtures
-from spectralunmix import SmoothNMF, scan_smoothness
-from spectralunmix.libraries import readers
-
-# Converged values of the objective on the paper's 80 spectra, rank 4, found by several
-# other methods (HALS and proximal gradient in numpy) from many starts.
-REFERENCE = {0: 190.526872274, 1: 201.812908011, 10: 232.595519628, 100: 306.450198467}
-
-
-def objective(X, W, H, smoothness):
-    roughness = np.square(np.diff(H, axis=1)).sum(axis=1)
-    return np.square(X - W @ H).sum() + smoothness * (np.square(W).sum(axis=0) * roughness).sum()
-
-
-@pytest.fixture(scope="module")
-def paper_spectra(coelho2014):
-    source = {"reader": "r_subset", "members": ["*.rds"], "options": {}, "largest_member": 2**24}
-    spectra = list(readers.read(coelho2014, source))
-    return np.array([s.flux for s in spectra if s.header["type"] != "cool_giant"])
+from spectralunmix import SmoothNMF, scan_smoothness, smooth_nmf
 
 
 @pytest.mark.parametrize("smoothness", REFERENCE)
@@ -137,16 +121,6 @@ def test_the_published_benchmark_is_recovered():
     assert nearest.max() < 1e-8
 
 
-def mean_weight(v):
-    """Of each spectrum's pixels that are not masked, (n_spectra, 1)."""
-    return np.array([[row[row > 0].mean()] for row in v])
-
-
-def weighted_objective(X, v, W, H, smoothness):
-    contributed = mean_weight(v) ** 0.5 * W
-    return (v * np.square(X - W @ H)).sum() + objective(contributed @ H, contributed, H, smoothness)
-
-
 @pytest.mark.parametrize("smoothness", [0, 5.0])
 def test_with_weights_is_where_scipys_bounded_minimiser_ends(smoothness):
     X = mixtures(n_spectra=12, n_wave=20, k=2, noise=0.1) - 0.02  # some negative
@@ -156,9 +130,7 @@ def test_with_weights_is_where_scipys_bounded_minimiser_ends(smoothness):
     H = model.components_
 
     def value(flat):
-        return weighted_objective(
-            X, v, flat[:24].reshape(12, 2), flat[24:].reshape(2, 20), smoothness
-        )
+        return objective(X, flat[:24].reshape(12, 2), flat[24:].reshape(2, 20), smoothness, v)
 
     start = np.concatenate([W.ravel(), H.ravel()])
     assert model.objective_[-1] == pytest.approx(value(start), rel=1e-10)
@@ -169,7 +141,7 @@ def test_with_weights_is_where_scipys_bounded_minimiser_ends(smoothness):
     # the optimality conditions, from the gradient written out
     residual = v * (W @ H - X)
     roughness = np.square(np.diff(H, axis=1)).sum(axis=1)
-    by_W = residual @ H.T + smoothness * mean_weight(v) * W * roughness
+    by_W = residual @ H.T + smoothness * means(v)[:, None] * W * roughness
     scale = np.abs((v * X) @ H.T).max()
     assert by_W.min() > -1e-7 * scale
     assert np.abs(W * by_W).max() < 1e-7 * scale * W.max()
@@ -288,3 +260,21 @@ def test_order_of_spectra_and_unit_of_flux_do_not_matter():
     assert moved.objective_[-1] == pytest.approx(1e-26 * plain.objective_[-1], rel=1e-9)
     np.testing.assert_allclose(moved.components_, plain.components_, atol=1e-5)
     np.testing.assert_allclose(W_moved, 1e-13 * W[order], atol=1e-5 * 1e-13 * W.max())
+
+
+@pytest.mark.filterwarnings("ignore:. of 3 components are empty")
+def test_more_components_than_the_data_hold():
+    """Their weights are not unique, and the fit ends all the same."""
+    X = np.outer(np.arange(1, 6.0), np.arange(1, 7.0))
+    for seed in range(20):
+        result = smooth_nmf(X, 3, smoothness=0, init="random", random_state=seed, max_iter=200)
+        assert result.converged
+        assert result.objective[-1] <= 1e-9 * np.square(X).sum()
+
+
+def test_progress_of_starts_that_end_at_different_times():
+    rng = np.random.default_rng(0)
+    X = rng.random((300, 3)) @ rng.random((3, 300)) + 0.1 * rng.standard_normal((300, 300))
+    for seed in range(2):
+        several = {"init": "random", "n_restarts": 5, "random_state": seed, "smoothness": 0}
+        assert smooth_nmf(X, 3, tol=1e-3, verbose=1, **several).converged

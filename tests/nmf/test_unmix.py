@@ -48,6 +48,12 @@ def test_as_the_transform_of_the_fit_that_has_these_components(v, smoothness):
     np.testing.assert_array_equal(found, model.transform(new, inverse_variance=new_v))
 
 
+def test_one_spectrum_is_as_among_others():
+    whole = unmix(X, COMPONENTS, smoothness=3.0, inverse_variance=V)
+    alone = unmix(X[4:5], COMPONENTS, smoothness=3.0, inverse_variance=V[4:5])
+    np.testing.assert_allclose(alone, whole[4:5], rtol=1e-9, atol=1e-12)
+
+
 def test_what_has_no_weight_does_not_count():
     spoilt, v = X.copy(), np.ones_like(X)
     spoilt[2, 5], v[2, 5] = np.nan, 0
@@ -118,3 +124,15 @@ def test_the_example_of_its_description_runs():
     examples = doctest.DocTestFinder().find(unmix, "unmix", globs={})
     results = [doctest.DocTestRunner().run(example) for example in examples]
     assert [(done.failed, done.attempted > 0) for done in results] == [(0, True)]
+
+
+@pytest.mark.parametrize(("k", "width"), [(12, 12), (20, 6)])
+def test_components_much_alike(k, width):
+    """Condition numbers of millions: the misfit is as small as scipy's."""
+    centres = np.linspace(0, 59, k)[:, None]
+    H = np.exp(-0.5 * ((np.arange(60) - centres) / width) ** 2)
+    rng = np.random.default_rng(0)
+    spectra = rng.random((5, k)) @ H + 1e-3 * rng.standard_normal((5, 60))
+    least = [scipy.optimize.nnls(H.T, x)[1] for x in spectra]
+    found = np.linalg.norm(spectra - unmix(spectra, H) @ H, axis=1)
+    np.testing.assert_allclose(found, least, rtol=1e-4)

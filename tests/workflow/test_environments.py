@@ -179,9 +179,9 @@ def test_rules_name_all_the_code_that_they_use():
     calls = calls_of_code()
     assert len(calls) == len(list((ROOT / "workflow/scripts").glob("*.py")))
     package = ROOT / "src/spectralunmix"
-    for (script, *parts), without in calls:
+    for script, *parts in calls:
         named = {package / "__init__.py", package / "version.py", package / "figures/__init__.py"}
-        files = workflow.package_files(*workflow.ALWAYS, *parts, without=without)
+        files = workflow.package_files(*workflow.ALWAYS, *parts)
         assert used(ROOT / "workflow/scripts" / script) <= named | set(files.values()), script
 
 
@@ -194,19 +194,17 @@ def files_of(part):
 
 def test_rules_name_no_code_that_they_do_not_use():
     """An edit of it would run them again for nothing. A sub-package is named as a whole."""
-    for (script, *parts), without in calls_of_code():
+    for script, *parts in calls_of_code():
         needed = used(ROOT / "workflow/scripts" / script)
         for part in parts:
             if not part.endswith(".html"):
                 assert needed & files_of(part), (script, part)
-        for part in without:
-            assert not needed & files_of(part), (script, part)
 
 
 def test_rules_name_the_templates_of_their_pages():
     """And those that these extend."""
     folder = ROOT / "src/spectralunmix/figures/templates"
-    for (script, *parts), _ in calls_of_code():
+    for script, *parts in calls_of_code():
         found, new = set(), {script}
         while new:
             name = new.pop()
@@ -219,13 +217,12 @@ def test_rules_name_the_templates_of_their_pages():
 
 
 def calls_of_code():
-    """What the rules call `code` with: a script and parts of the package, and what is left out."""
+    """What the rules call `code` with: a script and parts of the package."""
     rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     found = set()
     for call in re.findall(r"code=(code\((?:[^()]|\([^()]*\))*\))", rules):
         node = ast.parse(call, mode="eval").body
-        keywords = {each.arg: ast.literal_eval(each.value) for each in node.keywords}
-        found.add((tuple(map(ast.literal_eval, node.args)), keywords.get("without", ())))
+        found.add(tuple(map(ast.literal_eval, node.args)))
     return found
 
 

@@ -23,7 +23,10 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/spectralunmix"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # What the factorisation consists of: it needs the dependencies without any extra.
-CORE = [PACKAGE / f"{name}.py" for name in ("__init__", "errors", "estimator", "version")]
+CORE = [
+    PACKAGE / f"{name}.py"
+    for name in ("__init__", "errors", "estimator", "factorisation", "version")
+]
 CORE += (PACKAGE / "nmf").glob("*.py")
 
 # Imports every module of the package; prints them, and what their own code writes meanwhile.

@@ -33,10 +33,10 @@ def shipped(file):
         return None
 
 
-def code(script, *parts, without=()):
+def code(script, *parts):
     """Checksum of a script, the lock and the parts of the package it uses: an edit reruns its rule."""
     lock = source_file("envs/requirements.txt")
-    return steps.checksum(source_file(f"workflow/scripts/{script}"), lock, *parts, without=without)
+    return steps.checksum(source_file(f"workflow/scripts/{script}"), lock, *parts)
 
 
 LIBRARIES = {

@@ -43,9 +43,9 @@ rule smooth_nmf:
         code=code(
             "smooth_nmf.py",
             "estimator",
+            "factorisation",
             "fit_report",
             "nmf",
-            without=("nmf.passes", "nmf.published"),
         ),
         n_components=config["smooth_nmf"]["n_components"],
         smoothness=config["smooth_nmf"]["smoothness"],

@@ -3,18 +3,55 @@
 import contextlib
 from collections.abc import Iterator
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from . import starts
 from .arrays import as_tensor, checked_weights, device_named, on_disk
+from .data import Spectra
 from .scale import scale_of
-from .spectra import Spectra
+from .schemes import SCHEMES
 
 MOST_SMOOTHNESS = 1e9  # the optimality ends at about 1e-16 times it, by rounding
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
 OUT_OF_MEMORY = "out of memory", "can't allocate memory", "DefaultCPUAllocator"  # torch's words
+
+RandomState = int | np.random.Generator | np.random.RandomState | None
+
+
+class Settings(NamedTuple):
+    """The parameters of `smooth_nmf` that are not data, as it names them."""
+
+    n_components: int
+    smoothness: float
+    init: Any
+    n_restarts: int
+    solver: str
+    max_iter: int
+    tol: float
+    random_state: RandomState
+    device: str
+    dtype: str
+    verbose: int
+
+    def check(self) -> None:
+        """ValueError : a parameter is out of its range."""
+        for name in ("n_components", "n_restarts", "max_iter"):
+            check_whole_number(name, getattr(self, name))
+        check_smoothness(self.smoothness)
+        check_at_least_zero("tol", self.tol)
+        check_at_least_zero("verbose", self.verbose)
+        if isinstance(self.init, str) and self.init not in starts.NAMES:
+            raise ValueError(f"init={self.init!r}: 'nndsvd', 'spa', 'random' or an array is needed")
+        if self.n_restarts > 1 and not (isinstance(self.init, str) and self.init == "random"):
+            raise ValueError(f"n_restarts={self.n_restarts} needs init='random'")
+        for name, possible in (("solver", SCHEMES), ("dtype", DTYPES)):
+            if getattr(self, name) not in list(possible):
+                words = " or ".join(map(repr, possible))
+                raise ValueError(f"{name}={getattr(self, name)!r}: {words} is needed")
 
 
 def check_whole_number(name: str, value: object) -> None:
@@ -48,9 +85,11 @@ def check_not_masked(X: Any, inverse_variance: Any) -> None:
 
 
 def check_two_dimensions(X: Any) -> None:
-    """ValueError : X is not (n_spectra, n_wave)."""
+    """ValueError : X is not (n_spectra, n_wave), or empty."""
     if X.ndim != 2:
         raise ValueError(f"X has {X.ndim} dimensions, not (n_spectra, n_wave)")
+    if 0 in X.shape:
+        raise ValueError(f"X is {tuple(X.shape)}: it needs a spectrum and a channel at the least")
 
 
 def check_rank(n_components: int, shape: tuple[int, int]) -> None:
@@ -64,7 +103,7 @@ def check_rank(n_components: int, shape: tuple[int, int]) -> None:
 
 def check_components(H: np.ndarray, n_wave: int) -> None:
     """ValueError : H is not (k, n_wave), or not finite."""
-    if H.ndim != 2 or not np.isfinite(H).all():
+    if H.ndim != 2 or 0 in H.shape or not np.isfinite(H).all():
         raise ValueError(f"components {H.shape}: finite values of shape (k, n_wave) are needed")
     if H.shape[1] != n_wave:
         raise ValueError(f"X has {n_wave} channels, the components have {H.shape[1]}")
@@ -82,8 +121,8 @@ def spectra_of(X: Any, inverse_variance: Any, device_name: str, dtype: torch.dty
     elif not on_disk(X):
         X = as_tensor(X).to(device)
     v = checked_weights(inverse_variance, X)
-    spectra = Spectra(X, v, device, dtype, scale_of(X, v, dtype))
-    spectra.scale.check_sum(spectra.sum_of_squares)
+    spectra = Spectra(X, v, device=device, dtype=dtype, scale=scale_of(X, v, dtype))
+    spectra.scale.check_sum(float(spectra.sum_of_squares))
     return spectra
 
 

@@ -1,102 +1,76 @@
 """The objective of smooth non-negative factorisation, its gradient and its optimality.
 
-    F(W, H) = sum_ij v_ij (X - W H)_ij^2 + smoothness * sum_ik v_i w_ik^2 ||D h_k||^2
+Numbers in brackets are those of the equations in the page of the method.
 
-X is (n_spectra, n_wave), W (n_spectra, k), H (k, n_wave), v_ij the weight of a
-pixel (1 throughout where none are given), v_i the mean of spectrum i's that are not 0,
-and D takes first differences along wavelength.  Where v = 1 and the columns of W have
-unit length this is Eq. 1 of De Souza et al. (2026).  Their penalty, ||H D^T||^2, can be
-driven to zero by W -> c W, H -> H / c, which leaves the fit as it is; the factor w_ik^2
-makes it the roughness of what a component contributes to a spectrum, which no rescaling
-changes, and v_i gives that the weight of the spectrum's pixels, so that no scale of theirs
-makes a fit smoother or rougher.
+    F(W, H) = sum_ij v_ij (X - W H)_ij^2 + lambda sum_ik v_i w_ik^2 ||D h_k||^2             (1)
 
-Weights are kept transposed, (k, n_spectra), so that both factors have one layout.
-F and its gradient are evaluated from products that the updates need anyway (`spectra`):
-the weighted product of X with a factor, and the factor's Gram matrices A, (k, k), or
-(k, k, m) with one for each of the m channels or spectra where pixels are weighted.
+X is (n_spectra, n_wave), W (n_spectra, k), H (k, n_wave), v_ij the weight of a pixel (1 throughout
+where none are given), v_i the mean of spectrum i's weights that are not 0, lambda the smoothness,
+and D takes first differences along wavelength.
+
+Every function is of a batch of fits: W is (batch, n_spectra, k), H (batch, k, n_wave), the
+smoothness (batch,).  F and its gradient come from products that the updates need anyway (`data`):
+those of v X with a factor, and the factor's Gram matrices.  These are (batch, k, k, 1) where one
+serves all channels or spectra, (batch, k, k, n_wave) or (batch, k, k, n_spectra) where pixels have
+weights.  All products with W are transposed, (batch, k, n_spectra), so that both factors have one
+layout in memory.
 """
 
-import numpy as np
+import torch
+from torch import Tensor
 
-ROUNDING = 16 * np.finfo(float).eps  # of F, or a part of it, relative to the sum of squares
-
-
-def apply_gram(A: np.ndarray, Z: np.ndarray) -> np.ndarray:
-    """A Z, (k, m), for one Gram matrix or one a column."""
-    return A @ Z if A.ndim == 2 else np.einsum("klm,lm->km", A, Z)
+HUGE = 1e300  # makes of an entry above zero no bound to its gradient
+ROUNDING = 16 * torch.finfo(torch.float64).eps  # of a sum, relative to the sum of its squares
 
 
-def roughness(H: np.ndarray) -> np.ndarray:
-    """||D h_k||^2 of each component, (k,), for H (k, n_wave)."""
-    return np.square(np.diff(H)).sum(axis=1)
+def times_gram(gram: Tensor, Z: Tensor) -> Tensor:
+    """Gram matrices times Z (batch, k, columns), one matrix for all columns or one for each."""
+    if gram.shape[-1] == 1:
+        return gram[..., 0] @ Z
+    return torch.einsum("bklc,blc->bkc", gram, Z)
 
 
-def squared_lengths(W: np.ndarray, mean_weight: np.ndarray) -> np.ndarray:
-    """sum_i v_i w_ik^2 of each component's weights, (k,), for W (k, n_spectra)."""
-    return np.square(W) @ mean_weight
+def inner(a: Tensor, b: Tensor) -> Tensor:
+    """The product <a, b> of each fit, (batch,)."""
+    return torch.linalg.vecdot(a.flatten(1), b.flatten(1))
 
 
-def second_difference(H: np.ndarray) -> np.ndarray:
-    """H D^T D, of the shape of H: the gradient of half the roughness, free ends."""
-    steps, second = np.diff(H), np.zeros_like(H)
-    second[:, 1:] += steps
-    second[:, :-1] -= steps
+def roughness(H: Tensor) -> Tensor:
+    """||D h_k||^2 of each component, as in (1), (batch, k)."""
+    return H.diff(dim=-1).square().sum(dim=-1)
+
+
+def squared_lengths(Wt: Tensor, row_weight: Tensor) -> Tensor:
+    """sum_i v_i w_ik^2 of each component (5), (batch, k), for W' and v_i, (batch, n_spectra)."""
+    return (Wt.square() @ row_weight[:, :, None])[..., 0]
+
+
+def second_difference(H: Tensor) -> Tensor:
+    """H D^T D of (4), of the shape of H: the gradient of half the roughness, with free ends."""
+    steps = H.diff(dim=-1)
+    second = torch.zeros_like(H)
+    second[..., 1:] += steps
+    second[..., :-1] -= steps
     return second
 
 
-def gradient_weights(
-    XHt: np.ndarray,
-    A: np.ndarray,
-    W: np.ndarray,
-    H: np.ndarray,
-    smoothness: float,
-    mean_weight: np.ndarray,
-) -> np.ndarray:
-    """Half of dF/dW, (k, n_spectra), from H (v X)^T and A, the Gram matrices of H.
+def value(sum_of_squares: Tensor, gradient: Tensor, factor: Tensor, product: Tensor) -> Tensor:
+    """F of each fit (2), from sum_ij v_ij X_ij^2 and, of either factor, half its gradient.
 
-    mean_weight : v_i, (n_spectra,)
+    F is quadratic in a factor Z with the other held: <Z, Q Z> - 2 <Z, P> + sum of squares, where P
+    is the product of v X with the other factor, and half the gradient is Q Z - P.
     """
-    gradient = apply_gram(A, W) - XHt
-    return (
-        gradient + smoothness * np.outer(roughness(H), mean_weight) * W if smoothness else gradient
-    )
+    return sum_of_squares + inner(factor, gradient - product)
 
 
-def gradient_components(
-    WtX: np.ndarray,
-    A: np.ndarray,
-    W: np.ndarray,
-    H: np.ndarray,
-    smoothness: float,
-    mean_weight: np.ndarray,
-) -> np.ndarray:
-    """Half of dF/dH, (k, n_wave), from W^T (v X) and A, the Gram matrices of W."""
-    gradient = apply_gram(A, H) - WtX
-    coupling = smoothness * squared_lengths(W, mean_weight)
-    return gradient + coupling[:, None] * second_difference(H) if smoothness else gradient
+def relative_projected(gradient: Tensor, factor: Tensor, product: Tensor) -> Tensor:
+    """||P g|| / ||product|| of each fit (3): how far from optimal a factor is, without units.
 
-
-def value(
-    sum_of_squares: float, gradient: np.ndarray, factor: np.ndarray, product: np.ndarray
-) -> float:
-    """F, from sum_ij v_ij X_ij^2 and, of either factor, half its gradient and its data term.
-
-    F is quadratic in a factor Z with the other held: <Z, Q Z> - 2 <Z, P> + sum of squares,
-    P the weighted product of X with the other factor, and half the gradient Q Z - P.
+    P keeps what a feasible step can follow: where the factor is zero, only a negative gradient.
+    A pair (W, H) is stationary exactly where this is zero for both factors.  The product with X is
+    the gradient's data term, so that the ratio needs no reference to a start (Lin 2007, Neural
+    Comput. 19, 2756, has the norm).
     """
-    return sum_of_squares + np.vdot(factor, gradient - product)
-
-
-def relative_projected(
-    gradient: np.ndarray, factor: np.ndarray, product: np.ndarray
-) -> np.floating:
-    """||P g|| / ||product||: how far from optimal a factor is, without units.
-
-    P keeps what a feasible step can follow: where the factor is zero, only a
-    negative gradient.  A pair (W, H) is stationary exactly where this is zero for
-    both factors.  The product with X is the gradient's data term, so that the
-    ratio needs no reference to a start (Lin 2007, Neural Comput. 19, 2756, has the norm).
-    """
-    feasible = np.where(factor > 0, gradient, np.minimum(gradient, 0))
-    return np.linalg.norm(feasible) / (np.linalg.norm(product) or 1.0)
+    feasible = torch.minimum(gradient, factor * HUGE)  # times faster than a choice by `where`
+    length = inner(product, product).sqrt()
+    return inner(feasible, feasible).sqrt() / torch.where(length > 0, length, 1)

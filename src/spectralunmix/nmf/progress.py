@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .scale import Scale
-    from .solver import Fit
+    from .solver import Histories
 
 log = logging.getLogger(__name__)
 
@@ -21,18 +21,20 @@ class Progress:
         self.scale, self.every, self.logged = scale, every, 0
         self.last = time.perf_counter()
 
-    def __call__(self, fits: list["Fit"]) -> None:
-        n_iter = max(fit.n_iter for fit in fits)
+    def __call__(self, histories: "Histories") -> None:
+        n_iter = max(histories.n_iter)
         if n_iter - self.logged < self.every:
             return
         now = time.perf_counter()
         seconds = (now - self.last) / (n_iter - self.logged)
         self.logged, self.last = n_iter, now
-        best = min(fits, key=lambda fit: fit.now.F)
+        # a fit that ended earlier has none of iterations on X compressed
+        last = [(of_fit[-1][1], i) for i, of_fit in enumerate(histories.objective) if of_fit]
+        objective, best = min(last)
         log.info(
             "iteration %d: objective %.9g, optimality %.1e, %.2g s per iteration",
             n_iter,
-            self.scale.of_squares(best.now.F),
-            best.optimality[-1][1],
+            self.scale.of_squares(objective),
+            histories.optimality[best][-1][1],
             seconds,
         )

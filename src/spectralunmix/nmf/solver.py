@@ -1,326 +1,367 @@
 """Alternating minimisation that anticipates the other factor, for the smooth NMF objective.
 
-An iteration takes the weights (`updates`) that are best for the components as these will
-respond to them (`response`), then the components best for those weights.  The weights are
+An iteration, `step`, takes the weights (`updates`) that are best for the components as these will
+respond to them (`anticipation`), then the components best for those weights.  The weights are
 extrapolated besides, a little, or, where that converges slowly, by Nesterov's (1983) rule, as
 Xu & Yin (2013, SIAM J. Imaging Sci. 6, 1758) do.  Where the objective would rise, the step is
 taken back, and the next one extrapolates, then anticipates, less.  An iteration makes two passes
 over X and ends with the true objective and optimality of its (W, H).
 
-Where X is large the iterations run on a compressed X (`compression`), and passes over
-the whole X are made to extend it and to certify the result.
+All fits of a batch take their steps side by side; those that have ended leave the batch.  Where X
+is large the iterations run on a compressed X (`compression`), and passes over the whole X are made
+to extend it and to certify the result.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from . import device
+from .data import Data, Spectra
 from .objective import (
     ROUNDING,
-    gradient_components,
-    gradient_weights,
     relative_projected,
     roughness,
+    second_difference,
     squared_lengths,
+    times_gram,
     value,
 )
-from .response import anticipated
-from .updates import nonnegative_quadratic, smooth_nonnegative_quadratic
-
-if TYPE_CHECKING:
-    from .compression import Compressed
-    from .spectra import Spectra
+from .quadratics import Quadratics
+from .schemes import SCHEMES, Scheme
+from .state import State, chosen
+from .updates import weights_matrix
 
 WORTHWHILE = 8  # X is compressed where that makes a pass so many times cheaper
 GAIN = 0.01  # in optimality, between two extensions of the compressed X; none is half of it
 LEAST_DAMPING = 1e-3  # of the response, which leaves the scale of a component undetermined
+MORE_DAMPING = 8.0  # times, after a step that was taken back without extrapolation
+MORE_WAIT = 4  # times as many steps, after one, until the damping is halved
 LEAST_MOMENTUM = 0.2  # what suits the rate at which most fits converge
+NESTEROV = 3  # of the rule s / (s + 3) for the momentum after s slow steps in a row
 SLOW = 0.5  # of the last fall of the objective: a fall of more calls for more momentum
-LOOSE = 0.5  # optimality asked of smooth components, over that of the last iterate
+DEVICE_STEPS = 5  # between two looks at a batch on a device
 
 
 @dataclasses.dataclass(frozen=True)
-class Iterate:
-    """Factors with the products that F and its gradient need.
-
-    H : (k, n_wave); W : the weights transposed, (k, n_spectra), rows of unit length, of which
-        each spectrum's square counts with its mean weight
-    XHt, A, B : H (v X)^T, and the Gram matrices of H and of W
-    F : the objective
-    optimality : the larger of both factors' `relative_projected`
-    """
-
-    H: np.ndarray
-    W: np.ndarray
-    XHt: np.ndarray
-    A: np.ndarray
-    B: np.ndarray
-    F: float
-    optimality: float
-
-
 class Fit:
-    """One fit: where it is, and how it came there.
+    """One fit, as it ended.
 
-    now : the best Iterate; smoothness : lambda
-    objective : (iteration, F) of each accepted iterate, the start included; F never rises (of
-        each extension alone, while X is compressed)
-    optimality : (iteration, optimality) pairs of the same
+    W, H : (k, n_spectra), weights transposed and of unit length, and (k, n_wave)
+    objective, optimality : (iteration, value) of each accepted iterate on the whole X, the start
+        included; F never rises but by rounding
     n_iter : iterations made, those taken back included
-    damping : of the components' response to the next weights
     """
 
-    def __init__(
-        self, start: Iterate, smoothness: float, damping: float = 1.0, n_iter: int = 0
-    ) -> None:
-        self.now, self.smoothness, self.damping, self.n_iter = start, smoothness, damping, n_iter
-        self.objective: list[tuple[int, float]] = []
-        self.optimality: list[tuple[int, float]] = []
-        # weights before extrapolation, of this step and the last
-        self._aim: np.ndarray | None = None
-        self._last: np.ndarray | None = None
-        self._streak, self._fall = 0, np.inf  # slow steps in a row; by how much F last fell
-        self._wait, self._waited = 1, 0  # steps until the damping is halved; those made of them
-        self._note()
+    W: np.ndarray
+    H: np.ndarray
+    objective: list[tuple[int, float]]
+    optimality: list[tuple[int, float]]
+    n_iter: int
 
     @property
-    def _momentum(self) -> float:
-        return 0.0 if self._last is None else max(LEAST_MOMENTUM, self._streak / (self._streak + 3))
-
-    def proposal(self, best: np.ndarray, mean_weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The next weights, (k, n_spectra), with rows of unit length, and the length they had.
-
-        best : the weights that are best for the components as these respond, (k, n_spectra)
-        mean_weight : of each spectrum's pixels, (n_spectra,)
-        """
-        self._aim, length = _unit_length(best, mean_weight)
-        if self._last is None:
-            return self._aim, length
-        ahead = self._aim + self._momentum * (self._aim - self._last)
-        W, scale = _unit_length(np.maximum(ahead, 0), mean_weight)
-        return W, length * scale
-
-    def step(self, new: Iterate, rounding: float) -> None:
-        """Take `new`, for the weights proposed, unless F rises."""
-        self.n_iter += 1
-        fall = self.now.F - new.F
-        if fall < -rounding:
-            if not self._momentum:
-                self.damping = min(1, 8 * self.damping)
-                self._wait, self._waited = 4 * self._wait, 0
-            self._last, self._streak = None, 0
-            return
-        slow = fall > SLOW * self._fall
-        self._streak = self._streak + 1 if slow else self._streak // 2
-        self._fall = max(fall, 0)
-        # a fall within rounding does not tell whether extrapolation helps
-        self._last = self._aim if fall > rounding else None
-        self._waited += 1
-        if self._waited >= self._wait:
-            self.damping, self._waited = max(self.damping / 2, LEAST_DAMPING), 0
-        self.now = dataclasses.replace(new, F=min(new.F, self.now.F))
-        self._note()
-
-    def jump(self, new: Iterate, n_iter: int) -> None:
-        """Take `new`, found otherwise by iteration n_iter, if F is lower there."""
-        self.n_iter = n_iter
-        if new.F < self.now.F:
-            self.now = new
-            self._note()
-
-    def ended(self, max_iter: int, tol: float) -> bool:
-        return self.n_iter >= max_iter or (tol > 0 and self.now.optimality <= tol)
-
-    def _note(self) -> None:
-        self.objective.append((self.n_iter, self.now.F))
-        self.optimality.append((self.n_iter, self.now.optimality))
+    def F(self) -> float:
+        """The last objective."""
+        return self.objective[-1][1]
 
 
-def silent(fits: list[Fit]) -> None:
+class Histories:
+    """Objective and optimality of each fit of a batch, over its iterations."""
+
+    def __init__(self, n_fits: int):
+        self.objective: list[list[tuple[int, float]]] = [[] for _ in range(n_fits)]
+        self.optimality: list[list[tuple[int, float]]] = [[] for _ in range(n_fits)]
+        self.n_iter = [0] * n_fits
+
+    def note(self, fits: Iterable[int], state: State) -> None:
+        """Take note of those fits where they are, unless they are where they were."""
+        values = (state.F, state.optimality, state.n_iter)
+        for fit, F, optimality, n_iter in zip(fits, *(v.tolist() for v in values), strict=True):
+            self.n_iter[fit] = n_iter
+            last = self.objective[fit][-1:], self.optimality[fit][-1:]
+            if last and [F, optimality] == [pair[1] for pairs in last for pair in pairs]:
+                continue
+            self.objective[fit].append((n_iter, F))
+            self.optimality[fit].append((n_iter, optimality))
+
+
+Progress = Callable[[Histories], None]
+
+
+def silent(histories: Histories) -> None:
     """No report of the progress."""
 
 
-def fit(
-    spectra: "Spectra",
-    H: np.ndarray,
+@torch.inference_mode()  # small operations take less time without a record of them
+def solve(
+    data: Spectra,
+    H: Tensor,
     smoothness: np.ndarray,
     max_iter: int,
     tol: float,
-    progress: Callable[[list[Fit]], None] = silent,
+    progress: Progress = silent,
+    solver: str = "anticipation",
 ) -> list[Fit]:
     """Minimise F over W, H >= 0 from each of the components H, all fits side by side.
 
-    spectra : `Spectra`; H : (fits, k, n_wave); smoothness : (fits,)
-    max_iter : iterations of a fit
-    tol : a fit ends at this optimality; 0 never ends early
-    progress : called with fits after each of their iterations, on X or on X compressed
+    Parameters
+    ----------
+    data : Spectra
+        X and its weights.
+    H : Tensor
+        Components to start from, (batch, k, n_wave).
+    smoothness : ndarray
+        lambda, (batch,)
+    max_iter : int
+        Iterations of a fit.
+    tol : float
+        A fit ends at this optimality; 0 never ends early.
+    progress : function of Histories, default silent
+        Called after iterations, on X or on X compressed.
+    solver : {"anticipation", "proximal_gradient"}, default "anticipation"
+        How the factors are updated.
     """
-    of_each = zip(_starts(spectra, H, smoothness), smoothness, strict=True)
-    fits = [Fit(*start) for start in of_each]
-    if not spectra.weighted and _dear(spectra.shape, H.shape[1]):
-        _iterate_compressed(spectra, spectra.sketch(H.shape[1]), fits, max_iter, tol, progress)
-    _iterate(spectra, fits, max_iter, tol, progress)
-    return fits
+    found: dict[int, Fit] = {}
+    for smooth in (False, True):  # problems of a kind of their own
+        which = np.flatnonzero((smoothness > 0) == smooth)
+        if len(which):
+            of = torch.from_numpy(which).to(H.device)
+            lam = torch.from_numpy(smoothness[which]).to(H.device)
+            scheme = SCHEMES[solver](smooth, float(smoothness[which].max()))
+            batch = _Batch(data.of_fits(of), lam, scheme, max_iter, progress)
+            for i, fit in zip(which.tolist(), batch.fit(H[of], tol), strict=True):
+                found[i] = fit
+    return [found[i] for i in range(len(H))]
 
 
-def weights_for(
-    XHt: np.ndarray,
-    A: np.ndarray,
-    H: np.ndarray,
-    smoothness: float,
-    mean_weight: np.ndarray,
-    start: np.ndarray,
-) -> np.ndarray:
-    """W >= 0, (k, n_spectra), best for components H, from H (v X)^T and their Gram matrices A."""
-    return nonnegative_quadratic(_matrix_for_weights(A, H, smoothness, mean_weight), XHt, start)
+class _Batch:
+    """Fits side by side that are all smooth, or none is."""
+
+    def __init__(
+        self,
+        data: Spectra,
+        smoothness: Tensor,
+        scheme: Scheme,
+        max_iter: int,
+        progress: Progress,
+    ):
+        self.data, self.smoothness, self.scheme = data, smoothness, scheme
+        self.max_iter, self.progress = max_iter, progress
+        self.histories = Histories(len(smoothness))
+
+    def fit(self, H: Tensor, tol: float) -> list[Fit]:
+        state = start(self.data, self.smoothness, H, self.scheme.smooth)
+        everyone = torch.arange(len(H), device=H.device)
+        self.histories.note(range(len(H)), state)
+        plain = not self.data.pixel_weights and self.data.row_weight is None
+        if plain and _dear(self.data.shape, H.shape[1]):
+            state = self._iterated_compressed(state, tol)
+        aims = torch.full_like(state.F, tol)
+        state = self._iterated(self.data, everyone, state, aims, self.histories)
+        of_each = self.histories
+        return [
+            Fit(W, H, objective, optimality, n_iter)
+            for W, H, objective, optimality, n_iter in zip(
+                state.Wt.cpu().numpy(),
+                state.H.cpu().numpy(),
+                of_each.objective,
+                of_each.optimality,
+                of_each.n_iter,
+                strict=True,
+            )
+        ]
+
+    def _iterated(
+        self, data: Data, fits: Tensor, state: State, aims: Tensor, histories: Histories
+    ) -> State:
+        """Steps, with two passes over X each, until every fit has ended."""
+        ended = state
+        steps = 1 if device.on_cpu(state.F) else DEVICE_STEPS
+        going_on = torch.arange(len(fits), device=fits.device)
+        data, smoothness = data.of_fits(going_on), self.smoothness[fits]
+        while True:
+            done = self._ended(state, aims)
+            if done.any():
+                keep = (~done).nonzero()[:, 0]
+                ended = ended.with_fits(going_on, state)
+                going_on, state = going_on[keep], state.of_fits(keep)
+                data, smoothness, aims = data.of_fits(keep), smoothness[keep], aims[keep]
+            if len(going_on) == 0:
+                return ended
+            left = self.max_iter - int(state.n_iter.max())
+            for _ in range(min(steps, left)):
+                state = step(data, smoothness, state, self.scheme)
+            histories.note(fits[going_on].tolist(), state)
+            self.progress(histories)
+
+    def _iterated_compressed(self, state: State, tol: float) -> State:
+        """Iterate on X compressed, and extend that by the true products, while it gains enough."""
+        data = self.data
+        running = torch.arange(len(state.F), device=state.F.device)
+        view = data.sketch(state.H.shape[1])
+        final = torch.full_like(state.F, tol)
+        running = running[~self._ended(state, final)]
+        while len(running):
+            now, smoothness = state.of_fits(running), self.smoothness[running]
+            before = now.optimality
+            inner = start(view, smoothness, now.H, self.scheme.smooth)
+            inner = inner._replace(damping=now.damping, n_iter=now.n_iter)
+            aims = (GAIN * now.optimality).clamp(min=tol / 2)
+            inner = self._iterated(view, running, inner, aims, Histories(len(self.smoothness)))
+            true = start(data.of_fits(running), smoothness, inner.H, self.scheme.smooth)
+            true = true._replace(damping=inner.damping, n_iter=inner.n_iter)
+            better = true.F < now.F
+            now = chosen(better, true, now._replace(damping=inner.damping, n_iter=inner.n_iter))
+            state = state.with_fits(running, now)
+            self.histories.note(running.tolist(), now)
+            self.progress(self.histories)
+            on = (now.optimality < before / 2) & ~self._ended(now, final[running])
+            on = on.nonzero()[:, 0]
+            running, now, view = running[on], now.of_fits(on), view.of_fits(on)
+            if len(running):
+                new = view.outside(now.Wt, now.XHt)
+                view = view.extended(new, data.times_weights(new))
+        return state
+
+    def _ended(self, state: State, aims: Tensor) -> Tensor:
+        """Which fits: at their aim of optimality, where that is not 0, stuck, out of iterations."""
+        done = (state.optimality <= aims) | state.wait.isinf()
+        return (state.n_iter >= self.max_iter) | (done & (aims > 0))
 
 
-def _matrix_for_weights(
-    A: np.ndarray, H: np.ndarray, smoothness: float, mean_weight: np.ndarray
-) -> np.ndarray:
-    """Of the weights' quadratic problem: the Gram matrices A of H, and what smoothness adds."""
-    ridge = np.diag(smoothness * roughness(H))
-    return A + (ridge if A.ndim == 2 else ridge[:, :, None] * mean_weight)
+def start(data: Data, smoothness: Tensor, H: Tensor, smooth: bool) -> State:
+    """Components H (batch, k, n_wave) with the best weights for them."""
+    Wt, length = unit_length(data, weights_for(data, smoothness, H))
+    H = H * length
+    WtX, gram_W = data.times_weights(Wt), data.gram_weights(Wt)
+    XHt, gram_H, F, optimality = certified(data, smoothness, Wt, H, WtX, gram_W, smooth)
+    zero = torch.zeros_like(F)
+    return State(
+        *(Wt, H, XHt, gram_H, gram_W, F, optimality, Wt),
+        extrapolates=torch.zeros_like(F, dtype=torch.bool),
+        streak=zero,
+        fall=torch.full_like(F, torch.inf),
+        damping=torch.ones_like(F),
+        wait=torch.ones_like(F),
+        waited=zero,
+        n_iter=torch.zeros_like(F, dtype=torch.long),
+    )
 
 
-def _anticipating_weights(spectra: "Spectra | Compressed", fits: list[Fit]) -> list[np.ndarray]:
-    """The weights of each fit, (k, n_spectra), best for its components as these will respond."""
-    now = [one.now for one in fits]
-    A = [
-        _matrix_for_weights(of.A, of.H, one.smoothness, spectra.mean_weight)
-        for one, of in zip(fits, now, strict=True)
-    ]
-    best = [nonnegative_quadratic(a, of.XHt, of.W) for a, of in zip(A, now, strict=True)]
-    able = [i for i, one in enumerate(fits) if one.damping < 1]
-    of_able = ([of_each[i] for i in able] for of_each in (fits, best, A))
-    for i, more in zip(able, anticipated(spectra, *of_able), strict=True):
-        best[i] = nonnegative_quadratic(A[i], now[i].XHt + more, best[i])
-    return best
+def weights_for(data: Data, smoothness: Tensor, H: Tensor) -> Tensor:
+    """W' >= 0 of (6), (batch, k, n_spectra), for components H (batch, k, n_wave)."""
+    XHt, gram_H = data.times_components(H), data.gram_components(H)
+    problem = Quadratics(weights_matrix(gram_H, H, smoothness, data.mean_weight))
+    return problem.minimise(XHt, torch.zeros_like(XHt))[0]
 
 
-def _components_for(
-    WtX: np.ndarray, A: np.ndarray, smoothness: float, start: np.ndarray, tol: float
-) -> np.ndarray:
-    """H >= 0, (k, n_wave), for weights of unit length, from W^T (v X) and their Gram matrices."""
-    if not smoothness:
-        return nonnegative_quadratic(A, WtX, start)
-    return smooth_nonnegative_quadratic(A, WtX, start, smoothness, tol)
+def step(data: Data, smoothness: Tensor, state: State, scheme: Scheme) -> State:
+    """The next state of each fit: pseudo-code in the page of the method."""
+    on_cpu = device.on_cpu(state.F)
+    best = scheme.weights(data, smoothness, state)
+    aim, length = unit_length(data, best)
+    momentum = (state.streak / (state.streak + NESTEROV)).clamp(min=LEAST_MOMENTUM)
+    extrapolates = state.extrapolates[:, None, None]
+    ahead = (aim + momentum[:, None, None] * (aim - state.aim)).clamp(min=0)
+    ahead, more_length = unit_length(data, ahead)
+    Wt = torch.where(extrapolates, ahead, aim)
+    length = torch.where(extrapolates, length * more_length, length)
 
+    WtX, gram_W = data.times_weights(Wt), data.gram_weights(Wt)
+    H = scheme.components(WtX, gram_W, smoothness, state.H * length, state.optimality)
+    XHt, gram_H, F, optimality = certified(data, smoothness, Wt, H, WtX, gram_W, scheme.smooth)
 
-def _dear(shape: tuple[int, ...], k: int) -> bool:
-    """Whether a pass costs that much more than one over X compressed to a few times k."""
-    n_spectra, n_wave = shape
-    return n_spectra * n_wave > WORTHWHILE * 5 * k * (n_spectra + n_wave)
-
-
-def _starts(
-    spectra: "Spectra | Compressed", H: np.ndarray, smoothness: Sequence[float] | np.ndarray
-) -> list[Iterate]:
-    """Components H (fits, k, n_wave) with the best weights for them."""
-    XHt, A = spectra.with_components(H), spectra.gram_of_components(H)
-    start, mean_weight = np.zeros_like(XHt[0]), spectra.mean_weight
-    best = [weights_for(*of, mean_weight, start) for of in zip(XHt, A, H, smoothness, strict=True)]
-    scaled = [_unit_length(weights, mean_weight) for weights in best]
-    W, length = map(np.stack, zip(*scaled, strict=True))
-    products = spectra.with_weights(W), spectra.gram_of_weights(W)
-    return _iterates(spectra, H * length, W, *products, smoothness)
-
-
-def _iterate(
-    spectra: "Spectra | Compressed",
-    fits: list[Fit],
-    max_iter: int,
-    tol: float,
-    progress: Callable[[list[Fit]], None] = silent,
-) -> None:
-    """Iterate, with two passes over X, until every fit has ended."""
     # F is a difference of sums as large as that of X^2: below this it is not told apart
-    rounding = (2 * spectra.eps + ROUNDING) * spectra.sum_of_squares
-    while running := [fit for fit in fits if not fit.ended(max_iter, tol)]:
-        smoothness = [fit.smoothness for fit in running]
-        best = _anticipating_weights(spectra, running)
-        proposals = [
-            one.proposal(weights, spectra.mean_weight)
-            for one, weights in zip(running, best, strict=True)
-        ]
-        W, length = map(np.stack, zip(*proposals, strict=True))
-        WtX, A = spectra.with_weights(W), spectra.gram_of_weights(W)
-        starts = [fit.now.H * scale for fit, scale in zip(running, length, strict=True)]
-        aims = [LOOSE * fit.now.optimality for fit in running]
-        of_each = zip(WtX, A, smoothness, starts, aims, strict=True)
-        H = np.stack([_components_for(*of) for of in of_each])
-        for fit, new in zip(running, _iterates(spectra, H, W, WtX, A, smoothness), strict=True):
-            fit.step(new, rounding)
-        progress(fits)
+    rounding = (2 * data.eps + ROUNDING) * data.sum_of_squares
+    fall = state.F - F
+    rose = fall < -rounding
+    with_damping = rose & ~state.extrapolates  # to be blamed on the response
+    slow = fall > SLOW * state.fall
+    waited = state.waited + 1
+    halve = waited >= state.wait
+    less = torch.where(halve, (state.damping / 2).clamp(min=LEAST_DAMPING), state.damping)
+    new = State(
+        *(Wt, H, XHt, gram_H, gram_W, torch.minimum(F, state.F), optimality, aim),
+        # a fall within rounding does not tell whether extrapolation helps
+        extrapolates=fall > rounding,
+        streak=torch.where(slow, state.streak + 1, (state.streak / 2).floor()),
+        fall=fall.clamp(min=0),
+        damping=less,
+        wait=state.wait,
+        waited=torch.where(halve, 0, waited),
+        n_iter=state.n_iter,
+    )
+    back = state._replace(
+        extrapolates=torch.zeros_like(rose),
+        streak=torch.zeros_like(state.streak),
+        damping=torch.where(
+            with_damping, (MORE_DAMPING * state.damping).clamp(max=1), state.damping
+        ),
+        # of full damping, the next step would be the same: the fit goes no further
+        wait=torch.where(
+            with_damping,
+            torch.where(state.damping < 1, MORE_WAIT * state.wait, torch.inf),
+            state.wait,
+        ),
+        waited=torch.where(with_damping, 0, state.waited),
+    )
+    after = new if on_cpu and not rose.any() else chosen(rose, back, new)
+    return after._replace(n_iter=state.n_iter + 1)
 
 
-def _iterate_compressed(
-    spectra: "Spectra",
-    compressed: "Compressed",
-    fits: list[Fit],
-    max_iter: int,
-    tol: float,
-    progress: Callable[[list[Fit]], None],
-) -> None:
-    """Iterate on X compressed, and extend that by the true products, while it gains enough."""
-    running = [(one, compressed) for one in fits if not one.ended(max_iter, tol)]
-    while running:
-        smoothness = [one.smoothness for one, _ in running]
-        before = [one.now.optimality for one, _ in running]
-        inner = []
-        for one, view in running:
-            (start,) = _starts(view, one.now.H[None], [one.smoothness])
-            inner.append(Fit(start, one.smoothness, one.damping, one.n_iter))
-            aim = max(GAIN * one.now.optimality, tol / 2)
-            _iterate(view, inner[-1:], max_iter, aim, progress)
-            one.damping = inner[-1].damping
-        true = _starts(spectra, np.stack([each.now.H for each in inner]), smoothness)
-        for (one, _), iterate, each in zip(running, true, inner, strict=True):
-            one.jump(iterate, each.n_iter)
-        progress(fits)
-        running = [
-            (one, view)
-            for (one, view), optimality in zip(running, before, strict=True)
-            if one.now.optimality < optimality / 2 and not one.ended(max_iter, tol)
-        ]
-        if running:
-            new = np.stack([view.outside(one.now.W, one.now.XHt) for one, view in running])
-            products = spectra.with_weights(new)
-            running = [
-                (one, view.extended(*more))
-                for (one, view), *more in zip(running, new, products, strict=True)
-            ]
+def certified(
+    data: Data,
+    smoothness: Tensor,
+    Wt: Tensor,
+    H: Tensor,
+    WtX: Tensor,
+    gram_W: Tensor,
+    smooth: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """H (v X)', the Gram matrices of H, and the true F (2) and optimality (3) of (W, H)."""
+    XHt, gram_H = data.times_components(H), data.gram_components(H)
+    row_weight = _row_weight(data)
+    in_weights = times_gram(gram_H, Wt) - XHt
+    in_components = times_gram(gram_W, H) - WtX
+    if smooth:
+        ridge = (smoothness[:, None] * roughness(H))[..., None] * data.mean_weight[:, None]
+        lengths = squared_lengths(Wt, row_weight.expand(len(Wt), -1))
+        coupling = (smoothness[:, None] * lengths)[..., None]
+        in_weights = in_weights + ridge * Wt
+        in_components = in_components + coupling * second_difference(H)
+    counted = Wt if data.row_weight is None else Wt * data.row_weight[:, None]
+    # of the components it would be less exact: there smoothness is a difference of large products
+    F = value(data.sum_of_squares, in_weights, counted, XHt)
+    of_weights = in_weights, XHt
+    if data.row_weight is not None:  # as of spectra that are there so often
+        root = data.row_weight[:, None].sqrt()
+        of_weights = in_weights * root, XHt * root
+    optimality = torch.maximum(
+        relative_projected(of_weights[0], Wt, of_weights[1]),
+        relative_projected(in_components, H, WtX),
+    )
+    return XHt, gram_H, F, optimality
 
 
-def _iterates(
-    spectra: "Spectra | Compressed",
-    H: np.ndarray,
-    W: np.ndarray,
-    WtX: np.ndarray,
-    A: np.ndarray,
-    smoothness: Sequence[float] | np.ndarray,
-) -> list[Iterate]:
-    """An Iterate a fit: H (fits, k, n_wave), W, their products and Gram matrices likewise."""
-    XHt, A_H = spectra.with_components(H), spectra.gram_of_components(H)
-    made = []
-    for h, w, wtx, a_w, xht, a_h, lam in zip(H, W, WtX, A, XHt, A_H, smoothness, strict=True):
-        in_weights = gradient_weights(xht, a_h, w, h, lam, spectra.mean_weight)
-        in_components = gradient_components(wtx, a_w, w, h, lam, spectra.mean_weight)
-        optimality = max(
-            relative_projected(in_weights, w, xht), relative_projected(in_components, h, wtx)
-        )
-        F = value(spectra.sum_of_squares, in_components, h, wtx)
-        made.append(Iterate(h, w, xht, a_h, a_w, F, float(optimality)))
-    return made
+def _row_weight(data: Data) -> Tensor:
+    """What a spectrum's square counts in the length of weights, (1 or batch, n_spectra)."""
+    return data.mean_weight if data.row_weight is None else data.mean_weight * data.row_weight
 
 
-def _unit_length(W: np.ndarray, mean_weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """W, (k, n_spectra), with rows of unit length, and what they were divided by, (k, 1).
+def unit_length(data: Data, Wt: Tensor) -> tuple[Tensor, Tensor]:
+    """W' with rows of unit length (5), and what they were divided by, (batch, k, 1).
 
     So the components' problem has the same smoothness whatever the scale of the weights.
     """
-    length = squared_lengths(W, mean_weight)[:, None] ** 0.5
-    length[length == 0] = 1
-    return W / length, length
+    length = squared_lengths(Wt, _row_weight(data).expand(len(Wt), -1)).sqrt()[..., None]
+    length = torch.where(length > 0, length, 1)
+    return Wt / length, length
+
+
+def _dear(shape: tuple[int, int], k: int) -> bool:
+    """Whether a pass costs that much more than one over X compressed to a few times k."""
+    n_spectra, n_wave = shape
+    return n_spectra * n_wave > WORTHWHILE * 5 * k * (n_spectra + n_wave)

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from .spectra import Spectra
+from .data import Spectra
 
+NAMES = "nndsvd", "spa", "random"
 Rng = np.random.Generator | np.random.RandomState
 
 
@@ -97,9 +98,10 @@ def nndsvd(spectra: Spectra, k: int) -> np.ndarray:
     The singular vectors are those of a sketch of X, near the exact ones.
     """
     sketch = spectra.sketch(k)
-    U, S, Vt = np.linalg.svd(sketch.QX, full_matrices=False)
+    Q, QX = (Z[0].cpu().numpy() for Z in (sketch.Q, sketch.QX))
+    U, S, Vt = np.linalg.svd(QX, full_matrices=False)
     H = np.empty((k, spectra.shape[1]))
-    for i, (u, s, v) in enumerate(zip((U.T @ sketch.Q)[:k], S[:k], Vt[:k], strict=True)):
+    for i, (u, s, v) in enumerate(zip((U.T @ Q)[:k], S[:k], Vt[:k], strict=True)):
         sides = [(np.maximum(sign * u, 0), np.maximum(sign * v, 0)) for sign in (1, -1)]
         u, v = max(sides, key=lambda side: np.linalg.norm(side[0]) * np.linalg.norm(side[1]))
         H[i] = np.sqrt(s * np.linalg.norm(u) / np.linalg.norm(v)) * v
@@ -113,20 +115,25 @@ def spa(spectra: Spectra, k: int) -> np.ndarray:
     divided by their flux, project all rows off it, repeat.  Exact where the data hold
     each component pure.
     """
-    flux = spectra.with_components(np.ones((1, 1, spectra.shape[1])))[0, 0]
+    flux = _along(spectra, np.ones(spectra.shape[1]))
     bright = flux > spectra.eps**2 * flux.max()  # the others' squares might be no numbers
     scale = np.where(bright, 1 / np.where(bright, flux, 1), 0)
-    length = spectra.squared_lengths() * scale**2  # of what is left of each row
+    length = spectra.squared_lengths().cpu().numpy() * scale**2  # of what is left of each row
     picked, directions = [], np.empty((0, spectra.shape[1]))
     for _ in range(k):
         picked.append(int(length.argmax()))
-        row = spectra.row(picked[-1]) * scale[picked[-1]]
+        row = spectra.row(picked[-1]).cpu().numpy() * scale[picked[-1]]
         for _ in range(2):  # the second time for what rounding left
             row = row - (row @ directions.T) @ directions
         directions = np.vstack([directions, row / np.linalg.norm(row)])
-        along = spectra.with_components(directions[None, -1:])[0, 0]
-        length = length - (along * scale) ** 2
-    return np.maximum(np.stack([spectra.row(i) for i in picked]), 0)
+        length = length - (_along(spectra, directions[-1]) * scale) ** 2
+    return np.maximum(np.stack([spectra.row(i).cpu().numpy() for i in picked]), 0)
+
+
+def _along(spectra: Spectra, direction: np.ndarray) -> np.ndarray:
+    """The product of each spectrum with a direction (n_wave,), (n_spectra,)."""
+    H = torch.from_numpy(direction[None, None]).to(spectra.device)
+    return spectra.times_components(H)[0, 0].cpu().numpy()
 
 
 def random(spectra: Spectra, k: int, n: int, rng: Rng) -> np.ndarray:
@@ -135,5 +142,5 @@ def random(spectra: Spectra, k: int, n: int, rng: Rng) -> np.ndarray:
 
 
 def _mean_positive(spectra: Spectra) -> float:
-    total = sum(float(X.clamp(min=0).sum()) for _, X, _ in spectra.pieces())
+    total = sum(float(X.clamp(min=0).sum()) for _, X, *_ in spectra.pieces())
     return total / (spectra.shape[0] * spectra.shape[1])

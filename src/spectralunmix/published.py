@@ -1,12 +1,15 @@
-"""The published scheme, to compare with: what the R package of De Souza et al. (2026) does."""
+"""The schemes of De Souza et al. (2026), to compare with: the paper's and the R package's."""
 
+import warnings
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
-from . import objective, solver, starts
-from .spectra import Spectra, mean_weight
+from .factorisation import smooth_nmf
+from .nmf import solver, starts
+from .nmf.data import Spectra, mean_weight
 
 LEARNING_RATE = 0.02  # the package's default
 EVERY = 10  # iterations between two entries of the history: each costs two passes over X
@@ -22,7 +25,7 @@ def published_history(
     random_state: int | None = None,
     inverse_variance: np.ndarray | None = None,
 ) -> np.ndarray:
-    """How the published scheme gets on, from the components that a fit with `init` begins with.
+    """How the R package's scheme gets on, from the components that a fit with `init` begins with.
 
     Parameters
     ----------
@@ -60,6 +63,47 @@ def published_history(
     return np.transpose(history)
 
 
+def proximal_history(
+    X: np.ndarray,
+    n_components: int,
+    n_iter: int,
+    tol: float,
+    *,
+    smoothness: float = 0.0,
+    init: str = "nndsvd",
+    random_state: int | None = None,
+    inverse_variance: np.ndarray | None = None,
+) -> np.ndarray:
+    """How the paper's scheme, alternating proximal gradient, gets on.
+
+    Parameters
+    ----------
+    tol : float
+        It ends at this optimality.
+    X, n_components, n_iter, smoothness, init, random_state, inverse_variance
+        As in `published_history`.
+
+    Returns
+    -------
+    ndarray of shape (3, n_entries)
+        Iteration, objective and optimality: at the start and after each iteration that was kept.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the history says as much
+        fit = smooth_nmf(
+            X,
+            n_components,
+            smoothness=smoothness,
+            inverse_variance=inverse_variance,
+            init=init,
+            solver="proximal_gradient",
+            max_iter=n_iter,
+            tol=tol,
+            random_state=random_state,
+        )
+    return np.stack([fit.iterations, fit.objective, fit.optimality])
+
+
 def starting_factors(
     spectra: Spectra, n_components: int, init: str, random_state: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -74,27 +118,22 @@ def starting_factors(
     """
     rng = np.random.RandomState(random_state)
     H = starts.named(spectra, init, n_components, rng=rng)
-    fit = solver.fit(spectra, H, np.zeros(len(H)), max_iter=0, tol=0)[0]
-    maximum = fit.now.H.max(axis=1, keepdims=True)
-    return (fit.now.W * maximum).T, fit.now.H / maximum
+    Wt = solver.weights_for(spectra, torch.zeros(1).double(), torch.from_numpy(H))[0].numpy()
+    maximum = H[0].max(axis=1, keepdims=True)
+    return (Wt * maximum).T, H[0] / maximum
 
 
 def objective_and_optimality(
     spectra: Spectra, W: np.ndarray, H: np.ndarray, smoothness: float
 ) -> tuple[float, float]:
     """The objective and the optimality of W (n_spectra, k) and H (k, n_wave)."""
-    W, H = np.ascontiguousarray(W.T)[None], np.ascontiguousarray(H)[None]
-    WtX, XHt = spectra.with_weights(W)[0], spectra.with_components(H)[0]
-    gram_W, gram_H = spectra.gram_of_weights(W)[0], spectra.gram_of_components(H)[0]
-    W, H = W[0], H[0]
-    in_weights = objective.gradient_weights(XHt, gram_H, W, H, smoothness, spectra.mean_weight)
-    in_components = objective.gradient_components(
-        WtX, gram_W, W, H, smoothness, spectra.mean_weight
-    )
-    F = objective.value(spectra.sum_of_squares, in_components, H, WtX)
-    of_weights = objective.relative_projected(in_weights, W, XHt)
-    of_components = objective.relative_projected(in_components, H, WtX)
-    return F, float(max(of_weights, of_components))
+    Wt, components = (torch.tensor(Z.copy())[None] for Z in (W.T, H))
+    Wt, length = solver.unit_length(spectra, Wt)
+    components = components * length
+    products = spectra.times_weights(Wt), spectra.gram_weights(Wt)
+    lam = torch.tensor([float(smoothness)]).double()
+    *_, F, optimality = solver.certified(spectra, lam, Wt, components, *products, True)
+    return float(F), float(optimality)
 
 
 def adam_clamped(
@@ -138,7 +177,7 @@ def adam_clamped(
     """
     data = torch.as_tensor(X)
     v = None if inverse_variance is None else torch.as_tensor(inverse_variance)
-    of_spectra = torch.from_numpy(mean_weight(data, v)).to(data)
+    of_spectra = mean_weight(data, v).to(data)
     weights = torch.tensor(W, requires_grad=True)
     components = torch.tensor(H, requires_grad=True)
     adam = torch.optim.Adam([weights, components], lr=learning_rate)

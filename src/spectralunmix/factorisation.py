@@ -1,0 +1,385 @@
+"""smooth_nmf and unmix: the factorisation, and its weights alone, as functions of arrays."""
+
+import dataclasses
+import functools
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array
+from threadpoolctl import ThreadpoolController
+from torch import Tensor
+
+from .nmf import solver, starts
+from .nmf.arrays import as_given, float_array, on_disk
+from .nmf.checks import (
+    DTYPES,
+    RandomState,
+    Settings,
+    check_components,
+    check_not_masked,
+    check_rank,
+    check_smoothness,
+    check_two_dimensions,
+    memory_explained,
+    spectra_of,
+)
+from .nmf.data import Spectra
+from .nmf.progress import Progress
+from .nmf.scale import exponent
+
+Array = Any  # a tensor, and what comes out is one; or of numpy, on disk too, or pandas
+FLOATS = (np.float64, np.float32)  # kinds of numbers that are taken as they are
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Result:
+    """Spectra as weights of components, X ~ W H, and how near to optimal that is.
+
+    Attributes
+    ----------
+    weights : array of shape (n_spectra, k)
+        W >= 0, in the unit of X.
+    components : array of shape (k, n_wave)
+        H >= 0, each with maximum 1, by falling share of the total flux.
+    objective : ndarray of shape (n_accepted + 1,)
+        The objective from the start on, wherever it was computed on the whole X; it does not rise,
+        but by rounding.
+    optimality : ndarray of shape (n_accepted + 1,)
+        The relative projected gradient of both factors, the larger, wherever it was computed: the
+        certificate, which is 0 exactly where W and H are stationary.
+    iterations : ndarray of shape (n_accepted + 1,)
+        The iterations after which they had these values.
+    converged : bool
+        Whether the last optimality is at most `tol`.
+    n_iter : int
+        Iterations made.
+    restart_objectives : ndarray of shape (n_starts,)
+        The last objective from each start; the result is that of the lowest.
+    reconstruction_err : float
+        sqrt(sum_ij v_ij (X - W H)_ij^2), in the unit of X where v is 1.
+    """
+
+    weights: Array
+    components: Array
+    objective: np.ndarray
+    optimality: np.ndarray
+    iterations: np.ndarray
+    converged: bool
+    n_iter: int
+    restart_objectives: np.ndarray
+    reconstruction_err: float
+
+
+def smooth_nmf(
+    X: Array,
+    n_components: int = 4,
+    *,
+    smoothness: float = 1.0,
+    inverse_variance: Array | None = None,
+    init: str | Array = "nndsvd",
+    n_restarts: int = 1,
+    solver: str = "anticipation",
+    max_iter: int = 2000,
+    tol: float = 1e-6,
+    random_state: RandomState = None,
+    device: str = "cpu",
+    dtype: str = "float64",
+    verbose: int = 0,
+) -> Result:
+    """Factorise spectra into a few smooth, non-negative components, X ~ W H.
+
+    Minimises, over W (n_spectra, k) >= 0 and H (k, n_wave) >= 0,
+
+        sum_ij v_ij (X - W H)_ij^2 + smoothness * sum_ik v_i w_ik^2 ||D h_k||^2
+
+    with D the first difference along wavelength: without v Eq. 1 of De Souza et al. (2026) in the
+    gauge ||w_k|| = 1, where it is well-posed.  The penalty acts as the low-pass filter
+    (1 + smoothness D^T D)^-1 on each component, with a length of about sqrt(smoothness) channels.
+
+    v is the inverse variance, 1 without one, and v_i the mean of spectrum i's that are not 0: v
+    times a constant is F times that constant, and changes nothing else.  Where v is 0 the value of
+    X does not count and may be NaN.  A channel masked in every spectrum has no data term: with
+    smoothness a component runs straight across it, between its neighbours; without, it keeps what
+    the start had there, and neither is a measurement.
+
+    Parameters
+    ----------
+    X : array of shape (n_spectra, n_wave)
+        The spectra: of numpy, torch or pandas, or larger than memory: a memory-mapped array
+        (numpy.memmap, or the data of a FITS image opened with memmap=True) is read in blocks of
+        rows, v likewise.  They may be negative where noise makes them so.
+    n_components : int, default 4
+        Number of components, k; at most the number of spectra, and of channels.
+    smoothness : float, default 1.0
+        lambda, 0 to 1e9; 0 is plain NMF.
+    inverse_variance : array of shape (n_spectra, n_wave) or None, default None
+        Weights of the pixels, v; 0 where a value does not count.
+    init : {"nndsvd", "spa", "random"} or array, default "nndsvd"
+        Components to start from: by name ("spa" is the most extreme spectra), (k, n_wave), or
+        (n, k, n_wave) for n starts.
+    n_restarts : int, default 1
+        Starts of init="random", fitted side by side; the lowest objective is kept.
+    solver : {"anticipation", "proximal_gradient"}, default "anticipation"
+        How the factors are updated; "proximal_gradient" is the paper's update.
+    max_iter : int, default 2000
+        Most iterations, each of two passes over X, or over X compressed where it is large.
+    tol : float, default 1e-6
+        The fit stops where its optimality is at most this; 0 runs to `max_iter`.
+    random_state : int, numpy Generator or RandomState, or None, default None
+        Of init="random" alone.
+    device : {"cpu", "cuda", "auto"}, default "cpu"
+        Where arrays are fitted; "auto" is "cuda" where there is one. Tensors stay where they are.
+    dtype : {"float64", "float32"}, default "float64"
+        The precision of X, of passes over it and of the result.
+    verbose : int, default 0
+        Log objective and optimality about every so many iterations, to the terminal where the
+        caller has no other place for logs; 0 does not.
+
+    Returns
+    -------
+    Result
+        Arrays are tensors on X's device where X is a tensor.
+
+    Raises
+    ------
+    ValueError
+        X has NaN or infinite values under weight, or none above zero; more components than spectra
+        or channels; a parameter out of its range.
+
+    Warns
+    -----
+    ConvergenceWarning
+        The fit stopped at `max_iter`, or where no step lowers the objective.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import smooth_nmf
+    >>> pure = np.array([[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]])
+    >>> spectra = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, 1.0]]) @ pure
+    >>> result = smooth_nmf(spectra, 2, smoothness=0)
+    >>> result.weights.round(3)
+    array([[2., 0.],
+           [1., 1.],
+           [0., 1.]])
+    >>> result.converged
+    True
+    """
+    settings = Settings(
+        *(n_components, smoothness, init, n_restarts, solver, max_iter, tol),
+        *(random_state, device, dtype, verbose),
+    )
+    settings.check()
+    check_not_masked(X, inverse_variance)
+    if not _as_it_is(X):
+        X = check_array(X, dtype=FLOATS, ensure_all_finite=False)
+    check_two_dimensions(X)
+    ((result,),) = results(X, inverse_variance, settings, [smoothness])
+    warn_of(result, settings)
+    return result
+
+
+def results(
+    X: Array,
+    inverse_variance: Array | None,
+    settings: Settings,
+    smoothness: list[float],
+    every_start: bool = False,
+) -> list[list[Result]]:
+    """At each smoothness the best of the starts, or every start: all fits share passes over X."""
+    with one_blas_thread(), memory_explained(X, inverse_variance, settings.dtype, settings.device):
+        spectra = spectra_of(X, inverse_variance, settings.device, DTYPES[settings.dtype])
+        check_rank(settings.n_components, spectra.shape)
+        H = _starts(spectra, settings)
+        fits = solver.solve(
+            spectra,
+            torch.from_numpy(np.concatenate([H] * len(smoothness))).to(spectra.device),
+            np.repeat(np.asarray(smoothness, float), len(H)),
+            settings.max_iter,
+            settings.tol,
+            Progress(spectra.scale, settings.verbose) if settings.verbose else solver.silent,
+            settings.solver,
+        )
+        found = []
+        for first in range(0, len(fits), len(H)):
+            of_starts = fits[first : first + len(H)]
+            groups = [[fit] for fit in of_starts] if every_start else [of_starts]
+            convert = as_given(X, settings.dtype)
+            found.append([_result(spectra, group, settings.tol, convert) for group in groups])
+    return found
+
+
+def warn_of(result: Result, settings: Settings, stacklevel: int = 3) -> None:
+    """Warn of what a caller should know of a fit that did not end well."""
+    if empty := _n_empty(result):
+        message = f"{empty} of {len(result.components)} components are empty"
+        warnings.warn(message, stacklevel=stacklevel)
+    if not_converged := why_not_converged(result, settings):
+        warnings.warn(not_converged, ConvergenceWarning, stacklevel=stacklevel)
+
+
+def why_not_converged(result: Result, settings: Settings) -> str:
+    """What to say of a fit that stopped at its limit of iterations; nothing where it did not."""
+    if result.converged or settings.tol == 0:
+        return ""
+    reached = f"optimality {result.optimality[-1]:.1e} > tol={settings.tol:.1e}"
+    if result.n_iter < settings.max_iter:
+        return (
+            f"after {result.n_iter} iterations no step lowers the objective, {reached}: raise tol"
+        )
+    return f"stopped at max_iter={settings.max_iter} with {reached}: raise max_iter or tol"
+
+
+def unmix(
+    X: Array,
+    components: Array,
+    *,
+    smoothness: float = 0.0,
+    inverse_variance: Array | None = None,
+) -> Array:
+    """The non-negative weights with which given components fit spectra best.
+
+    Each spectrum's weights w >= 0 minimise
+
+        sum_j v_j (x_j - sum_k w_k h_kj)^2 + smoothness * mean(v) * sum_k w_k^2 ||D h_k||^2
+
+    with v its inverse variance, mean(v) the mean of those above 0 and D the first difference
+    along wavelength: the objective of `smooth_nmf` with the components held.
+
+    Parameters
+    ----------
+    X : array of shape (n_spectra, n_wave)
+        The spectra: of numpy, torch or pandas, or on disk, as `smooth_nmf` takes them.
+    components : array of shape (k, n_wave)
+        The components, in the same channels.
+    smoothness : float, default 0.0
+        Penalty of weights of rough components, 0 to 1e9.
+    inverse_variance : array of shape (n_spectra, n_wave) or None, default None
+        Weights of the pixels; 0 where a value does not count. None is 1 throughout.
+
+    Returns
+    -------
+    array of shape (n_spectra, k)
+        The weights, in the unit of X over that of the components; a tensor on X's device where X
+        is one.
+
+    Raises
+    ------
+    ValueError
+        X and the components have different channels, or one of them has NaN or infinite values
+        under weight; a negative inverse variance; a smoothness out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import unmix
+    >>> components = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    >>> spectra = np.array([[2.0, 0.0, 2.0], [1.0, 3.0, 4.0]])
+    >>> unmix(spectra, components).round(6)
+    array([[2., 0.],
+           [1., 3.]])
+    """
+    check_smoothness(smoothness)
+    check_not_masked(X, inverse_variance)
+    H = float_array(components)
+    data = X if _as_it_is(X) else check_array(X, dtype=FLOATS, ensure_all_finite=False)
+    check_two_dimensions(data)
+    check_components(H, data.shape[1])
+    spectra = spectra_of(data, inverse_variance, "cpu", torch.float64)
+    # each component over a power of two: the squares of very large or small ones are no numbers
+    scale = exponent(np.abs(H).max(axis=1, initial=0, keepdims=True))
+    W = best_weights(spectra, np.ldexp(H, -scale), smoothness)
+    return as_given(X, "float64")(spectra.scale.of_weights(np.ldexp(W, -scale).T))
+
+
+def best_weights(spectra: Spectra, H: np.ndarray, smoothness: float) -> np.ndarray:
+    """The weights, (k, n_spectra), that are best for components H (k, n_wave)."""
+    with one_blas_thread():
+        on_device = torch.from_numpy(H[None]).to(spectra.device)
+        lam = on_device.new_tensor([float(smoothness)])
+        return solver.weights_for(spectra, lam, on_device)[0].cpu().numpy()
+
+
+def misfit(spectra: Spectra, W: np.ndarray, H: np.ndarray) -> float:
+    """sum_ij v_ij (X - W H)_ij^2 for W (k, n_spectra) and H (k, n_wave)."""
+    return spectra.misfit(*(torch.from_numpy(Z).to(spectra.device) for Z in (W, H)))
+
+
+def one_blas_thread() -> AbstractContextManager:
+    """A context in which numpy takes one thread, and torch, which makes the passes over X, all.
+
+    Two pools of threads in turn wait for the same cores: a fit of 80 x 2250 pixels with weights
+    takes up to 5 times as long on 2 cores.
+    """
+    return _thread_pools().limit(limits=1, user_api="blas")
+
+
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through all libraries that are loaded, once
+
+
+def _as_it_is(X: Array) -> bool:
+    return on_disk(X) or isinstance(X, Tensor)
+
+
+def _starts(spectra: Spectra, settings: Settings) -> np.ndarray:
+    """(n_starts, k, n_wave)."""
+    k, n_wave = settings.n_components, spectra.shape[1]
+    largest = max(float(X.max()) for _, X, *_ in spectra.unweighted().pieces())
+    if not largest > 0:
+        raise ValueError("X has no value above zero: there is nothing to factorise")
+    if not isinstance(settings.init, str):
+        H = float_array(settings.init)
+        right = H.shape[-2:] == (k, n_wave) and H.ndim <= 3 and H.size
+        if not right or not (np.isfinite(H) & (H >= 0)).all():
+            raise ValueError(f"init: non-negative components ({k}, {n_wave}) are needed")
+        H = np.ldexp(H, -exponent(H.max(axis=-1, keepdims=True)))
+        return H.reshape(-1, k, n_wave)
+    rng = settings.random_state
+    rng = rng if isinstance(rng, np.random.Generator) else check_random_state(rng)
+    return starts.named(spectra, settings.init, k, settings.n_restarts, rng)
+
+
+def _result(
+    spectra: Spectra,
+    of_starts: list[solver.Fit],
+    tol: float,
+    convert: Callable[[np.ndarray], Array],
+) -> Result:
+    """The fit of least objective, in the caller's unit and kind of array."""
+    best = min(of_starts, key=lambda fit: fit.F)
+    W, H = _maximum_gauge(best.W, best.H)
+    iterations, objective = map(np.array, zip(*best.objective, strict=True))
+    optimality = np.array([value for _, value in best.optimality])
+    return Result(
+        weights=convert(spectra.scale.of_weights(W.T)),
+        components=convert(H),
+        objective=spectra.scale.of_squares(objective),
+        optimality=optimality,
+        iterations=iterations,
+        converged=bool(optimality[-1] <= tol),
+        n_iter=best.n_iter,
+        restart_objectives=spectra.scale.of_squares([fit.F for fit in of_starts]),
+        reconstruction_err=spectra.scale.of_roots(misfit(spectra, W, H) ** 0.5),
+    )
+
+
+def _n_empty(result: Result) -> int:
+    """How many components have no weight, or no value, above 0."""
+    W, H = float_array(result.weights), float_array(result.components)
+    return int((W.max(axis=0) * H.max(axis=1) == 0).sum())
+
+
+def _maximum_gauge(W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same W H with every component's maximum 1, by falling share of the total flux."""
+    maximum = H.max(axis=1, keepdims=True)
+    maximum[maximum == 0] = 1
+    order = np.argsort(-W.sum(axis=1) * H.sum(axis=1), kind="stable")
+    return (W * maximum)[order], (H / maximum)[order]
