@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from environment import environment
 from project import Project
 from tiny import Tiny
 
