@@ -117,7 +117,7 @@ def test_every_command(own):
     block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)[1]
     spectra = "import numpy as np; spectra = np.random.default_rng(0).random((30, 4)) @ "
     spectra += "np.random.default_rng(1).random((4, 50))\n"
-    shown = "\nimport spectralunmix; print(spectralunmix.__file__, weights.shape)"
+    shown = "\nimport spectralunmix; print(spectralunmix.__file__, result.weights.shape)"
     (own.folder / "block.py").write_text(spectra + block + shown)
     done = user.types(f"'{sys.executable}' block.py", PYTHONPATH=str(own.folder / "installed"))
     assert done.returncode == 0, done.stderr

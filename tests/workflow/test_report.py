@@ -22,7 +22,7 @@ PHONE = {"width": 390, "height": 844}
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    from conftest import Project
+    from project import Project
 
     project = Project(tmp_path_factory.mktemp("report"))
     run = project.run("library=pickles1998", target="report")
