@@ -9,7 +9,6 @@ import torch
 
 from .factorisation import FLOATS, Array, one_blas_thread
 from .nmf import solver, starts
-from .nmf.arrays import float_array
 from .nmf.checks import (
     check_not_masked,
     check_rank,
@@ -187,7 +186,7 @@ def _fits(
 
 
 def held_out_errors(spectra: Spectra, held: np.ndarray, H: np.ndarray) -> np.ndarray:
-    """Mean weighted squares that components H (n, k, n_wave) leave of those spectra, (n, n_held)."""
+    """Mean weighted squares that H (n, k, n_wave) leaves of those spectra, (n, n_held)."""
     part = spectra.rows(held)
     block = next(part.blocks())
     V = torch.ones_like(block.X) if block.V is None else block.V
