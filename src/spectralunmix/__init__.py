@@ -8,22 +8,40 @@ from spectralunmix.version import __version__
 if TYPE_CHECKING:
     from spectralunmix.estimator import NotConvergedError, SmoothNMF, scan_smoothness
     from spectralunmix.factorisation import Result, smooth_nmf, unmix
+    from spectralunmix.model_selection import CrossValidation, cross_validate
+    from spectralunmix.uncertainty import Bootstrap, bootstrap, jackknife
 else:  # a type checker would take any name for a public one
-    OF_FACTORISATION = "Result", "smooth_nmf", "unmix"
+    MODULE_OF = {
+        "NotConvergedError": "estimator",
+        "SmoothNMF": "estimator",
+        "scan_smoothness": "estimator",
+        "Result": "factorisation",
+        "smooth_nmf": "factorisation",
+        "unmix": "factorisation",
+        "CrossValidation": "model_selection",
+        "cross_validate": "model_selection",
+        "Bootstrap": "uncertainty",
+        "bootstrap": "uncertainty",
+        "jackknife": "uncertainty",
+    }
 
     def __getattr__(name: str) -> object:
         """A public name, imported with its first use: torch takes a second."""
-        if name in __all__:
-            module = "factorisation" if name in OF_FACTORISATION else "estimator"
-            return getattr(import_module(f"spectralunmix.{module}"), name)
+        if name in MODULE_OF:
+            return getattr(import_module(f"spectralunmix.{MODULE_OF[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
+    "Bootstrap",
+    "CrossValidation",
     "NotConvergedError",
     "Result",
     "SmoothNMF",
     "__version__",
+    "bootstrap",
+    "cross_validate",
+    "jackknife",
     "scan_smoothness",
     "smooth_nmf",
     "unmix",

@@ -311,6 +311,21 @@ def misfit(spectra: Spectra, W: np.ndarray, H: np.ndarray) -> float:
     return spectra.misfit(*(torch.from_numpy(Z).to(spectra.device) for Z in (W, H)))
 
 
+def in_memory(X: Array, inverse_variance: Array | None) -> np.ndarray:
+    """X (n_spectra, n_wave) as an array of numpy, checked, for fits of parts of it.
+
+    ValueError : of `check_not_masked` and `check_two_dimensions`
+    """
+    check_not_masked(X, inverse_variance)
+    if isinstance(X, Tensor):
+        X = X.detach().cpu().numpy()
+    if on_disk(X):
+        X = np.array(X)
+    X = check_array(X, dtype=FLOATS, ensure_all_finite=False)
+    check_two_dimensions(X)
+    return X
+
+
 def one_blas_thread() -> AbstractContextManager:
     """A context in which numpy takes one thread, and torch, which makes the passes over X, all.
 

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -147,6 +148,20 @@ class Spectra:
             same._in_memory = self._in_memory._replace(X=X, V=None, VX=X)
         same._count()
         return same
+
+    def counted(self, row_weight: Tensor) -> Self:
+        """The same spectra, each so often in each fit, (batch, n_spectra)."""
+        same = copy.copy(self)
+        same.row_weight = row_weight.to(self.device)
+        same._count()
+        return same
+
+    def rows(self, which: np.ndarray) -> "Spectra":
+        """Some of the spectra, (n_spectra,) bool, where they are in memory."""
+        assert self._in_memory is not None
+        at = torch.from_numpy(np.flatnonzero(which)).to(self.device)
+        X, V = (None if Z is None else Z[at] for Z in (self._in_memory.X, self._in_memory.V))
+        return Spectra(X, V, device=self.device, dtype=self.dtype)
 
     def of_fits(self, fits: Tensor) -> Self:
         block = self._in_memory

@@ -1,0 +1,265 @@
+"""bootstrap and jackknife: how far components depend on the spectra that happened to be taken."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from .comparison import in_order_of
+from .factorisation import Array, in_memory, one_blas_thread, unmix
+from .nmf import solver
+from .nmf.arrays import float_array
+from .nmf.checks import (
+    check_at_least_zero,
+    check_components,
+    check_smoothness,
+    check_whole_number,
+    spectra_of,
+)
+from .nmf.data import Spectra
+
+TOL = 1e-5  # of a refit: its components then are right to a hundredth of their standard errors
+AT_ONCE = 2**22  # numbers in the components of the fits that run side by side, 8 bytes each
+RESAMPLED = "spectra", "noise"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Bootstrap:
+    """Components of resamples, matched to those of the fit that is in question.
+
+    Attributes
+    ----------
+    components : ndarray of shape (n_resamples, k, n_wave)
+        H >= 0, each with maximum 1, in the order of the fit's.
+    counts : ndarray of int, shape (n_resamples, n_spectra)
+        How often each resample has each spectrum.
+    n_not_converged : int
+        How many of the fits stopped before their tolerance.
+    """
+
+    components: np.ndarray
+    counts: np.ndarray
+    n_not_converged: int
+
+    @property
+    def standard_error(self) -> np.ndarray:
+        """The standard deviation of the components over resamples, (k, n_wave)."""
+        return self.components.std(axis=0, ddof=1)
+
+
+def bootstrap(
+    X: Array,
+    components: Array,
+    *,
+    smoothness: float = 1.0,
+    inverse_variance: Array | None = None,
+    classes: Sequence[Any] | None = None,
+    resample: str = "spectra",
+    n_resamples: int = 200,
+    first: int = 0,
+    max_iter: int = 2000,
+    tol: float = TOL,
+    random_state: int = 0,
+) -> Bootstrap:
+    """Fit resamples of the spectra, to see how far components depend on these (Efron 1979).
+
+    A resample of "spectra" draws as many spectra as there are, with replacement, from each class
+    by itself. The noise of the spectra is in it as well.  A resample of "noise" keeps the
+    spectra, and draws the noise that their inverse variance tells of anew, around the fit.
+    Every fit begins with the components in question.
+
+    Parameters
+    ----------
+    X : array of shape (n_spectra, n_wave)
+        The spectra, in memory.
+    components : array of shape (k, n_wave)
+        Those that `smooth_nmf` found of them.
+    smoothness : float, default 1.0
+        The one that they were found with.
+    inverse_variance : array of shape (n_spectra, n_wave) or None, default None
+        Weights of the pixels.
+    classes : sequence or None, default None
+        What each spectrum is, (n_spectra,). None: all are of one class.
+    resample : {"spectra", "noise"}, default "spectra"
+        What is drawn. "noise" needs inverse_variance.
+    n_resamples : int, default 200
+        How many.
+    first : int, default 0
+        The number of the first. A resample depends on its number and on `random_state` alone, so
+        that parts made apart are those of one call.
+    max_iter : int, default 2000
+        Most iterations of a fit.
+    tol : float, default 1e-5
+        The optimality at which a fit ends.
+    random_state : int, default 0
+        Seed.
+
+    Returns
+    -------
+    Bootstrap
+
+    Raises
+    ------
+    ValueError
+        As in `smooth_nmf`; noise is to be drawn, and there is no inverse variance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import bootstrap, smooth_nmf
+    >>> rng = np.random.default_rng(0)
+    >>> pure = np.array([[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]])
+    >>> spectra = rng.dirichlet([0.5, 0.5], 60) @ pure
+    >>> found = smooth_nmf(spectra, 2, smoothness=0)
+    >>> resamples = bootstrap(spectra, found.components, smoothness=0, n_resamples=50)
+    >>> bool((resamples.standard_error < 0.1).all())
+    True
+    """
+    check_whole_number("n_resamples", n_resamples)
+    if resample not in RESAMPLED:
+        raise ValueError(f"resample={resample!r}: 'spectra' or 'noise' is needed")
+    if resample == "noise" and inverse_variance is None:
+        raise ValueError("resample='noise' needs inverse_variance, which says how much noise")
+    X, H = _checked(X, inverse_variance, components, smoothness, max_iter, tol)
+    numbers = range(first, first + n_resamples)
+    if resample == "spectra":
+        labels = np.zeros(len(X)) if classes is None else np.asarray(classes)
+        if labels.shape != (len(X),):
+            raise ValueError(f"classes: one for each of the {len(X)} spectra is needed")
+        counts = np.stack([drawn(labels, random_state, number) for number in numbers])
+        found = _counted_fits(X, H, counts, smoothness, inverse_variance, max_iter, tol)
+    else:
+        counts = np.ones((n_resamples, len(X)), dtype=int)
+        v = np.asarray(inverse_variance, float)
+        model = unmix(X, H, smoothness=smoothness, inverse_variance=v) @ H
+        noise = np.sqrt(np.divide(1, v, out=np.zeros_like(v), where=v > 0))
+        found = []
+        for number in numbers:
+            rng = np.random.default_rng([random_state, number])
+            noisy = model + noise * rng.standard_normal(X.shape)
+            once = np.ones((1, len(X)), dtype=int)
+            found += _counted_fits(noisy, H, once, smoothness, v, max_iter, tol)
+    missed = sum(fit.optimality[-1][1] > tol for fit in found)
+    return Bootstrap(_matched(H, found), counts, missed)
+
+
+def drawn(classes: np.ndarray, random_state: int, number: int) -> np.ndarray:
+    """How often the resample of that number has each spectrum, as many as there are of a class.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_spectra,)
+        What each spectrum is.
+    random_state, number : int
+        The seed, and the number of the resample: all that it depends on.
+
+    Returns
+    -------
+    ndarray of int, shape (n_spectra,)
+    """
+    rng = np.random.default_rng([random_state, number])
+    counts = np.zeros(len(classes), dtype=int)
+    for name in dict.fromkeys(classes.tolist()):
+        members = np.flatnonzero(classes == name)
+        np.add.at(counts, rng.choice(members, len(members)), 1)
+    return counts
+
+
+def jackknife(
+    X: Array,
+    components: Array,
+    *,
+    smoothness: float = 1.0,
+    inverse_variance: Array | None = None,
+    left_out: Sequence[int] | None = None,
+    max_iter: int = 2000,
+    tol: float = TOL,
+) -> np.ndarray:
+    """Components without one of the spectra, each in its turn: which spectra they hang on.
+
+    Parameters
+    ----------
+    X, components, smoothness, inverse_variance, max_iter, tol
+        As in `bootstrap`.
+    left_out : sequence of int or None, default None
+        The numbers of the spectra that are left out in turn. None: all are.
+
+    Returns
+    -------
+    ndarray of shape (n_left_out, k, n_wave)
+        In the order of the components given, each with maximum 1.
+
+    Raises
+    ------
+    ValueError
+        As in `smooth_nmf`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import jackknife, smooth_nmf
+    >>> pure = np.array([[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]])
+    >>> spectra = np.array([[2.0, 0.0], [1.0, 1.0], [1.0, 2.0], [0.0, 1.0]]) @ pure
+    >>> found = smooth_nmf(spectra, 2, smoothness=0)
+    >>> jackknife(spectra, found.components, smoothness=0).shape
+    (4, 2, 3)
+    """
+    X, H = _checked(X, inverse_variance, components, smoothness, max_iter, tol)
+    which = np.arange(len(X)) if left_out is None else np.asarray(left_out, dtype=int)
+    if len(X) < 2:
+        raise ValueError("jackknife: two spectra at the least are needed")
+    counts = np.ones((len(which), len(X)), dtype=int)
+    counts[np.arange(len(which)), which] = 0
+    found = _counted_fits(X, H, counts, smoothness, inverse_variance, max_iter, tol)
+    return _matched(H, found)
+
+
+def _checked(
+    X: Array,
+    inverse_variance: Array | None,
+    components: Array,
+    smoothness: float,
+    max_iter: int,
+    tol: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """X and the components as arrays of numpy, the latter with maximum 1."""
+    check_whole_number("max_iter", max_iter)
+    check_at_least_zero("tol", tol)
+    check_smoothness(smoothness)
+    X, H = in_memory(X, inverse_variance), float_array(components)
+    check_components(H, X.shape[1])
+    maximum = H.max(axis=1, keepdims=True)
+    return X, H / np.where(maximum > 0, maximum, 1)
+
+
+def _counted_fits(
+    X: np.ndarray,
+    H: np.ndarray,
+    counts: np.ndarray,
+    smoothness: float,
+    inverse_variance: Array | None,
+    max_iter: int,
+    tol: float,
+) -> list[solver.Fit]:
+    """Fits from components H in which each spectrum counts so often, (n_fits, n_spectra)."""
+    found: list[solver.Fit] = []
+    with one_blas_thread():
+        spectra: Spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
+        at_once = max(1, AT_ONCE // H.size)
+        for begin in range(0, len(counts), at_once):
+            part = torch.from_numpy(counts[begin : begin + at_once].astype(float))
+            start = torch.from_numpy(H).expand(len(part), -1, -1).clone()
+            lam = np.full(len(part), float(smoothness))
+            found += solver.solve(spectra.counted(part), start, lam, max_iter, tol)
+    return found
+
+
+def _matched(H: np.ndarray, found: list[solver.Fit]) -> np.ndarray:
+    """The components of fits, (n_fits, k, n_wave), each with maximum 1, in the order of H."""
+    made = np.empty((len(found), *H.shape))
+    for i, fit in enumerate(found):
+        maximum = fit.H.max(axis=1, keepdims=True)
+        made[i] = in_order_of(H, fit.H / np.where(maximum > 0, maximum, 1))
+    return made
