@@ -27,7 +27,7 @@ OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,ME
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure report scan slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark gpu clean help FORCE
+.PHONY: demo paper figure report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark gpu clean help FORCE
 
 help:
 	@echo "make demo        the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -38,6 +38,7 @@ help:
 	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries"
 	@echo "                 these with N_COMPONENTS=5 SMOOTHNESS=100 METRIC=angle as you like"
 	@echo "make scan LIBRARY=miles       other numbers of components, smoothnesses, starts"
+	@echo "make choose LIBRARY=miles     how many components, and how smooth: held-out spectra"
 	@echo "make validate LIBRARY=miles   what a library holds, and what of its entry is wrong"
 	@echo "                 all of these with CORES=2, or PROFILE=profiles/slurm on a cluster"
 	@echo "make verify      that the results made last are what their manifest says;"
@@ -62,7 +63,7 @@ paper: override LIBRARY := coelho2014
 demo paper: $(READY)
 	@$(COMMAND) figure $(OF_RUN)
 
-figure report scan validate: $(READY)
+figure report scan choose validate: $(READY)
 	@$(COMMAND) $@ $(OF_RUN)
 
 compare: $(READY)

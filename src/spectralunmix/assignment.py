@@ -7,12 +7,14 @@ import numpy as np
 from astropy.table import Table
 
 from spectralunmix import comparison
+from spectralunmix.assignment_errors import ERRORS, SAME
 from spectralunmix.errors import LibraryError
 from spectralunmix.files import component_names
 
 Row = dict[str, Any]  # of a table, by the names of its columns
-OF_DISTANCES = ("method", "component", "class", "distance", "sign")
+OF_DISTANCES = ("method", "component", "class", "distance", "sign", *ERRORS)
 OF_ASSIGNMENTS = (*OF_DISTANCES, "nearest_class", "nearest_distance", "reach", "doubtful")
+ErrorsOf = dict[tuple[str, str, str], dict[str, float]]  # by method, component and class
 RECENT = 100  # iterations whose worth tells what further ones would be
 
 
@@ -84,7 +86,15 @@ def classes_of(
     return Classes(names, prototypes, reach, metric)
 
 
-def compare(method: str, components: np.ndarray, classes: Classes) -> Compared:
+def errors_of(table: Table) -> ErrorsOf:
+    """What resamples say of each distance, from the table of `assignment_errors.table`."""
+    return {
+        (row["method"], row["component"], row["class"]): {name: float(row[name]) for name in ERRORS}
+        for row in table
+    }
+
+
+def compare(method: str, components: np.ndarray, classes: Classes, errors: ErrorsOf) -> Compared:
     """Distances of components to prototypes, and the one-to-one assignment of least distance.
 
     Parameters
@@ -95,6 +105,8 @@ def compare(method: str, components: np.ndarray, classes: Classes) -> Compared:
         The components.
     classes : Classes
         What they are compared with.
+    errors : dict of dict
+        What resamples say of each distance; NaN where there are none.
 
     Returns
     -------
@@ -111,6 +123,7 @@ def compare(method: str, components: np.ndarray, classes: Classes) -> Compared:
             "class": classes.names[j],
             "distance": float(distance[i, j]),
             "sign": int(sign[i, j]),
+            **errors[method, names[i], classes.names[j]],
         }
         for i, j in np.ndindex(distance.shape)
     ]
@@ -119,13 +132,14 @@ def compare(method: str, components: np.ndarray, classes: Classes) -> Compared:
     assignments = []
     for i, j, doubt in sorted(zip(*pairs, doubtful, strict=True), key=lambda pair: pair[1]):
         nearest = distance[i].argmin()
+        row = distances[i * len(classes.names) + j]
         judged = {
             "nearest_class": classes.names[nearest],
             "nearest_distance": float(distance[i, nearest]),
             "reach": float(classes.reach[j]),
-            "doubtful": bool(doubt),
+            "doubtful": bool(doubt or row["same_assignment"] < SAME),
         }
-        assignments.append(distances[i * len(classes.names) + j] | judged)
+        assignments.append(row | judged)
     return Compared(distances, assignments)
 
 
@@ -136,9 +150,11 @@ def warning(row: Row, labels: dict[str, str]) -> str:
     said += f"prototype of {own}, to which it is assigned, "
     if row["nearest_class"] != row["class"]:
         said += f"but {row['nearest_distance']:.3g} from that of {nearest}"
-    else:
+    elif row["distance"] > row["reach"]:
         said += "farther than any spectrum of the class and any other prototype "
         said += f"({row['reach']:.3g} at most)"
+    else:
+        said += f"but in {1 - row['same_assignment']:.0%} of the resamples it is not"
     return f"{said}: do not read it as {own}"
 
 
@@ -214,22 +230,38 @@ def tables(nmf: Compared, pca: Compared, metric: str) -> tuple[Table, Table]:
     return distances, assignments
 
 
-def method_summary(fit: dict[str, Any], compared: Compared) -> dict[str, Any]:
-    """What the summary says of a method: its fit without the history, and the assignment."""
+def method_summary(
+    fit: dict[str, Any], compared: Compared, of_total: dict[str, float] | None
+) -> dict[str, Any]:
+    """What the summary says of a method: its fit without the history, and the assignment.
+
+    of_total : what resamples say of the total distance, None where there are none
+    """
     fit = {key: value for key, value in fit.items() if key != "history"}
     described = [
-        {key: row[key] for key in OF_ASSIGNMENTS if key != "method"} for row in compared.assignments
+        {key: _or_none(row[key]) for key in OF_ASSIGNMENTS if key != "method"}
+        for row in compared.assignments
     ]
-    return {**fit, "assignment": described, "total_distance": compared.total_distance}
+    total = {
+        "total_distance": compared.total_distance,
+        "total_distance_standard_error": of_total and of_total["standard_error"],
+    }
+    return {**fit, "assignment": described, **total}
+
+
+def _or_none(value: Any) -> Any:
+    """None in place of NaN, which JSON has not."""
+    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def summarise(
     data: dict[str, Any],
     metric: str,
     warnings: list[str],
-    nmf: dict[str, Any],
-    pca: dict[str, Any],
+    nmf: tuple[dict[str, Any], Compared],
+    pca: tuple[dict[str, Any], Compared],
     own_dominant: float,
+    totals: dict[str, Any],
 ) -> dict[str, Any]:
     """The summary of a run.
 
@@ -241,17 +273,22 @@ def summarise(
         The distance.
     warnings : list of str
         What a reader has to know of the fit and the assignments.
-    nmf, pca : dict
-        As `method_summary` gives them.
+    nmf, pca : tuple of dict and Compared
+        What each fit says of itself, and its components against the classes.
     own_dominant : float
         As `dominant_share` gives it.
+    totals : dict
+        As `assignment_errors.totals` gives them.
 
     Returns
     -------
     dict
     """
-    nmf = {**nmf, "dominant_component_is_own_class": own_dominant}
-    return {**data, "metric": metric, "warnings": warnings, "nmf": nmf, "pca": pca}
+    of_nmf = method_summary(*nmf, totals["nmf_total_distance"])
+    of_pca = method_summary(*pca, totals["pca_total_distance"])
+    of_nmf["dominant_component_is_own_class"] = own_dominant
+    of_methods = {"nmf": of_nmf, "pca": of_pca, "bootstrap": totals}
+    return {**data, "metric": metric, "warnings": warnings, **of_methods}
 
 
 def data_summary(library: str, fetched: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:

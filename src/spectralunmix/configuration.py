@@ -1,6 +1,6 @@
 """The configuration: the keys of config/config.yaml, their defaults and their checks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +12,7 @@ from spectralunmix.models import (
     FromOne,
     FromZero,
     Lambda,
+    Mistake,
     Model,
     NotNegative,
     Number,
@@ -58,6 +59,45 @@ class SmoothNmf(Model):
         "`false` goes on with it",
     )
     random_state: FromZero = Field(0, description="seed; used by `init: random` alone")
+
+
+class Bootstrap(Model):
+    n_resamples: FromZero = Field(
+        100,
+        description="resamples of the spectra that standard errors are of; 0 is no standard errors",
+    )
+    resamples_per_job: FromOne = Field(50, description="of which one job fits so many")
+    noise: Switch = Field(
+        True,
+        description="resample the noise as well, where the spectra come with uncertainties",
+    )
+    random_state: FromZero = Field(0, description="seed of the resamples")
+
+    def mistakes(self) -> Iterable[Mistake]:
+        if self.n_resamples == 1:
+            yield ("n_resamples",), "1 has no standard error: 2 or more, or 0, is needed"
+
+
+class Choose(Model):
+    n_components: Annotated[list[FromOne], *WithoutDoubles] = Field(
+        [1, 2, 3, 4, 5, 6, 7, 8],
+        min_length=1,
+        description="numbers of components that `make choose` compares, the configured one besides",
+    )
+    smoothness: Annotated[list[Lambda], *WithoutDoubles] = Field(
+        [0, 10, 100],
+        min_length=1,
+        max_length=7,
+        description="at each of these smoothnesses, and the configured one",
+    )
+    n_folds: Annotated[int, Ge(2), Whole] = Field(
+        5, description="parts of the spectra, each of which is held out in turn"
+    )
+    n_repeats: FromOne = Field(3, description="how often the spectra are divided anew")
+    n_starts: FromZero = Field(
+        4, description="random starts of the fit of all spectra, to see whether they end alike"
+    )
+    random_state: FromZero = Field(0, description="seed of the divisions and the starts")
 
 
 class Assign(Model):
@@ -126,6 +166,9 @@ class Configuration(Model):
     )
     pca: Pca = Field(default_factory=Pca, description="principal components")
     smooth_nmf: SmoothNmf = Field(default_factory=SmoothNmf, description="the factorisation")
+    bootstrap: Bootstrap = Field(
+        default_factory=Bootstrap, description="standard errors, from resamples of the spectra"
+    )
     assign: Assign = Field(default_factory=Assign, description="components and classes of stars")
     convergence: Convergence = Field(
         default_factory=Convergence, description="the report's picture of the convergence"
@@ -134,6 +177,9 @@ class Configuration(Model):
         default_factory=Smoothness, description="the report's picture of the smoothness"
     )
     scan: Scan = Field(default_factory=Scan, description="the scan that `make scan` runs")
+    choose: Choose = Field(
+        default_factory=Choose, description="the cross-validation that `make choose` runs"
+    )
     plot: Plot = Field(default_factory=Plot, description="the figure")
 
 

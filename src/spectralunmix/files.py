@@ -4,9 +4,9 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy import units
@@ -140,6 +140,63 @@ def read_components(path: str) -> np.ndarray:
         components = hdus[0].data.astype(float)
     check_finite(path, components)
     return components
+
+
+def write_fits_table(path: str, table: Table) -> None:
+    """A table whose columns may hold arrays, in full precision."""
+    with replacing(path) as part:
+        table.write(part, format="fits", overwrite=True)
+
+
+def read_fits_table(path: str) -> Table:
+    return Table.read(path, format="fits")
+
+
+class Resamples(NamedTuple):
+    """Fits of resamples: their components, in the order of the fit's, and what they had.
+
+    components : (n_resamples, k, n_wave)
+    counts : (n_resamples, n_spectra), how often each has each spectrum
+    noise : (n_resamples or 0, k, n_wave), the components where the noise was resampled
+    n_not_converged : how many of all these fits stopped before their tolerance
+    """
+
+    components: np.ndarray
+    counts: np.ndarray
+    noise: np.ndarray
+    n_not_converged: int
+
+
+def write_resamples(path: str, resamples: Resamples) -> None:
+    """As FITS images, the components in float32."""
+    image = fits.PrimaryHDU(resamples.components.astype(np.float32))
+    image.header["MISSED"] = (resamples.n_not_converged, "fits that did not converge")
+    hdus = [image, fits.ImageHDU(resamples.counts.astype(np.int32), name="COUNTS")]
+    if len(resamples.noise):
+        hdus.append(fits.ImageHDU(resamples.noise.astype(np.float32), name="NOISE"))
+    with replacing(path) as part:
+        fits.HDUList(hdus).writeto(part, overwrite=True)
+
+
+def read_resamples(paths: Sequence[str], components: np.ndarray, n_spectra: int) -> Resamples:
+    """Those of several files as one; none where there is no file.
+
+    components : (k, n_wave), those that the resamples are matched to
+    """
+    none = np.empty((0, *components.shape))
+    parts = {"components": [none], "noise": [none], "counts": [np.empty((0, n_spectra), dtype=int)]}
+    missed = 0
+    for path in paths:
+        with fits.open(path, memmap=False) as hdus:
+            parts["components"].append(hdus[0].data.astype(float))
+            parts["counts"].append(hdus["COUNTS"].data.astype(int))
+            if "NOISE" in hdus:
+                parts["noise"].append(hdus["NOISE"].data.astype(float))
+            missed += int(hdus[0].header["MISSED"])
+        check_finite(path, parts["components"][-1])
+        check_finite(path, parts["noise"][-1])
+    joined = {name: np.concatenate(of_files) for name, of_files in parts.items()}
+    return Resamples(n_not_converged=missed, **joined)
 
 
 def component_names(n: int) -> list[str]:

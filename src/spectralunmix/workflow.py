@@ -208,3 +208,39 @@ def scan_jobs(scan: dict, name: str, library: dict) -> dict[str, list[int]]:
 def starts_of_job(scan: dict, first: int) -> int:
     """How many starts the job of the scan fits that begins with the first."""
     return min(scan["starts_per_job"], scan["n_starts"] - first)
+
+
+def resampling_jobs(bootstrap: dict) -> list[int]:
+    """The number of the first resample of each job.
+
+    Parameters
+    ----------
+    bootstrap : dict
+        That part of the configuration.
+    """
+    return list(range(0, bootstrap["n_resamples"], bootstrap["resamples_per_job"]))
+
+
+def resamples_of_job(bootstrap: dict, first: int) -> int:
+    """How many resamples the job fits that begins with the first."""
+    return min(bootstrap["resamples_per_job"], bootstrap["n_resamples"] - first)
+
+
+def ranks_to_compare(config: dict, name: str, library: dict) -> list[int]:
+    """The numbers of components that are cross-validated, the configured one among them.
+
+    Parameters
+    ----------
+    config : dict
+        The configuration.
+    name, library : str, dict
+        The library, and its entry.
+    """
+    ranks = sorted({*config["choose"]["n_components"], config["smooth_nmf"]["n_components"]})
+    check_ranks({"choose": max(ranks)}, name, library)
+    return ranks
+
+
+def smoothnesses_to_compare(config: dict) -> list[float]:
+    """The smoothnesses that are cross-validated, the configured one among them."""
+    return sorted({*config["choose"]["smoothness"], config["smooth_nmf"]["smoothness"]})

@@ -12,6 +12,8 @@ rule assign:
         nmf_components=rules.smooth_nmf.output.components,
         nmf_weights=rules.smooth_nmf.output.weights,
         nmf_fit=rules.smooth_nmf.output.fit,
+        errors=rules.bootstrap.output.distances,
+        totals=rules.bootstrap.output.totals,
     output:
         distances="results/{library}/distances.ecsv",
         assignments="results/{library}/assignments.ecsv",
@@ -24,7 +26,7 @@ rule assign:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("assign.py", "assignment", "comparison"),
+        code=code("assign.py", "assignment", "assignment_errors", "comparison", "pca", "prototypes"),
         library=of_library("name"),
         labels=labels,
         metric=config["assign"]["metric"],
@@ -40,6 +42,7 @@ rule plot:
         selection=rules.select.output.selection,
         pca_components=rules.pca.output.components,
         nmf_components=rules.smooth_nmf.output.components,
+        nmf_errors=rules.bootstrap.output.components,
         distances=rules.assign.output.distances,
         assignments=rules.assign.output.assignments,
         summary=rules.assign.output.summary,
@@ -74,6 +77,12 @@ rule manifest:
         prototypes=rules.prototypes.output.record,
         pca=rules.pca.output.record,
         smooth_nmf=rules.smooth_nmf.output.record,
+        resample=expand(
+            rules.resample.output.record,
+            first=steps.resampling_jobs(config["bootstrap"]),
+            allow_missing=True,
+        ),
+        bootstrap=rules.bootstrap.output.record,
         assign=rules.assign.output.record,
         plot=rules.plot.output.record,
     output:

@@ -23,7 +23,9 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     spread = bands(flux, inverse_variance, members, curves)
     eigenspectra = files.read_curves(inputs.pca_components)
     components = files.read_curves(inputs.nmf_components)
-    tables = files.read_table(inputs.distances), files.read_table(inputs.assignments)
+    tables = [
+        files.read_table(path) for path in (inputs.nmf_errors, inputs.distances, inputs.assignments)
+    ]
     summary = files.read_json(inputs.summary)
     style = options.labels, summary, options.width
     with mpl.rc_context(STYLE):

@@ -45,6 +45,16 @@ def of_scan(folder: Path) -> list[str]:
     return [*lines, f"scan: {folder}/scan.png and .pdf, its fits in {folder}/scan.ecsv"]
 
 
+def of_choose(folder: Path) -> list[str]:
+    said = json.loads((folder / "choose.json").read_text(encoding="utf-8"))["in_words"]
+    sentences = [f"{sentence}." for sentence in said]
+    return [
+        *sentences,
+        "",
+        f"choice: {folder}/choose.png and .pdf, its numbers in {folder}/choose.ecsv",
+    ]
+
+
 def of_validate(folder: Path) -> list[str]:
     text = (folder / "library.txt").read_text(encoding="utf-8")
     return [*text.splitlines(), "", f"validated: {folder}/library.txt and {folder}/library.png"]
@@ -63,6 +73,7 @@ LAST_WORDS: dict[str, Callable[[Path], list[str]]] = {
     "figure": of_figure,
     "report": of_report,
     "scan": of_scan,
+    "choose": of_choose,
     "validate": of_validate,
     "compare": of_compare,
 }

@@ -5,6 +5,7 @@ Nothing here imports numpy, torch or the workflow: the help comes at once.
 
 import argparse
 import difflib
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ examples:
   spectralunmix figure --help"""
 
 
+MOST_CORES = 4  # that are taken unasked: the figure has no more jobs side by side
 SETTING = re.compile(r"\w+(\.\w+)*=")
 
 
@@ -52,6 +54,7 @@ def parser() -> Parser:
         _add_figure,
         _add_report,
         _add_scan,
+        _add_choose,
         _add_validate,
         _add_compare,
         _add_verify,
@@ -153,6 +156,29 @@ examples:
     )
     _add_library(command)
     _add_metric(command)
+    _add_workflow(command)
+
+
+def _add_choose(commands: Commands) -> None:
+    command = commands.add_parser(
+        "choose",
+        help="say how many components, and how smooth, held-out spectra call for",
+        description="""\
+Hold out spectra of a library, a fifth at a time, fit the others with several
+numbers of components and smoothnesses, and see how well the components explain
+what was held out. The keys below `choose` in config/config.yaml list them. The
+results in results/<library> are
+
+  choose.json            the choice beside what is configured, in words too
+  choose.ecsv            errors, their standard errors, and how stable fits are
+  choose.pdf, .png, .svg the errors over the number of components""",
+        epilog="""\
+examples:
+  spectralunmix choose --library pickles1998
+  spectralunmix choose --set "choose.n_components=[2, 3, 4, 5]\"""",
+    )
+    _add_library(command)
+    _add_factorisation(command)
     _add_workflow(command)
 
 
@@ -347,8 +373,8 @@ def _add_workflow(command: argparse.ArgumentParser) -> None:
         "--cores",
         metavar="N",
         type=whole_number,
-        default=1,
-        help="jobs at once (default: %(default)s)",
+        default=min(MOST_CORES, os.cpu_count() or 1),
+        help=f"jobs at once (default: the machine's cores, {MOST_CORES} at most: %(default)s)",
     )
     add(
         "--profile",

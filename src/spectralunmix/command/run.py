@@ -51,6 +51,7 @@ def make(options: argparse.Namespace, changes: dict) -> None:
         "figure": ["figure"],
         "report": ["report"],
         "scan": [f"{folder}/scan.ecsv"],
+        "choose": [f"{folder}/choose.json"],
         "validate": [f"{folder}/library.png"],
         "compare": [f"{folder}/manifest.json"],
         "run": getattr(options, "targets", []),

@@ -42,8 +42,8 @@ METRICS = {
 }
 FRAMED = "framed: the one-to-one assignment"
 DOUBTFUL = (
-    "dashed, and ? in B and C: nearer to another class, or farther from its own than all its "
-    "spectra and all other classes"
+    "dashed, and ? in B and C: nearer to another class, farther from its own than all its "
+    "spectra and all other classes, or otherwise assigned in over 5 % of resamples"
 )
 
 
@@ -184,7 +184,7 @@ def distances_panel(
     paired: dict[str, Pairs],
     classes: list[str],
     labels: dict[str, str],
-    metric: str,
+    summary: dict[str, Any],
     width: float,
     pad: float,
 ) -> None:
@@ -198,12 +198,14 @@ def distances_panel(
     numbers = cell_text(cell, distances["distance"])
     for ax, table, (method, pairs) in zip(axes, tables, paired.items(), strict=True):
         distance_map(ax, table, pairs, classes, distances["distance"].max(), *numbers)
-        total = sum(row["distance"] for row in pairs.values())
-        ax.set_xlabel(f"{method.upper()} component\nframed: total {total:.2f}")
+        total = f"{sum(row['distance'] for row in pairs.values()):.2f}"
+        if (error := summary[method]["total_distance_standard_error"]) is not None:
+            total += f" ± {error:.2f}"
+        ax.set_xlabel(f"{method.upper()} component\nframed: total {total}")
         ax.set_yticks([])
     rows, size = row_labels([labels[c] for c in classes], 0.85 * BETWEEN * width, HEIGHT * width)
     axes[0].set_yticks(range(len(classes)), rows, size=size, linespacing=1)
-    heading(axes[0], "D", METRICS[metric], pad=pad)
+    heading(axes[0], "D", METRICS[summary["metric"]], pad=pad)
     above = {"xytext": (0, 4), "textcoords": "offset points", "va": "bottom"}
     said = framed(paired, width)
     axes[0].annotate(said, (0, 1), xycoords="axes fraction", size=CAPTION_SIZE, **above)
@@ -249,13 +251,20 @@ def components_panel(
     wavelength: np.ndarray,
     curves: list[Curve],
     captions: Captions,
+    errors: list[np.ndarray],
     smoothness: float,
     pad: float,
 ) -> None:
-    """Panel C."""
+    """Panel C.  errors : (n_wave,) of each curve, NaN where there are none"""
+    said = f"λ = {smoothness:g}"
+    for (flux, colour, _), error in zip(curves, errors, strict=True):
+        if np.isfinite(error).all():
+            band = np.maximum(flux - error, 0), flux + error
+            ax.fill_between(wavelength, *band, color=colour, alpha=0.22, lw=0)
+            said = f"λ = {smoothness:g}; bands: ± 1 standard error"
     spectra_panel(ax, wavelength, curves, captions)
     ax.set(ylabel="Component / maximum", ylim=(0, 1.05))
-    heading(ax, "C", f"Smooth NMF components (λ = {smoothness:g})", pad=pad)
+    heading(ax, "C", f"Smooth NMF components ({said})", pad=pad)
 
 
 def draw(
@@ -263,6 +272,7 @@ def draw(
     spread: dict[str, np.ndarray],
     pca: Curves,
     nmf: Curves,
+    nmf_errors: Table,
     distances: Table,
     assignments: Table,
     labels: dict[str, str],
@@ -277,6 +287,8 @@ def draw(
         Wavelength in Angstrom, names and curves of prototypes, eigenspectra and components.
     spread : dict of ndarray of shape (2, n_wave)
         The band about the prototype of each class.
+    nmf_errors : Table
+        Standard errors of the components over wavelength, by name; NaN where there are none.
     distances, assignments : Table
         Distances to the prototypes, and which are assigned to which class.
     labels : dict of str
@@ -307,10 +319,11 @@ def draw(
     bands = [spread[name] for name in classes]
     prototypes_panel(fig.add_subplot(slots[0, 0]), wavelength, of_a, a, bands, above)
     eigenspectra_panel(fig.add_subplot(slots[0, 1]), wavelength, of_b, b, above)
-    smoothness = summary["nmf"]["smoothness"]
-    components_panel(fig.add_subplot(slots[1, 0]), wavelength, of_c, c, smoothness, below)
-    metric = summary["metric"]
-    distances_panel(slots[1, 1], distances, paired, classes, labels, metric, panel, below)
+    smoothness, order = summary["nmf"]["smoothness"], by_class(nmf[1], paired["nmf"], classes)
+    errors = [np.asarray(nmf_errors[name]) for name in order]
+    slot = fig.add_subplot(slots[1, 0])
+    components_panel(slot, wavelength, of_c, c, errors, smoothness, below)
+    distances_panel(slots[1, 1], distances, paired, classes, labels, summary, panel, below)
     write_title(fig, f"{summary['library']}: {summary['n_spectra']} spectra", width)
     return fig
 
