@@ -86,7 +86,7 @@ def classes_of(
     return Classes(names, prototypes, reach, metric)
 
 
-def errors_of(table: Table) -> ErrorsOf:
+def _errors_of(table: Table) -> ErrorsOf:
     """What resamples say of each distance, from the table of `assignment_errors.table`."""
     return {
         (row["method"], row["component"], row["class"]): {name: float(row[name]) for name in ERRORS}
@@ -94,7 +94,7 @@ def errors_of(table: Table) -> ErrorsOf:
     }
 
 
-def compare(method: str, components: np.ndarray, classes: Classes, errors: ErrorsOf) -> Compared:
+def compare(method: str, components: np.ndarray, classes: Classes, errors: Table) -> Compared:
     """Distances of components to prototypes, and the one-to-one assignment of least distance.
 
     Parameters
@@ -105,8 +105,8 @@ def compare(method: str, components: np.ndarray, classes: Classes, errors: Error
         The components.
     classes : Classes
         What they are compared with.
-    errors : dict of dict
-        What resamples say of each distance; NaN where there are none.
+    errors : Table
+        What resamples say of each distance, as `assignment_errors.table` gives it.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def compare(method: str, components: np.ndarray, classes: Classes, errors: Error
     distance, sign = comparison.distances(
         components, classes.prototypes, classes.metric, signed=method == "pca"
     )
-    names = component_names(len(components))
+    names, of_resamples = component_names(len(components)), _errors_of(errors)
     distances = [
         {
             "method": method,
@@ -123,7 +123,7 @@ def compare(method: str, components: np.ndarray, classes: Classes, errors: Error
             "class": classes.names[j],
             "distance": float(distance[i, j]),
             "sign": int(sign[i, j]),
-            **errors[method, names[i], classes.names[j]],
+            **of_resamples[method, names[i], classes.names[j]],
         }
         for i, j in np.ndindex(distance.shape)
     ]

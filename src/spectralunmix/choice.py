@@ -124,7 +124,7 @@ def _numbers(found: CrossValidation, at: tuple[int, int]) -> dict[str, Any]:
 
 
 def _named(found: CrossValidation, at: tuple[int, int]) -> str:
-    k = found.n_components[at[0]]
+    k = int(found.n_components[at[0]])
     return f"{k} component{'s' * (k > 1)} at lambda = {found.smoothness[at[1]]:g}"
 
 

@@ -39,7 +39,8 @@ def tables(classes, ranks, doubtful=(), signs=()):
             enumerate(component_names(k)), enumerate(classes)
         ):
             sign = -1 if (method, i) in signs else 1
-            rows.append((method, name, of, 0.1 + 0.8 * (i != j), sign))
+            errors = (0.02, np.nan, float(i == j))
+            rows.append((method, name, of, 0.1 + 0.8 * (i != j), sign, *errors))
             if i == j:
                 paired.append((*rows[-1], of, 0.1, 0.5, (method, i) in doubtful))
     return (
@@ -48,7 +49,7 @@ def tables(classes, ranks, doubtful=(), signs=()):
     )
 
 
-def figure(rng, n, ranks=None, label=SHORT, name="a library", **marks):
+def figure(rng, n, ranks=None, label=SHORT, name="a library", error=0.05, **marks):
     """n classes; components and eigenspectra, as many by default."""
     ranks = ranks or (n, n)
     classes = [f"class_{i}" for i in range(n)]
@@ -61,6 +62,9 @@ def figure(rng, n, ranks=None, label=SHORT, name="a library", **marks):
         "pca": {"explained_variance_ratio": [0.9 / (i + 1) ** 2 for i in range(ranks[1])]},
         "nmf": {"smoothness": 1},
     }
+    for method, of_total in (("nmf", 0.0421), ("pca", None)):
+        summary[method]["total_distance_standard_error"] = of_total
+    errors = Table({of: np.full(50, error) for of in component_names(ranks[0])})
     labels = {of: label.format(of) for of in classes}
     with figures.mpl.rc_context(figures.STYLE):
         fig = plot.draw(
@@ -68,6 +72,7 @@ def figure(rng, n, ranks=None, label=SHORT, name="a library", **marks):
             spread,
             (WAVELENGTH, component_names(ranks[1]), pca),
             (WAVELENGTH, component_names(ranks[0]), nmf),
+            errors,
             *tables(classes, ranks, **marks),
             labels,
             summary,
@@ -164,6 +169,23 @@ def test_a_doubtful_assignment_is_marked_in_captions_and_frames(rng):
     assert "dashed, and ?" in fig.axes[3].texts[-1].get_text()
     sure, _ = figure(rng, 3)
     assert "dashed" not in sure.axes[3].texts[-1].get_text()
+
+
+def test_bands_and_totals_have_their_standard_errors(rng):
+    fig, _ = figure(rng, 3, error=0.05)
+    assert fig.axes[2].get_title(loc="left").endswith("(λ = 1; bands: ± 1σ)")
+    assert [len(ax.collections) for ax in fig.axes[:3]] == [3, 0, 3]
+    for line, band in zip(curves(fig.axes[2]), fig.axes[2].collections, strict=True):
+        assert to_hex(band.get_facecolor()[0]) == to_hex(line.get_color())
+        drawn, middle = band.get_paths()[0].vertices[:, 1], line.get_ydata()
+        assert drawn.max() == pytest.approx(middle.max() + 0.05)
+        assert drawn.min() == pytest.approx(max(middle.min() - 0.05, 0))
+    nmf, pca = (ax.get_xlabel() for ax in fig.axes[3:])
+    assert nmf == "NMF component\nframed: total 0.30 ± 0.04"
+    assert pca == "PCA component\nframed: total 0.30"
+    without, _ = figure(rng, 3, error=np.nan)
+    assert without.axes[2].get_title(loc="left").endswith("(λ = 1)")
+    assert len(without.axes[2].collections) == 0
 
 
 def test_eight_components_without_a_class_are_told_apart():

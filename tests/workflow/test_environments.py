@@ -157,8 +157,9 @@ def imported(path):
             parts = path.relative_to(ROOT / "src").with_suffix("").parts if node.level else ()
             base = ".".join([*parts[: len(parts) - node.level], node.module or ""]).strip(".")
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    if names & {f"spectralunmix.{name}" for name in spectralunmix.__all__}:
-        names.add("spectralunmix.estimator")  # which the package imports at their first use
+    for name, module in spectralunmix.MODULE_OF.items():
+        if f"spectralunmix.{name}" in names:
+            names.add(f"spectralunmix.{module}")  # which the package imports at their first use
     files = {ROOT / "src" / f"{name.replace('.', '/')}.py" for name in names}
     files |= {ROOT / "src" / name.replace(".", "/") / "__init__.py" for name in names}
     return {

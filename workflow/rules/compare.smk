@@ -127,7 +127,6 @@ rule compare:
             "compare.py",
             "across_libraries",
             "comparison",
-            "estimator",
             "factorisation",
             "figures.compare",
             "figures.style",

@@ -19,7 +19,6 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     _, names, components = files.read_curves(inputs.nmf_components)
     _, _, eigenspectra = files.read_curves(inputs.pca_components)
     totals, errors = files.read_json(inputs.totals), files.read_table(inputs.errors)
-    errors = assignment.errors_of(errors)
     nmf = assignment.compare("nmf", components, classes, errors)
     pca = assignment.compare("pca", eigenspectra, classes, errors)
     distances, assignments = assignment.tables(nmf, pca, options.metric)
@@ -29,9 +28,8 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     data = assignment.data_summary(options.library, files.read_json(inputs.source), flux.shape)
     weights = files.read_weights(inputs.nmf_weights, names)
     own = assignment.dominant_share(weights, components, members, nmf.assignments)
-    of_methods = (fit, nmf), (pca_fit, pca)
-    summary = assignment.summarise(data, options.metric, warnings, *of_methods, own, totals)
-    files.write_json(output.summary, summary)
+    found = (fit, nmf), (pca_fit, pca), own, totals
+    files.write_json(output.summary, assignment.summarise(data, options.metric, warnings, *found))
     for sentence in warnings:
         log.info("%s", sentence)
     log.info("total distance %.4f of NMF, %.4f of PCA", nmf.total_distance, pca.total_distance)

@@ -36,8 +36,7 @@ def draw(found: CrossValidation, said: dict[str, Any], library: str) -> Figure:
     fig, axes = plt.subplots(1, n, figsize=(2.9 * n if n < 4 else 9.6, 3.3), layout="constrained")
     root = np.sqrt(found.mean)
     panel(axes[0], found, root, found.standard_error / (2 * root))
-    axes[0].set(ylabel="Root mean square left of held-out spectra", yscale="log")
-    logarithmic_axis(axes[0].yaxis)
+    axes[0].set(ylabel="Root mean square left of held-out spectra", ylim=(0, None))
     heading(axes[0], "A", "Held-out error (bars: 1 standard error)")
     for name, style in (
         ("chosen", {"ms": 11, "marker": "o", "mec": "black", "label": "chosen"}),

@@ -42,8 +42,8 @@ METRICS = {
 }
 FRAMED = "framed: the one-to-one assignment"
 DOUBTFUL = (
-    "dashed, and ? in B and C: nearer to another class, farther from its own than all its "
-    "spectra and all other classes, or otherwise assigned in over 5 % of resamples"
+    "dashed, and ? in B and C: doubtful, as nearer to another class, too far from its own, or "
+    "not the same in 95 % of resamples"
 )
 
 
@@ -261,7 +261,7 @@ def components_panel(
         if np.isfinite(error).all():
             band = np.maximum(flux - error, 0), flux + error
             ax.fill_between(wavelength, *band, color=colour, alpha=0.22, lw=0)
-            said = f"λ = {smoothness:g}; bands: ± 1 standard error"
+            said = f"λ = {smoothness:g}; bands: ± 1σ"
     spectra_panel(ax, wavelength, curves, captions)
     ax.set(ylabel="Component / maximum", ylim=(0, 1.05))
     heading(ax, "C", f"Smooth NMF components ({said})", pad=pad)
