@@ -62,6 +62,7 @@ class Tiny:
         text = text.replace("n_components: 4", "n_components: 2").replace(
             "library: coelho2014", "library: tiny"
         )
+        text = text.replace("n_resamples: 100", "n_resamples: 4")
         (self.folder / "config/config.yaml").write_text(text)
         return self
 

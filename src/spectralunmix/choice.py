@@ -154,7 +154,7 @@ def _configured(
     difference = found.errors[configured] - found.errors[chosen]
     n = np.isfinite(difference).sum()
     error = np.nanstd(difference, ddof=1) / np.sqrt(n)
-    away = np.nanmean(difference) / error
+    away = np.nanmean(difference) / error if error > 0 else np.inf
     which = "larger" if away > 0 else "smaller"
     return (
         f"Configured: {_named(found, configured)} (rms {np.sqrt(found.mean[configured]):.3g}); the "

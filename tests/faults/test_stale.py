@@ -8,13 +8,16 @@ import shutil
 
 import pytest
 
-STEPS = ["select", "prototypes", "pca", "smooth_nmf", "assign", "plot", "manifest"]
+LAST = ["assign", "plot", "manifest"]
+STEPS = ["select", "prototypes", "pca", "smooth_nmf", "resample", "bootstrap", *LAST]
 DEPENDENT = {
     "download": set(STEPS),
     "select": set(STEPS),
-    "prototypes": {"assign", "plot", "manifest"},
-    "pca": {"assign", "plot", "manifest"},
-    "smooth_nmf": {"assign", "plot", "manifest"},
+    "prototypes": {"bootstrap", *LAST},
+    "pca": {"bootstrap", *LAST},
+    "smooth_nmf": {"resample", "bootstrap", *LAST},
+    "resample": {"bootstrap", *LAST},
+    "bootstrap": set(LAST),
     "assign": {"plot", "manifest"},
     "plot": {"manifest"},
     "manifest": set(),
@@ -25,23 +28,30 @@ EDITS = [
     ("src/spectralunmix/libraries/sources.py", "\n# edited", {"download"}),
     ("src/spectralunmix/libraries/grids.py", "\n# edited", {"select"}),
     ("src/spectralunmix/libraries/readers/text.py", "\n# edited", {"select"}),
-    ("src/spectralunmix/nmf/updates.py", "\n# edited", {"smooth_nmf"}),
-    ("src/spectralunmix/comparison.py", "\n# edited", {"assign"}),
+    ("src/spectralunmix/nmf/updates.py", "\n# edited", {"smooth_nmf", "resample"}),
+    ("src/spectralunmix/comparison.py", "\n# edited", {"resample", "bootstrap", "assign"}),
+    ("src/spectralunmix/uncertainty.py", "\n# edited", {"resample"}),
+    ("src/spectralunmix/assignment_errors.py", "\n# edited", {"bootstrap", "assign"}),
+    ("src/spectralunmix/model_selection.py", "\n# edited", set()),
     ("workflow/scripts/prototypes.py", "\n# edited", {"prototypes"}),
     ("workflow/scripts/pca.py", "\n# edited", {"pca"}),
     ("workflow/scripts/smooth_nmf.py", "\n# edited", {"smooth_nmf"}),
+    ("workflow/scripts/resample.py", "\n# edited", {"resample"}),
+    ("workflow/scripts/bootstrap.py", "\n# edited", {"bootstrap"}),
     ("workflow/scripts/assign.py", "\n# edited", {"assign"}),
     ("workflow/scripts/plot.py", "\n# edited", {"plot"}),
     ("src/spectralunmix/figures/style.py", "\n# edited", {"plot"}),
     ("src/spectralunmix/figures/__init__.py", "\n# edited", {"plot"}),
-    ("src/spectralunmix/nmf/__init__.py", "\n# edited", {"smooth_nmf"}),
+    ("src/spectralunmix/nmf/__init__.py", "\n# edited", {"smooth_nmf", "resample"}),
     ("src/spectralunmix/version.py", "\n# edited", {"download", *STEPS}),
     ("src/spectralunmix/command/verify.py", "\n# edited", set()),
     ("workflow/scripts/validate.py", "\n# edited", set()),
     ("src/spectralunmix/figures/templates/base.html", "\n", set()),
     ("config/config.yaml", ("n_starts: 8", "n_starts: 9"), set()),
-    ("config/config.yaml", ("smoothness: 10", "smoothness: 20"), {"smooth_nmf"}),
-    ("config/config.yaml", ("metric: rms", "metric: angle"), {"assign"}),
+    ("config/config.yaml", ("smoothness: 10", "smoothness: 20"), {"smooth_nmf", "resample"}),
+    ("config/config.yaml", ("n_resamples: 4", "n_resamples: 5"), {"resample"}),
+    ("config/config.yaml", ("n_repeats: 3", "n_repeats: 2"), set()),
+    ("config/config.yaml", ("metric: rms", "metric: angle"), {"bootstrap", "assign"}),
     ("config/config.yaml", ("width: 7.1", "width: 7.2"), {"plot"}),
     ("config/config.yaml", ("# The paper", "# A paper"), set()),
     ("config/libraries/tiny.yaml", ("label: Hot", "label: Warm"), {"select", "plot"}),
@@ -69,7 +79,7 @@ EDITS_OF_REPORT = [
 
 def ran(printed):
     """The steps of a run, or of a dry one."""
-    done = re.findall(r"^\[\d+/\d+\] (\w+) ", printed, flags=re.M)
+    done = re.findall(r"^\[\d+/\d+\] ([a-z_]+?)(?:_from_\d+)? ", printed, flags=re.M)
     would = re.findall(r"^(?:local)?rule (\w+):", printed, flags=re.M)
     return {*done, *would} - {"all", "report"}
 
