@@ -9,9 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
@@ -177,8 +174,7 @@ def smooth_nmf(
     )
     settings.check()
     check_not_masked(X, inverse_variance)
-    if not _as_it_is(X):
-        X = check_array(X, dtype=FLOATS, ensure_all_finite=False)
+    X = _as_floats(X)
     check_two_dimensions(X)
     ((result,),) = results(X, inverse_variance, settings, [smoothness])
     warn_of(result, settings)
@@ -221,6 +217,8 @@ def warn_of(result: Result, settings: Settings, stacklevel: int = 3) -> None:
         message = f"{empty} of {len(result.components)} components are empty"
         warnings.warn(message, stacklevel=stacklevel)
     if not_converged := why_not_converged(result, settings):
+        from sklearn.exceptions import ConvergenceWarning
+
         warnings.warn(not_converged, ConvergenceWarning, stacklevel=stacklevel)
 
 
@@ -288,7 +286,7 @@ def unmix(
     check_smoothness(smoothness)
     check_not_masked(X, inverse_variance)
     H = float_array(components)
-    data = X if _as_it_is(X) else check_array(X, dtype=FLOATS, ensure_all_finite=False)
+    data = _as_floats(X)
     check_two_dimensions(data)
     check_components(H, data.shape[1])
     spectra = spectra_of(data, inverse_variance, "cpu", torch.float64)
@@ -320,8 +318,8 @@ def in_memory(X: Array, inverse_variance: Array | None) -> np.ndarray:
     if isinstance(X, Tensor):
         X = X.detach().cpu().numpy()
     if on_disk(X):
-        X = np.array(X)
-    X = check_array(X, dtype=FLOATS, ensure_all_finite=False)
+        X = np.array(X, dtype=np.result_type(X.dtype, np.float32).newbyteorder("="))
+    X = _as_floats(X)
     check_two_dimensions(X)
     return X
 
@@ -340,8 +338,17 @@ def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()  # looks through all libraries that are loaded, once
 
 
-def _as_it_is(X: Array) -> bool:
-    return on_disk(X) or isinstance(X, Tensor)
+def _as_floats(X: Array) -> Array:
+    """X as it is where it is of floats already; else as scikit-learn, or its error, makes it.
+
+    scikit-learn takes a second to import, and so is imported where it is needed.
+    """
+    floats = type(X) is np.ndarray and X.dtype in FLOATS and X.ndim == 2 and X.size > 0
+    if floats or on_disk(X) or isinstance(X, Tensor):
+        return X
+    from sklearn.utils.validation import check_array
+
+    return check_array(X, dtype=FLOATS, ensure_all_finite=False)
 
 
 def _starts(spectra: Spectra, settings: Settings) -> np.ndarray:
@@ -358,7 +365,10 @@ def _starts(spectra: Spectra, settings: Settings) -> np.ndarray:
         H = np.ldexp(H, -exponent(H.max(axis=-1, keepdims=True)))
         return H.reshape(-1, k, n_wave)
     rng = settings.random_state
-    rng = rng if isinstance(rng, np.random.Generator) else check_random_state(rng)
+    if not isinstance(rng, np.random.Generator):
+        from sklearn.utils import check_random_state
+
+        rng = check_random_state(rng)
     return starts.named(spectra, settings.init, k, settings.n_restarts, rng)
 
 

@@ -244,3 +244,8 @@ def ranks_to_compare(config: dict, name: str, library: dict) -> list[int]:
 def smoothnesses_to_compare(config: dict) -> list[float]:
     """The smoothnesses that are cross-validated, the configured one among them."""
     return sorted({*config["choose"]["smoothness"], config["smooth_nmf"]["smoothness"]})
+
+
+def made_before(path: str) -> list[str]:
+    """The file, where it is there, so that what shows it keeps it up to date."""
+    return [path] if Path(path).exists() else []

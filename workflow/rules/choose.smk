@@ -1,6 +1,17 @@
 # How many components, and how smooth: errors of spectra that a fit has not seen.
 
 
+def of_ranks(file):
+    """That result of each number of components that is cross-validated."""
+
+    def files(wildcards):
+        name = wildcards.library
+        ranks = steps.ranks_to_compare(config, name, LIBRARIES[name])
+        return expand(file, library=name, n_components=ranks)
+
+    return files
+
+
 rule cross_validate:
     input:
         source=rules.download.output.source,
@@ -48,7 +59,12 @@ rule choose:
         summary="results/{library}/choose.json",
         pdf="results/{library}/choose.pdf",
         png="results/{library}/choose.png",
-        svg="results/{library}/choose.svg",
+        svg=report(
+            "results/{library}/choose.svg",
+            caption="../report/choose.rst",
+            category="2 Pictures",
+            labels={"picture": "how many components"},
+        ),
         record="results/{library}/records/choose.json",
     log:
         "results/{library}/logs/choose.log",
@@ -68,6 +84,8 @@ rule choose:
             "nmf",
         ),
         library=of_library("name"),
+        n_repeats=config["choose"]["n_repeats"],
+        n_starts=config["choose"]["n_starts"],
         n_components=config["smooth_nmf"]["n_components"],
         smoothness=config["smooth_nmf"]["smoothness"],
     script:

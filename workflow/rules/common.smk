@@ -90,21 +90,6 @@ def starts_of_job(wildcards):
     return steps.starts_of_job(config["scan"], int(wildcards.first))
 
 
-def resamples_of_job(wildcards):
-    return steps.resamples_of_job(config["bootstrap"], int(wildcards.first))
-
-
-def of_ranks(file):
-    """That result of each number of components that is cross-validated."""
-
-    def files(wildcards):
-        name = wildcards.library
-        ranks = steps.ranks_to_compare(config, name, LIBRARIES[name])
-        return expand(file, library=name, n_components=ranks)
-
-    return files
-
-
 # The settings are those of these libraries: another's results are not made with them.
 wildcard_constraints:
     library="|".join(map(re.escape, LIBRARIES)),

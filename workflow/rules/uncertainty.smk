@@ -1,6 +1,10 @@
 # How certain the components and their distances are: fits of resamples of the spectra.
 
 
+def resamples_of_job(wildcards):
+    return steps.resamples_of_job(config["bootstrap"], int(wildcards.first))
+
+
 rule resample:
     input:
         source=rules.download.output.source,

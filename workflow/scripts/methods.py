@@ -5,7 +5,13 @@ import logging
 from snakemake.script import Snakemake
 
 from spectralunmix import files
-from spectralunmix.figures.methods import MEDIUM, distance_tables, of_run, of_selection
+from spectralunmix.figures.methods import (
+    MEDIUM,
+    distance_tables,
+    of_resamples,
+    of_run,
+    of_selection,
+)
 from spectralunmix.figures.pages import write_page
 from spectralunmix.steps import step
 
@@ -14,13 +20,16 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     inputs, options, page = snakemake.input, snakemake.params, snakemake.output.page
     distances = files.read_table(inputs.distances)
     assignments = files.read_table(inputs.assignments)
+    summary = files.read_json(inputs.summary)
     write_page(
         page,
         "methods.html",
         key=snakemake.wildcards.library,
         library=options.library,
         citation=options.citation,
-        summary=files.read_json(inputs.summary),
+        summary=summary,
+        same_assignment=of_resamples(summary),
+        choice=files.read_json(inputs.choice[0]) if inputs.choice else None,
         medium=MEDIUM[files.read_medium(inputs.spectra)],
         wavelength=files.read_curves(inputs.components)[0][[0, -1]],
         distances=distance_tables(distances, assignments, options.labels),

@@ -41,6 +41,7 @@ def distance_tables(
                     {
                         "distance": cells[name, k]["distance"],
                         "sign": cells[name, k]["sign"],
+                        "standard_error": cells[name, k]["standard_error"],
                         "framed": (name, k) in framed,
                         "doubtful": framed.get((name, k), False),
                     }
@@ -71,6 +72,15 @@ def of_selection(selection: Table, labels: dict[str, str]) -> dict[str, Any]:
             "rows": [[as_text(value) for value in row] for row in selection],
         },
     }
+
+
+def of_resamples(summary: dict[str, Any]) -> dict[str, Any]:
+    """What the page says of the resamples: of each method the least share of equal assignments."""
+    shares = {
+        method: [row["same_assignment"] for row in summary[method]["assignment"]]
+        for method in METHODS
+    }
+    return {method: min(of) if None not in of else None for method, of in shares.items()}
 
 
 def of_run(manifest: dict[str, Any]) -> dict[str, Any]:
