@@ -138,10 +138,10 @@ def statement(said: dict[str, Any]) -> str:
     """The numbers of `numbers` in words."""
     worst, (first, last) = said["worst_explained"][0], said["worst_wavelength"]
     words = (
-        f"The relative residual of a spectrum is {said['median_relative_residual']:.2%} in the "
-        f"median of {said['n_spectra']}, and {worst['relative_residual']:.2%} at most, of "
-        f"{worst['file']} ({worst['class']}). Of the classes {said['worst_class']} has the largest "
-        f"residuals, most of all between {first:.0f} and {last:.0f} Å. "
+        f"The relative residual of a spectrum is {said['median_relative_residual']:.1%} in the "
+        f"median of {said['n_spectra']}, and {worst['relative_residual']:.1%} at most, of "
+        f"{worst['file']} ({worst['class']}). The class explained worst is {said['worst_class']}, and "
+        f"there the range of {first:.0f} to {last:.0f} Å. "
     )
     if not said["n_left_out"]:
         return words + "A fit without the only spectrum there is cannot be made."
@@ -157,3 +157,13 @@ def statement(said: dict[str, Any]) -> str:
         f"{most['file']} ({most['class']}); {said['n_moving']} of them move a component by more "
         f"than {MOVED:g}, and the change is {said['median_change']:.2g} in the median."
     )
+
+
+def line_of_log(said: dict[str, Any]) -> str:
+    """The same in short."""
+    worst = said["worst_explained"][0]
+    line = f"explained worst: {worst['file']}, {worst['relative_residual']:.1%}"
+    for most in said["most_influential"][:1]:
+        line += f"; most influential: {most['file']}, component {most['component']} moves by "
+        line += f"{most['change']:.2g}"
+    return line

@@ -1,5 +1,6 @@
 """Whether other starts end in other components: what a fit from many starts says of a solution."""
 
+import logging
 import warnings
 from typing import Any
 
@@ -188,6 +189,13 @@ def statement(said: dict[str, Any]) -> str:
     sentences.append(_of_configured(said))
     sentences.append("Starts can show that there is another solution, not that there is none.")
     return " ".join(sentences)
+
+
+def line_of_log(said: dict[str, Any]) -> tuple[int, str]:
+    """The level of a line that says it in short, and the line: a warning of a better fit."""
+    if said["configured"]["above_lowest"] > said["near"]:
+        return logging.WARNING, _of_configured(said)
+    return logging.INFO, f"{said['n_near']} of {said['n_starts']} starts end as low as the best"
 
 
 def _of_near(said: dict[str, Any]) -> str:

@@ -161,6 +161,8 @@ rule methods:
         assignments=rules.assign.output.assignments,
         summary=rules.assign.output.summary,
         manifest=rules.manifest.output.manifest,
+        uniqueness=rules.uniqueness.output.numbers,
+        diagnostics=rules.diagnostics.output.numbers,
     output:
         page=report(
             "results/{library}/methods.html",

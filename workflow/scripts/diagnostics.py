@@ -32,7 +32,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     with mpl.rc_context(STYLE):
         fig = draw(wavelength, by_class, table, said, moved, components, *pairs)
         save(fig, output.pdf, output.png, output.svg)
-    log.info("%s", said["statement"])
+    log.info("%s", diagnostics_report.line_of_log(said))
 
 
 if __name__ == "__main__":

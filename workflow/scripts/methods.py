@@ -21,6 +21,8 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
         library=options.library,
         citation=options.citation,
         summary=files.read_json(inputs.summary),
+        uniqueness=files.read_json(inputs.uniqueness),
+        diagnostics=files.read_json(inputs.diagnostics),
         medium=MEDIUM[files.read_medium(inputs.spectra)],
         wavelength=files.read_curves(inputs.components)[0][[0, -1]],
         distances=distance_tables(distances, assignments, options.labels),

@@ -32,7 +32,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
         captions = pairs, options.labels, options.library
         fig = draw(wavelength, components, models, table, said, *captions)
         save(fig, output.pdf, output.png, output.svg)
-    log.info("%s", said["statement"])
+    log.log(*uniqueness.line_of_log(said))
 
 
 if __name__ == "__main__":

@@ -193,7 +193,7 @@ def _moved(
     ax.set_ylim(max(low - margin, 0) if low > margin else -margin, high + 6 * margin)
     ax.set_ylabel("Component / maximum")
     ax.legend(loc="upper left", fontsize=SIZE)
-    heading(ax, "D", wrapped(captions[moved.component], 8, NAMES))
+    heading(ax, "D", wrapped(f"{captions[moved.component]}, which moves most", 8, NAMES + 20))
 
 
 def where_it_moves(change: np.ndarray) -> tuple[int, int]:

@@ -93,17 +93,17 @@ def _objectives(ax: Axes, table: Table, configured: float, near: float) -> None:
     order = np.argsort(table["above_lowest"], kind="stable")
     values = np.asarray(table["above_lowest"])[order]
     as_low, rows = np.asarray(table["near"])[order], np.arange(len(order)) + 1
-    style: dict[str, Any] = {"ls": "", "marker": "o", "ms": 3.5, "clip_on": False}
+    style: dict[str, Any] = {"ls": "", "marker": "o", "ms": 3.5}
     ax.plot(values[as_low], rows[as_low], color="black", **style)
     ax.plot(values[~as_low], rows[~as_low], color=OTHERS, mfc="white", **style)
     ax.plot([max(configured, 0)], [0], color=COLOURS[3], **style | {"marker": "D"})
     ax.axvline(near, color="black", lw=0.6, ls=(0, (3, 2)))
     ax.set_xscale("symlog", linthresh=LINEAR)
     largest = max(values.max(), configured, 10 * near)
-    ax.set(xlim=(0, 3 * largest), ylim=(len(order) + 0.7, -0.7))
+    ax.set(xlim=(-LINEAR / 2, 3 * largest), ylim=(len(order) + 0.7, -0.7))
     ax.set_xlabel("Objective above the lowest, relative")
     logarithmic_axis(ax.xaxis)
-    every = 10.0 ** np.arange(-6, 3, 3)
+    every = 10.0 ** np.arange(-6, 9, 2)
     ax.set_xticks([0, *(tick for tick in every if tick <= 3 * largest)])
     if len(order) <= MOST_NAMED:
         said = [str(table["start"][i]) for i in order]
