@@ -140,8 +140,8 @@ def statement(said: dict[str, Any]) -> str:
     words = (
         f"The relative residual of a spectrum is {said['median_relative_residual']:.1%} in the "
         f"median of {said['n_spectra']}, and {worst['relative_residual']:.1%} at most, of "
-        f"{worst['file']} ({worst['class']}). The class explained worst is {said['worst_class']}, and "
-        f"there the range of {first:.0f} to {last:.0f} Å. "
+        f"{worst['file']} ({worst['class']}). The class explained worst is {said['worst_class']}, "
+        f"most of all from {first:.0f} to {last:.0f} Å. "
     )
     if not said["n_left_out"]:
         return words + "A fit without the only spectrum there is cannot be made."

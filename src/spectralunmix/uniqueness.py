@@ -83,9 +83,15 @@ def changes(reference: np.ndarray, components: np.ndarray) -> np.ndarray:
     return np.diag(root_mean_square(reference, matched))
 
 
-def above(objective: float, lowest: float, squares: float) -> float:
+def above(objective: float, least: float, squares: float) -> float:
     """How far an objective is above the lowest, relative to it, where the fit is not exact."""
-    return round((objective - lowest) / max(lowest, EXACT * squares), DECIMALS)
+    return round((objective - least) / max(least, EXACT * squares), DECIMALS) + 0.0  # not -0.0
+
+
+def lowest(models: list[SmoothNMF], squares: float) -> int:
+    """The number of the first fit that is as low as any, to the digits that are not rounding."""
+    objectives = [float(model.objective_[-1]) for model in models]
+    return [above(each, min(objectives), squares) for each in objectives].index(0)
 
 
 def table_of_starts(models: list[SmoothNMF], names: list[str], squares: float) -> Table:
@@ -104,7 +110,7 @@ def table_of_starts(models: list[SmoothNMF], names: list[str], squares: float) -
     -------
     Table
     """
-    best = min(models, key=lambda model: model.objective_[-1])
+    best = models[lowest(models, squares)]
     rows = []
     for name, model in zip(names, models, strict=True):
         over = above(float(model.objective_[-1]), float(best.objective_[-1]), squares)
@@ -151,21 +157,21 @@ def numbers(
     dict
     """
     near, other = table[table["near"]], table[~table["near"]]
-    first = int(np.argmin([model.objective_[-1] for model in models]))
-    lowest = float(table["objective"][first])
+    first = lowest(models, squares)
+    least = float(table["objective"][first])
     change = changes(models[first].components_, components)
     said = {
         "n_starts": len(table),
         "n_near": len(near),
         "n_not_converged": int((~table["converged"]).sum()),
         "near": NEAR,
-        "lowest_objective": lowest,
+        "lowest_objective": least,
         "lowest_start": str(table["start"][first]),
         "spread": _spread(near),
         "others": _spread(other) | {"above_lowest": _largest(other["above_lowest"])},
         "configured": {
             "objective": objective,
-            "above_lowest": above(objective, lowest, squares),
+            "above_lowest": above(objective, least, squares),
             **_largest_and_rms(change),
         },
     }

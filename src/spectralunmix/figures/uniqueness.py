@@ -14,7 +14,7 @@ from spectralunmix.figures.style import (
     COLOURS,
     Pairs,
     class_captions,
-    component_styles,
+    curve_styles,
     heading,
     logarithmic_axis,
     wavelength_axis,
@@ -67,16 +67,17 @@ def draw(
     grid = fig.add_gridspec(1, 2, width_ratios=[1, 1.9])
     above = said["configured"]["above_lowest"]
     _objectives(fig.add_subplot(grid[0]), table, above, said["near"])
-    styles = component_styles(names, pairs, list(labels))
+    colours = {name: colour for name, (colour, _) in curve_styles(list(labels)).items()}
     panels = grid[1].subgridspec(k, 1).subplots(squeeze=False)[:, 0]
     captions = class_captions(names, pairs, labels).values()
     ordered = np.array([in_order_of(reference, model.components_) for model in models])
     as_low = np.asarray(table["near"])
     for j, (ax, caption, name) in enumerate(zip(panels, captions, names, strict=True)):
+        colour = colours[pairs[name]["class"]] if name in pairs else "black"
         for curve in ordered[~as_low, j]:
             ax.plot(wavelength, curve, color=OTHERS, lw=0.5, ls=(0, (3, 1.5)))
         for curve in ordered[as_low, j]:
-            ax.plot(wavelength, curve, color=styles[name][0], lw=0.7)
+            ax.plot(wavelength, curve, color=colour, lw=0.7)
         heading(ax, chr(ord("B") + j), caption)
         ax.set(ylim=(0, 1.05))
         wavelength_axis(ax, wavelength[0], wavelength[-1])
