@@ -166,6 +166,7 @@ class Influence:
 
 def influence(
     flux: np.ndarray,
+    weights: np.ndarray,
     components: np.ndarray,
     cook: np.ndarray,
     *,
@@ -180,8 +181,10 @@ def influence(
     ----------
     flux : ndarray of shape (n_spectra, n_wave)
         The spectra.
+    weights : ndarray of shape (n_spectra, k)
     components : ndarray of shape (k, n_wave)
-        Those of the fit.
+        Those of the fit. One that a single spectrum has any weight of is gone without it: all
+        zero, which is not what a fit without data for it would say.
     cook : ndarray of shape (n_spectra,)
         See `cook_distances`.
     smoothness, inverse_variance, max_iter
@@ -206,10 +209,17 @@ def influence(
         left_out=rows.tolist(),
         max_iter=max_iter,
     )
+    found[only_of(weights)[rows]] = 0
     moved = np.sqrt(np.mean((found - full) ** 2, axis=2))
     changes[rows] = moved
     row, component = np.unravel_index(int(np.argmax(moved)), moved.shape)
     return Influence(changes, int(rows[row]), int(component), found[row, component])
+
+
+def only_of(weights: np.ndarray) -> np.ndarray:
+    """Which component, (n_spectra, k), no other spectrum than this one has any weight of."""
+    others = weights.sum(axis=0) - weights
+    return (weights > 0) & (others <= ALONE * weights)
 
 
 def over_wavelength(

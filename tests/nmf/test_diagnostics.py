@@ -9,7 +9,6 @@ from spectralunmix import diagnostics, diagnostics_report, smooth_nmf
 
 CLASSES = ["hot"] * 12 + ["cool"] * 18
 LABELS = {"hot": "Hot stars", "cool": "Cool stars"}
-OPTIONS = {"smoothness": 2.0, "max_iter": 5000}
 
 
 @pytest.fixture(scope="module", params=["plain", "weighted"])
@@ -25,11 +24,10 @@ def selection(classes=CLASSES):
     return Table({"file": [f"star_{i}.txt" for i in range(len(classes))], "class": classes})
 
 
-def said_of(X, W, H, v=None, classes=CLASSES, most_left_out=200):
+def said_of(X, W, H, v=None, classes=CLASSES, most_left_out=200, smoothness=2.0):
     left = diagnostics.residuals(X, W, H, v)
-    moved = diagnostics.influence(
-        X, H, left.cook, inverse_variance=v, most_left_out=most_left_out, **OPTIONS
-    )
+    options = {"most_left_out": most_left_out, "smoothness": smoothness, "max_iter": 5000}
+    moved = diagnostics.influence(X, W, H, left.cook, inverse_variance=v, **options)
     by_class = diagnostics.over_wavelength(X, W, H, classes, v)
     table = diagnostics_report.by_spectrum(selection(classes), left, moved.changes)
     wavelength = np.linspace(4000, 7000, X.shape[1])
@@ -173,6 +171,22 @@ def test_a_star_that_a_component_hangs_on_is_the_most_influential():
         assert np.isfinite(table[f"change_of_component_{own + 1}"]).sum() == said["n_left_out"]
     assert "the 3 spectra of the largest Cook distance" in said["statement"]
     assert len(said["most_influential"]) == 3
+
+
+def test_a_component_of_one_star_alone_is_gone_without_it():
+    """A fit without that star has no data for it, and would leave it where it began."""
+    X = mixtures()
+    X[:, 40:], X[5] = 0, 0
+    X[5, 40:] = 10
+    found = smooth_nmf(X, 4, smoothness=0, tol=1e-8, max_iter=5000)
+    own = int(found.components[:, 45].argmax())
+    table, said, moved = said_of(X, found.weights, found.components, most_left_out=3, smoothness=0)
+    assert table["cook_distance"][5] == np.inf  # so that it is among the three
+    assert (moved.spectrum, moved.component) == (5, own)
+    assert moved.changes[5, own] == pytest.approx(np.sqrt(np.mean(found.components[own] ** 2)))
+    assert (moved.without == 0).all()
+    assert said["most_influential"][0]["file"] == "star_5.txt"
+    assert diagnostics.only_of(found.weights).sum() == 1
 
 
 def test_those_left_out_are_of_the_largest_cook_distance(fit):

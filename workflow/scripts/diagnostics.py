@@ -21,7 +21,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     factors = flux, files.read_weights(inputs.weights, names), components
     left = diagnostics.residuals(*factors, v)
     fit = {key: getattr(options, key) for key in ("smoothness", "max_iter", "most_left_out")}
-    moved = diagnostics.influence(flux, components, left.cook, inverse_variance=v, **fit)
+    moved = diagnostics.influence(*factors, left.cook, inverse_variance=v, **fit)
     table = diagnostics_report.by_spectrum(files.read_table(inputs.selection), left, moved.changes)
     by_class = diagnostics.over_wavelength(*factors, list(table["class"]), v)
     said = diagnostics_report.numbers(table, by_class, wavelength, options.labels)
