@@ -139,7 +139,7 @@ def _strip(
         f"{number}  {shortened(str(files[row]), SIZE, NAMES)}"
         for number, row in zip(numbers, named, strict=True)
     )
-    ax.text(0.02, 0.98, text, transform=ax.transAxes, va="top", size=SIZE, linespacing=1.3)
+    ax.text(0.035, 0.98, text, transform=ax.transAxes, va="top", size=SIZE, linespacing=1.3)
     largest = np.nanmax(values, initial=0) or 1.0
     ax.set(ylim=(0, largest * (1.12 + 0.1 * len(named))), xlim=(-0.6, len(classes) - 0.4))
     room = NAMES / len(classes)
