@@ -124,6 +124,22 @@ class Smoothness(Model):
     )
 
 
+class Uniqueness(Model):
+    n_starts: FromOne = Field(
+        16,
+        description="random starts from which the report looks for other solutions, beside those "
+        "of NNDSVD and SPA",
+    )
+
+
+class Diagnostics(Model):
+    most_left_out: FromOne = Field(
+        200,
+        description="spectra that the report leaves out in turn, at most: those of the largest "
+        "Cook distance",
+    )
+
+
 class Scan(Model):
     n_components: Annotated[list[FromOne], *WithoutDoubles] = Field(
         [2, 3, 4, 5, 6],
@@ -175,6 +191,12 @@ class Configuration(Model):
     )
     smoothness: Smoothness = Field(
         default_factory=Smoothness, description="the report's picture of the smoothness"
+    )
+    uniqueness: Uniqueness = Field(
+        default_factory=Uniqueness, description="whether other starts find another solution"
+    )
+    diagnostics: Diagnostics = Field(
+        default_factory=Diagnostics, description="residuals, and what single spectra change"
     )
     scan: Scan = Field(default_factory=Scan, description="the scan that `make scan` runs")
     choose: Choose = Field(

@@ -66,12 +66,17 @@ EDITS = [
 
 # The same for the report, whose steps are made after these.
 REPORTED = {"convergence", "reconstructions", "smoothness", "weights", "methods", "interactive"}
+REPORTED |= {"uniqueness", "diagnostics"}
 EDITS_OF_REPORT = [
     ("src/spectralunmix/figures/templates/base.html", "\n", {"methods", "interactive"}),
     ("src/spectralunmix/figures/templates/methods.html", "\n", {"methods"}),
     ("src/spectralunmix/published.py", "\n# edited", {"convergence"}),
     ("config/config.yaml", ("n_iter: 20", "n_iter: 30"), {"convergence"}),
     ("config/config.yaml", ("100, 1000]", "100, 500]"), {"smoothness"}),
+    ("config/config.yaml", ("n_starts: 16", "n_starts: 4"), {"uniqueness", "methods"}),
+    ("config/config.yaml", ("left_out: 200", "left_out: 4"), {"diagnostics", "methods"}),
+    ("src/spectralunmix/uniqueness.py", "\n# edited", {"uniqueness", "methods"}),
+    ("src/spectralunmix/diagnostics.py", "\n# edited", {"diagnostics", "methods"}),
     ("workflow/scripts/weights.py", "\n# edited", {"weights"}),
     ("workflow/report/weights.rst", "\nedited", set()),
 ]

@@ -3,10 +3,22 @@
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.table import Table
 
-from spectralunmix import SmoothNMF, comparison, fit_report, scan, scan_smoothness
+from spectralunmix import (
+    SmoothNMF,
+    comparison,
+    diagnostics,
+    diagnostics_report,
+    fit_report,
+    scan,
+    scan_smoothness,
+    uniqueness,
+)
 from spectralunmix.across_libraries import LibraryResult, Match
 from spectralunmix.figures import compare, convergence, interactive, weights
+from spectralunmix.figures import diagnostics as residuals_and_influence
+from spectralunmix.figures import uniqueness as starts
 
 RNG = np.random.default_rng(0)
 X = RNG.random((20, 3)) @ RNG.random((3, 40)) + 0.05 * RNG.random((20, 40))
@@ -159,3 +171,123 @@ def test_a_page_takes_as_many_spectra_as_a_phone_can_open():
     assert (len(rows), rows[0], rows[-1]) == (interactive.LARGEST, 0, 999)
     assert set(np.diff(rows)) == {2, 3}
     assert said == "400 of the 1000 spectra, evenly taken."
+
+
+def drawn_starts(k, n_starts, pairs, labels):
+    """The picture of fits of X from that many random starts, and their table."""
+    of = {"n_components": k, "smoothness": 1.0, "max_iter": 500, "tol": 1e-5, "random_state": 0}
+    models = uniqueness.from_all_starts(X, n_starts, **of)
+    squares = float(np.square(X).sum())
+    table = uniqueness.table_of_starts(models, uniqueness.start_names(n_starts, 0), squares)
+    table["above_lowest"][1], table["near"][1] = 0.02, False
+    components = models[0].components_[::-1]
+    said = uniqueness.numbers(table, models, 1.01 * table["objective"][0], components, squares)
+    wavelength = np.linspace(4000, 7000, X.shape[1])
+    return starts.draw(wavelength, components, models, table, said, pairs, labels, "Stars"), table
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_starts_have_a_row_each_and_components_a_panel(k):
+    pairs = {"component_1": {"class": "hot", "doubtful": False}}
+    fig, table = drawn_starts(k, 4, pairs, {"cool": "Cool", "hot": "Hot"})
+    objectives, *panels = fig.axes
+    rows = [text.get_text() for text in objectives.get_yticklabels()]
+    assert rows[0] == "the run's fit"
+    assert sorted(rows[1:]) == sorted(table["start"])
+    assert rows[-1] == "spa"  # the highest
+    low, high, own = (line.get_xdata() for line in objectives.lines[:3])
+    assert len(low) == 5
+    assert high == [0.02]
+    assert own == pytest.approx([0.01])
+    assert len(panels) == k
+    assert panels[0].get_title(loc="left").endswith("1: Hot")
+    for panel in panels:
+        dashed, *solid = panel.lines  # the one above the others, below them
+        assert dashed.get_color() == starts.OTHERS
+        assert len(solid) == 5
+    assert {line.get_color() for line in panels[0].lines[1:]} == {starts.COLOURS[1]}
+
+
+def test_many_starts_are_not_named():
+    fig, _ = drawn_starts(1, 60, {}, {})
+    assert [text.get_text() for text in fig.axes[0].get_yticklabels()] == ["the run's fit"]
+
+
+def drawn_diagnostics(classes, files, k=3, **options):
+    """The picture of the diagnostics of a fit of X."""
+    model = SmoothNMF(k, smoothness=1.0).fit(X[: len(classes)])
+    spectra, H = X[: len(classes)], model.components_
+    factors = spectra, model.transform(spectra), H
+    left = diagnostics.residuals(*factors)
+    fit = {"smoothness": 1.0, "max_iter": 500, "most_left_out": 200} | options
+    moved = diagnostics.influence(*factors, left.cook, inverse_variance=None, **fit)
+    by_class = diagnostics.over_wavelength(*factors, classes)
+    table = diagnostics_report.by_spectrum(
+        Table({"file": files, "class": classes}), left, moved.changes
+    )
+    wavelength = np.linspace(4000, 7000, X.shape[1])
+    labels = {name: f"{name} stars" for name in classes}
+    said = diagnostics_report.numbers(table, by_class, wavelength, labels)
+    content = table, said, moved, H
+    fig = residuals_and_influence.draw(wavelength, by_class, *content, {}, labels, "Stars")
+    return fig, said
+
+
+def test_the_worst_and_the_most_influential_are_named_within_their_panels():
+    files = [f"a_very_long_name_of_a_folder/and_a_file_with_all_parameters_{i}" for i in range(20)]
+    fig, said = drawn_diagnostics(["hot"] * 8 + ["cool"] * 12, files)
+    fig.canvas.draw()
+    a, b, c, d = fig.axes
+    assert [text.get_text() for text in a.get_legend().get_texts()] == ["hot stars", "cool stars"]
+    for ax, named in ((b, said["worst_explained"]), (c, said["most_influential"])):
+        *numbers, names = ax.texts
+        assert [text.get_text() for text in numbers] == list("12345")
+        lines = names.get_text().split("\n")
+        for line, each in zip(lines, named, strict=True):
+            assert "…" in line
+            assert line.rsplit("_", 1)[1] == each["file"].rsplit("_", 1)[1]
+        box, inside = names.get_window_extent(), ax.get_window_extent()
+        assert inside.x0 <= box.x0 < box.x1 <= inside.x1
+        assert box.y1 <= inside.y1
+        points = np.concatenate([line.get_ydata() for line in ax.lines])
+        assert ax.transData.transform((0, points.max()))[1] < box.y0
+    legend = d.get_legend().get_window_extent()
+    assert legend.x1 <= d.get_window_extent().x1
+
+
+@pytest.mark.parametrize(
+    "classes", [["hot"] * 8, ["hot"] + ["cool"] * 6, [f"c{i}" for i in "1234567890"]]
+)
+def test_diagnostics_of_any_number_of_classes(classes):
+    fig, _ = drawn_diagnostics(classes, [f"star_{i}" for i in range(len(classes))], k=1)
+    shown = [text.get_text() for text in fig.axes[1].get_xticklabels()]
+    assert [text.replace("\n", " ") for text in shown] == [
+        f"{n} stars" for n in dict.fromkeys(classes)
+    ]
+
+
+def test_a_single_spectrum_has_no_influence_to_draw():
+    fig, said = drawn_diagnostics(["hot"], ["star"], k=1)
+    assert said["most_influential"] == []
+    assert not fig.axes[3].axison
+
+
+def test_the_range_where_a_component_moves():
+    change = np.zeros(100)
+    change[30:50] = 0.1
+    first, end = residuals_and_influence.where_it_moves(change)
+    assert 25 <= first <= 32
+    assert 48 <= end <= 55
+    assert residuals_and_influence.where_it_moves(np.zeros(9)) == (0, 9)
+    change = np.zeros(100)
+    change[[0]] = 1
+    assert residuals_and_influence.where_it_moves(change) == (0, 2)
+
+
+def test_a_long_name_keeps_its_ends():
+    name = "t10000_g+1.5_m13p04_sed.fits"
+    assert residuals_and_influence.shortened(name, 6, 200) == name
+    short = residuals_and_influence.shortened(name, 6, 50)
+    assert short.startswith("t1000")
+    assert short.endswith("fits")
+    assert len(short) < len(name)

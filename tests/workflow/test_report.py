@@ -17,6 +17,7 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PICTURES = ("convergence", "reconstructions", "smoothness", "weights", "uniqueness", "diagnostics")
 PHONE = {"width": 390, "height": 844}
 
 
@@ -38,7 +39,7 @@ def results(tmp_path_factory):
 
 
 def test_pictures_and_their_numbers(results):
-    for name in ("convergence", "reconstructions", "smoothness", "weights"):
+    for name in PICTURES:
         assert (results / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert b"<svg" in (results / f"{name}.svg").read_bytes()
     table = Table.read(results / "smoothness.ecsv", format="ascii.ecsv")
@@ -72,6 +73,49 @@ def test_the_page_of_methods_has_the_run_s_numbers(results):
     for step in manifest["steps"]:
         for digest in step["outputs"].values():
             assert digest in page
+
+
+def test_other_starts_find_no_other_solution(results):
+    said = json.loads((results / "uniqueness.json").read_text())
+    fit = json.loads((results / "nmf_fit.json").read_text())
+    table = Table.read(results / "uniqueness.ecsv", format="ascii.ecsv")
+    assert len(table) == said["n_starts"] == said["n_near"] == 18
+    assert list(table["start"][:3]) == ["nndsvd", "spa", "random 0"]
+    np.testing.assert_allclose(table["objective"], fit["objective"], rtol=1e-7)
+    assert max(table["largest_distance"]) < 1e-5
+    assert abs(said["configured"]["above_lowest"]) < 1e-9
+    page = (results / "methods.html").read_text()
+    assert said["statement"] in page
+    assert "All 18 starts end within" in said["statement"]
+
+
+def test_residuals_and_influence_are_those_of_the_files(results):
+    with fits.open(results / "spectra.fits") as hdus:
+        X = hdus[0].data.astype(float)
+    components = Table.read(results / "nmf_components.ecsv", format="ascii.ecsv")
+    weights = Table.read(results / "nmf_weights.ecsv", format="ascii.ecsv")
+    H = np.array([components[name] for name in components.colnames[1:]])
+    W = np.transpose([weights[name] for name in components.colnames[1:]])
+    table = Table.read(results / "diagnostics.ecsv", format="ascii.ecsv")
+    assert list(table["file"]) == list(weights["file"])
+    relative = np.linalg.norm(X - W @ H, axis=1) / np.linalg.norm(X, axis=1)
+    np.testing.assert_allclose(table["relative_residual"], relative, rtol=1e-6)
+    hat = np.diag(W @ np.linalg.inv(W.T @ W) @ W.T)
+    np.testing.assert_allclose(table["leverage"], hat, rtol=1e-6)
+    channels = Table.read(results / "residuals.ecsv", format="ascii.ecsv")
+    of = table["class"] == "hot_star"
+    rms = np.sqrt(np.mean((X - W @ H)[of] ** 2, axis=0))
+    np.testing.assert_allclose(channels["rms_hot_star"], rms, rtol=1e-5)
+    said = json.loads((results / "diagnostics.json").read_text())
+    worst, most = said["worst_explained"][0], said["most_influential"][0]
+    assert worst["file"] == table["file"][np.argmax(relative)]
+    names = [name for name in table.colnames if name.startswith("change_of_")]
+    changes = np.transpose([table[name] for name in names])
+    row, component = np.unravel_index(changes.argmax(), changes.shape)
+    assert (most["file"], most["component"]) == (table["file"][row], component + 1)
+    page = (results / "methods.html").read_text()
+    for words in (said["statement"], "Residuals and influence", most["file"], worst["file"]):
+        assert words in page
 
 
 def test_the_report_opens_on_the_figure(results):
@@ -269,7 +313,7 @@ def test_the_report(browser, results, viewport):
         assert size > 300
         assert width > 0.8 * min(viewport["width"], 700)
         assert 0 <= top < viewport["height"] / 2
-        for category, entries in (("1 Figure", 1), ("2 Pictures", 4)):
+        for category, entries in (("1 Figure", 1), ("2 Pictures", len(PICTURES))):
             page.get_by_text(category).click()
             eyes = page.locator("nav table tbody tr")
             assert eyes.count() == entries

@@ -167,6 +167,8 @@ rule methods:
         summary=rules.assign.output.summary,
         manifest=rules.manifest.output.manifest,
         choice=made_before("choose.json"),
+        uniqueness=rules.uniqueness.output.numbers,
+        diagnostics=rules.diagnostics.output.numbers,
     output:
         page=report(
             "results/{library}/methods.html",

@@ -5,13 +5,7 @@ import logging
 from snakemake.script import Snakemake
 
 from spectralunmix import files
-from spectralunmix.figures.methods import (
-    MEDIUM,
-    distance_tables,
-    of_resamples,
-    of_run,
-    of_selection,
-)
+from spectralunmix.figures import methods
 from spectralunmix.figures.pages import write_page
 from spectralunmix.steps import step
 
@@ -28,13 +22,15 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
         library=options.library,
         citation=options.citation,
         summary=summary,
-        same_assignment=of_resamples(summary),
+        same_assignment=methods.of_resamples(summary),
         choice=files.read_json(inputs.choice[0]) if inputs.choice else None,
-        medium=MEDIUM[files.read_medium(inputs.spectra)],
+        uniqueness=files.read_json(inputs.uniqueness),
+        diagnostics=files.read_json(inputs.diagnostics),
+        medium=methods.MEDIUM[files.read_medium(inputs.spectra)],
         wavelength=files.read_curves(inputs.components)[0][[0, -1]],
-        distances=distance_tables(distances, assignments, options.labels),
-        **of_run(files.read_json(inputs.manifest)),
-        **of_selection(files.read_table(inputs.selection), options.labels),
+        distances=methods.distance_tables(distances, assignments, options.labels),
+        **methods.of_run(files.read_json(inputs.manifest)),
+        **methods.of_selection(files.read_table(inputs.selection), options.labels),
     )
     log.info("written: %s", page)
 

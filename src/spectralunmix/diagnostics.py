@@ -1,0 +1,256 @@
+"""What a fit leaves of the spectra, and how much single spectra sway its components."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from spectralunmix.uncertainty import jackknife
+
+RANK = 1e-10  # singular values of the weights below it, relative to the largest, are rounding
+ALONE = 1e-6  # 1 - leverage below which no other spectrum says anything of what this one does
+EVERY = ""  # in place of a class: all spectra together
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Residuals:
+    """What is left of each spectrum, and what each is to the fit.
+
+    Attributes
+    ----------
+    relative : ndarray of shape (n_spectra,)
+        sqrt(sum v (x - w H)^2 / sum v x^2), with v = 1 where there are no weights.
+    chi2 : ndarray of shape (n_spectra,) or None
+        sum v (x - w H)^2 over the number of pixels that count; None where weights are no
+        inverse variances.
+    leverage : ndarray of shape (n_spectra,)
+        Between 0 and 1, see `leverages`; they add up to the number of components.
+    cook : ndarray of shape (n_spectra,)
+        See `cook_distances`.
+    """
+
+    relative: np.ndarray
+    chi2: np.ndarray | None
+    leverage: np.ndarray
+    cook: np.ndarray
+
+
+def residuals(
+    flux: np.ndarray,
+    weights: np.ndarray,
+    components: np.ndarray,
+    inverse_variance: np.ndarray | None = None,
+) -> Residuals:
+    """What a fit leaves of each spectrum, and how much each one weighs in it.
+
+    Parameters
+    ----------
+    flux : ndarray of shape (n_spectra, n_wave)
+        The spectra.
+    weights : ndarray of shape (n_spectra, k)
+    components : ndarray of shape (k, n_wave)
+    inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
+        Weights of the pixels, 0 where masked.
+
+    Returns
+    -------
+    Residuals
+    """
+    v = np.ones(flux.shape) if inverse_variance is None else inverse_variance
+    counts = v > 0
+    squares = _squares_left(flux, weights, components, v)
+    whole = np.sum(v * np.where(counts, flux, 0) ** 2, axis=1)
+    leverage = leverages(weights, inverse_variance)
+    chi2 = squares / np.maximum(counts.sum(axis=1), 1) if has_errors(inverse_variance) else None
+    return Residuals(
+        relative=np.sqrt(squares / np.where(whole > 0, whole, 1)),
+        chi2=chi2,
+        leverage=leverage,
+        cook=cook_distances(squares, leverage, int(counts.sum()), counts.any(axis=0).sum()),
+    )
+
+
+def _squares_left(
+    flux: np.ndarray, weights: np.ndarray, components: np.ndarray, v: np.ndarray
+) -> np.ndarray:
+    """sum v (x - w H)^2 of each spectrum; what is under masked pixels may be no number."""
+    left = np.where(v > 0, flux - weights @ components, 0)
+    return np.sum(v * left**2, axis=1)
+
+
+def has_errors(inverse_variance: np.ndarray | None) -> bool:
+    """Whether weights say how much noise there is: a mask has one value in a spectrum, and 0."""
+    if inverse_variance is None:
+        return False
+    largest = inverse_variance.max(axis=1, keepdims=True)
+    return bool(((inverse_variance > 0) & (inverse_variance < largest)).any())
+
+
+def leverages(weights: np.ndarray, inverse_variance: np.ndarray | None = None) -> np.ndarray:
+    """The diagonal of the hat matrix W (W' W)^-1 W': how much of its own fit each spectrum makes.
+
+    In each channel the components are a regression of the fluxes on the weights W. With weights
+    of the pixels its hat matrix is V^1/2 W (W' V W)^-1 W' V^1/2, V being those of the channel.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_spectra, k)
+    inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
+
+    Returns
+    -------
+    ndarray of shape (n_spectra,)
+        The mean over the channels that any spectrum has, a masked pixel having none.
+    """
+    k = weights.shape[1]
+    v = np.ones((len(weights), 1)) if inverse_variance is None else inverse_variance
+    largest = v.max(axis=0)
+    v = v[:, largest > 0] / largest[largest > 0]
+    scale = weights.max(axis=0)  # components in other units change nothing but rounding
+    scaled = weights / np.where(scale > 0, scale, 1)
+    products = (scaled[:, :, None] * scaled[:, None]).reshape(len(weights), k * k)
+    gram = (v.T @ products).reshape(-1, k, k)
+    inverse = np.linalg.pinv(gram, rcond=RANK, hermitian=True).reshape(-1, k * k)
+    return np.clip((v * (products @ inverse.T)).mean(axis=1), 0, 1)
+
+
+def cook_distances(
+    squares: np.ndarray, leverage: np.ndarray, n_pixels: int, n_wave: int
+) -> np.ndarray:
+    """Cook's distance (1977) of each spectrum, as if the fit were a regression on the weights.
+
+    h / (1 - h)^2 times the squares left of the spectrum, over k times what is expected of them:
+    large where a spectrum weighs much and is explained badly.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n_spectra,)
+        What is left of each, times the weights of the pixels.
+    leverage : ndarray of shape (n_spectra,)
+    n_pixels, n_wave : int
+        How many pixels count, in how many channels.
+
+    Returns
+    -------
+    ndarray of shape (n_spectra,)
+        Infinite where the leverage is 1: a component is that spectrum's own.
+    """
+    k = max(leverage.sum(), 1.0)
+    expected = k * n_wave * squares.sum() / max(n_pixels - k * n_wave, 1)
+    free = 1 - leverage
+    alone = free < ALONE
+    distance = leverage * squares / np.where(alone, 1, free) ** 2
+    return np.where(alone, np.inf, distance / (expected if expected > 0 else 1))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Influence:
+    """What leaving spectra out, one at a time, does to the components.
+
+    Attributes
+    ----------
+    changes : ndarray of shape (n_spectra, k)
+        The root mean square change of each component over wavelength, components divided by their
+        maximum; NaN for spectra that were not left out.
+    spectrum, component : int
+        The spectrum that moves a component most, and which; -1 where none was left out.
+    without : ndarray of shape (n_wave,)
+        That component without that spectrum, its maximum 1.
+    """
+
+    changes: np.ndarray
+    spectrum: int
+    component: int
+    without: np.ndarray
+
+
+def influence(
+    flux: np.ndarray,
+    weights: np.ndarray,
+    components: np.ndarray,
+    cook: np.ndarray,
+    *,
+    smoothness: float,
+    inverse_variance: np.ndarray | None,
+    most_left_out: int,
+    max_iter: int,
+) -> Influence:
+    """Leave spectra out in turn, those of the largest Cook distance where there are too many.
+
+    Parameters
+    ----------
+    flux : ndarray of shape (n_spectra, n_wave)
+        The spectra.
+    weights : ndarray of shape (n_spectra, k)
+    components : ndarray of shape (k, n_wave)
+        Those of the fit. One that a single spectrum has any weight of is gone without it: all
+        zero, which is not what a fit without data for it would say.
+    cook : ndarray of shape (n_spectra,)
+        See `cook_distances`.
+    smoothness, inverse_variance, max_iter
+        As in `jackknife`.
+    most_left_out : int
+        How many at most.
+
+    Returns
+    -------
+    Influence
+    """
+    full = components / np.maximum(components.max(axis=1, keepdims=True), np.finfo(float).tiny)
+    changes = np.full((len(flux), len(components)), np.nan)
+    if len(flux) == 1:
+        return Influence(changes, -1, -1, np.full(flux.shape[1], np.nan))
+    rows = np.sort(np.argsort(-cook, kind="stable")[:most_left_out])
+    found = jackknife(
+        flux,
+        components,
+        smoothness=smoothness,
+        inverse_variance=inverse_variance,
+        left_out=rows.tolist(),
+        max_iter=max_iter,
+    )
+    found[only_of(weights)[rows]] = 0
+    moved = np.sqrt(np.mean((found - full) ** 2, axis=2))
+    changes[rows] = moved
+    row, component = np.unravel_index(int(np.argmax(moved)), moved.shape)
+    return Influence(changes, int(rows[row]), int(component), found[row, component])
+
+
+def only_of(weights: np.ndarray) -> np.ndarray:
+    """Which component, (n_spectra, k), no other spectrum than this one has any weight of."""
+    others = weights.sum(axis=0) - weights
+    return (weights > 0) & (others <= ALONE * weights)
+
+
+def over_wavelength(
+    flux: np.ndarray,
+    weights: np.ndarray,
+    components: np.ndarray,
+    classes: Sequence[str],
+    inverse_variance: np.ndarray | None = None,
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """By class, and of all together, the root mean square and the mean residual in each channel.
+
+    Parameters
+    ----------
+    flux, weights, components, inverse_variance
+        As in `residuals`.
+    classes : sequence of str
+        Of each spectrum.
+
+    Returns
+    -------
+    dict of pairs of ndarray of shape (n_wave,)
+        By class in their order, and under EVERY those of all. They are means with the weights of
+        the pixels; NaN where no spectrum of the class has the channel.
+    """
+    v = np.ones(flux.shape) if inverse_variance is None else inverse_variance
+    left = np.where(v > 0, flux - weights @ components, 0)
+    of, found = np.asarray(classes), {}
+    for name in [*dict.fromkeys(of.tolist()), EVERY]:
+        rows = np.ones(len(of), bool) if name == EVERY else of == name
+        total = v[rows].sum(axis=0)
+        total = np.where(total > 0, total, np.nan)
+        squares, mean = (np.sum(v[rows] * left[rows] ** p, axis=0) / total for p in (2, 1))
+        found[name] = np.sqrt(squares), mean
+    return found
