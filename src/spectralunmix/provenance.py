@@ -68,7 +68,20 @@ def machine() -> dict[str, str]:
 
 
 def _cpu() -> str:
-    """Its model, where the system says it: numbers differ in the last digits between them."""
+    """Its kind, where the system says it: numbers differ in the last digits between them.
+
+    A virtual machine may name processors of several generations alike, so that family, model and
+    a checksum of the instructions tell them apart.
+    """
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
+    first, *_ = info.read_text().split("\n\n") if info.exists() else [""]
+    pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
+    of = {key.strip(): value.strip() for key, value in pairs}
+    if "model name" not in of:
+        return ""
+    flags = " ".join(sorted(of.get("flags", "").split()))
+    digest = hashlib.sha256(flags.encode()).hexdigest()[:8]
+    return (
+        f"{of['model name']} (family {of.get('cpu family')}, model {of.get('model')}, "
+        f"instructions {digest})"
+    )
