@@ -28,7 +28,17 @@ def implementation(request):
 
 
 @pytest.fixture(scope="session")
-def paper_spectra(coelho2014):
+def of_the_paper(coelho2014):
     source = {"reader": "r_subset", "members": ["*.rds"], "options": {}, "largest_member": 2**24}
     spectra = list(readers.read(coelho2014, source))
-    return np.array([s.flux for s in spectra if s.header["type"] != "cool_giant"])
+    return [s for s in spectra if s.header["type"] != "cool_giant"]
+
+
+@pytest.fixture(scope="session")
+def paper_spectra(of_the_paper):
+    return np.array([s.flux for s in of_the_paper])
+
+
+@pytest.fixture(scope="session")
+def paper_classes(of_the_paper):
+    return [s.header["type"] for s in of_the_paper]
