@@ -1,0 +1,116 @@
+"""How often rules find the number of components of spectra that were made with a known one."""
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from synthetic import COMPONENTS, N_WAVE, Truth, mixtures, with_noise
+
+from spectralunmix import cross_validate
+from spectralunmix.model_selection import CrossValidation
+
+TRIED = range(1, 9)  # numbers of components
+SMOOTHNESS = [0.0]
+N_DIVISIONS = 3  # of the spectra into folds: each alone, and their mean
+N_STARTS = 3
+TOL = 1e-5
+LOOSE = 1e-3  # to see what the tolerance matters
+# Sets of 80 spectra by noise, of each kind of noise, kind of components and number of them
+SETS = {0.005: 2, 0.01: 3, 0.02: 3, 0.05: 2}
+SETS_OF_1000 = {0.01: 1, 0.05: 1}
+
+
+def sets() -> Iterator[dict[str, Any]]:
+    """What each set is made with."""
+    for n_spectra, numbers in ((80, SETS), (1000, SETS_OF_1000)):
+        for noise, n_draws in numbers.items():
+            for correlated in (False, True):
+                for components in COMPONENTS:
+                    for k in (3, 5):
+                        for draw in range(n_draws):
+                            yield {
+                                "n_spectra": n_spectra,
+                                "noise": noise,
+                                "correlated": correlated,
+                                "components": components,
+                                "k": k,
+                                "draw": draw,
+                            }
+
+
+def measured() -> list[dict[str, Any]]:
+    """Each set with the number of components that each rule chooses."""
+    found = []
+    for made in sets():
+        began = time.perf_counter()
+        seed = [made["n_spectra"], round(1000 * made["noise"]), made["correlated"], made["k"]]
+        rng = np.random.default_rng(
+            [*seed, list(COMPONENTS).index(made["components"]), made["draw"]]
+        )
+        pure = COMPONENTS[made["components"]](rng, made["k"])
+        truth = mixtures(rng, pure, made["n_spectra"], made["noise"])
+        X = with_noise(rng, truth, made["correlated"])
+        found.append({**made, "chosen": choices(X, truth)})
+        print(found[-1], f"{time.perf_counter() - began:.1f} s", flush=True)
+    return found
+
+
+def choices(X: np.ndarray, truth: Truth) -> dict[str, int]:
+    """The number of components of each rule."""
+    divisions = [
+        cross_validate(
+            X,
+            TRIED,
+            SMOOTHNESS,
+            n_repeats=1,
+            n_starts=0 if division else N_STARTS,
+            tol=TOL,
+            random_state=division,
+        )
+        for division in range(N_DIVISIONS)
+    ]
+    first = divisions[0]
+    mean = dataclasses.replace(first, errors=np.mean([d.errors for d in divisions], axis=0))
+    loose = cross_validate(X, TRIED, SMOOTHNESS, n_repeats=1, n_starts=0, tol=LOOSE)
+    v = np.full(X.shape, truth.noise**-2)
+    with_variance = cross_validate(
+        X, TRIED, SMOOTHNESS, inverse_variance=v, n_folds=2, n_repeats=1, n_starts=0, tol=TOL
+    )
+    return {
+        "rule": number(mean),
+        "rule, one division": number(first),
+        "rule, one division, tol 1e-3": number(loose),
+        "least error": int(mean.n_components[mean.least()[0]]),
+        "chi2": by_chi2(with_variance.reduced_chi2[:, 0], X.shape),
+        **by_stability(first.subsample_distance[:, 0], first.same_minimum[:, 0]),
+    }
+
+
+def number(of: CrossValidation) -> int:
+    """By the paired one-standard-error rule."""
+    return int(of.n_components[of.chosen()[0]])
+
+
+def by_chi2(reduced: np.ndarray, shape: tuple[int, int]) -> int:
+    """The fewest components whose reduced chi^2 is at most two standard deviations above 1.
+
+    0 where none is.
+    """
+    k = np.array(TRIED)
+    free = shape[0] * N_WAVE - k * (shape[0] + N_WAVE - k)
+    low = reduced <= 1 + 2 * np.sqrt(2 / free)
+    return int(k[low][0]) if low.any() else 0
+
+
+def by_stability(distance: np.ndarray, same_minimum: np.ndarray) -> dict[str, int]:
+    """By components that stay the same: over subsamples, and from other starts."""
+    k = np.array(TRIED)
+    several = k > 1  # one component is always stable
+    differ = several & (same_minimum < 1)
+    return {
+        "least distance of subsamples": int(k[several][distance[several].argmin()]),
+        "before its steepest rise": int(k[np.diff(distance).argmax()]),
+        "last before starts differ": int(k[differ][0]) - 1 if differ.any() else int(k[-1]),
+    }
