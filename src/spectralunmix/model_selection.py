@@ -184,7 +184,8 @@ def cross_validate(
     _check(n_components, smoothness, init)
     for name, value in (("n_folds", n_folds), ("n_repeats", n_repeats), ("max_iter", max_iter)):
         check_whole_number(name, value)
-    check_at_least_zero("n_starts", n_starts)
+    for name, value in (("n_starts", n_starts), ("random_state", random_state)):
+        check_whole_number(name, value, least=0)
     check_at_least_zero("tol", tol)
     X = in_memory(X, inverse_variance)
     if not 2 <= n_folds <= len(X):
@@ -223,7 +224,7 @@ def folds(
     """
     order = rng.permutation(n)
     if classes is not None:
-        if len(classes) != n:
+        if np.shape(classes) != (n,):
             raise ValueError(f"classes: one for each of the {n} spectra is needed")
         _, which = np.unique(np.asarray(classes), return_inverse=True)
         order = order[np.argsort(which[order], kind="stable")]
