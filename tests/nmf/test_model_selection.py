@@ -150,25 +150,34 @@ BEST = np.array([1.0, 5, 9, 13])
 
 
 @pytest.mark.parametrize(
-    ("more", "k"),
+    ("more", "of_two", "of_one"),
     [
         # mean 0.2, standard error 1.2 sqrt(4 / 3) / 2 = 0.69
-        ([-1, 1.4, -1, 1.4], 1),
+        ([-1, 1.4, -1, 1.4], 1, 1),
         # mean 1, standard error 0.58
-        ([0, 2, 0, 2], 2),
+        ([0, 2, 0, 2], 1, 2),
+        # mean 1.5, standard error 0.29
+        ([1, 2, 1, 2], 2, 2),
         # within the standard error of either mean, 2.6; not of the difference, 0
-        ([0.1, 0.1, 0.1, 0.1], 2),
+        ([0.1, 0.1, 0.1, 0.1], 2, 2),
     ],
 )
-def test_the_fewest_components_within_a_standard_error_of_the_difference(more, k):
+def test_the_fewest_components_within_standard_errors_of_the_difference(more, of_two, of_one):
     found = by_hand([[BEST + 20], [BEST + more], [BEST], [BEST + 0.5]])
     assert found.least() == (2, 0)
-    assert found.chosen() == (k, 0)
+    assert found.chosen() == (of_two, 0)
+    assert found.chosen(1.0) == (of_one, 0)
+
+
+@pytest.mark.parametrize(("n_gaining", "k"), [(1, 0), (3, 0), (5, 1), (40, 1)])
+def test_a_few_spectra_do_not_decide(n_gaining, k):
+    gain = np.where(np.arange(80) < n_gaining, 1000.0, 0)
+    assert by_hand([[1 + gain], [np.ones(80)]]).chosen() == (k, 0)
 
 
 def test_each_number_of_components_stands_with_its_best_smoothness():
     unsure = np.array([-1, 1.4, -1, 1.4])
-    found = by_hand([[BEST + 9, BEST + unsure, BEST + 2 + unsure], [BEST, BEST + 1, BEST + 2]])
+    found = by_hand([[BEST + 9, BEST + unsure, BEST + 3 + unsure], [BEST, BEST + 1, BEST + 2]])
     assert found.least() == (1, 0)
     assert found.chosen() == (0, 1)
 
@@ -233,12 +242,14 @@ def test_a_spectrum_that_is_all_masked_has_no_error():
 
 
 def test_units_matter_nothing():
-    ours = cross_validate(NOISY, [1, 2], [1.0], inverse_variance=V, **FAST)
-    theirs = cross_validate(NOISY * 1e8, [1, 2], [1.0], inverse_variance=V * 1e-16, **FAST)
+    ours = cross_validate(NOISY, [1, 2], [1.0], inverse_variance=V, **FAST, tol=1e-8)
+    theirs = cross_validate(
+        NOISY * 1e8, [1, 2], [1.0], inverse_variance=V * 1e-16, **FAST, tol=1e-8
+    )
     np.testing.assert_allclose(theirs.errors, ours.errors, rtol=1e-4)
     np.testing.assert_allclose(theirs.reduced_chi2, ours.reduced_chi2, rtol=1e-4)
-    ours = cross_validate(NOISY, [1, 2], [1.0], **FAST)
-    theirs = cross_validate(NOISY * 1e8, [1, 2], [1.0], **FAST)
+    ours = cross_validate(NOISY, [1, 2], [1.0], **FAST, tol=1e-8)
+    theirs = cross_validate(NOISY * 1e8, [1, 2], [1.0], **FAST, tol=1e-8)
     np.testing.assert_allclose(theirs.errors, ours.errors * 1e16, rtol=1e-4)
 
 

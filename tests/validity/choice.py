@@ -21,6 +21,11 @@ LOOSE = 1e-3  # to see what the tolerance matters
 SETS = {0.005: 2, 0.01: 3, 0.02: 3, 0.05: 2}
 SETS_OF_1000 = {0.01: 1, 0.05: 1}
 
+# Sets of 80 spectra of three components, of which one is in so many spectra only
+CARRIERS = 2, 4, 6, 8, 12
+DRAWS_OF_RARE = 2
+TRIED_OF_RARE = range(1, 6)
+
 
 def sets() -> Iterator[dict[str, Any]]:
     """What each set is made with."""
@@ -57,6 +62,35 @@ def measured() -> list[dict[str, Any]]:
     return found
 
 
+def rare() -> list[dict[str, Any]]:
+    """The same where few spectra carry one of three components."""
+    found = []
+    for carriers in CARRIERS:
+        for noise in (0.01, 0.05):
+            for components in COMPONENTS:
+                for draw in range(DRAWS_OF_RARE):
+                    rng = np.random.default_rng([carriers, round(1000 * noise), draw])
+                    truth = mixtures(rng, COMPONENTS[components](rng, 3), 80, noise)
+                    X = with_noise(rng, with_a_rare_component(truth, carriers))
+                    mean = cross_validate(
+                        X,
+                        TRIED_OF_RARE,
+                        SMOOTHNESS,
+                        n_repeats=N_DIVISIONS,
+                        n_starts=0,
+                        tol=TOL,
+                    )
+                    made = {"carriers": carriers, "noise": noise, "components": components}
+                    chosen = {
+                        "two standard errors": number(mean, 2),
+                        "one standard error": number(mean, 1),
+                        "least error": int(mean.n_components[mean.least()[0]]),
+                    }
+                    found.append({**made, "k": 3, "draw": draw, "chosen": chosen})
+                    print(found[-1], flush=True)
+    return found
+
+
 def choices(X: np.ndarray, truth: Truth) -> dict[str, int]:
     """The number of components of each rule."""
     divisions = [
@@ -79,18 +113,20 @@ def choices(X: np.ndarray, truth: Truth) -> dict[str, int]:
         X, TRIED, SMOOTHNESS, inverse_variance=v, n_folds=2, n_repeats=1, n_starts=0, tol=TOL
     )
     return {
-        "rule": number(mean),
-        "rule, one division": number(first),
-        "rule, one division, tol 1e-3": number(loose),
+        "two standard errors": number(mean, 2),
+        "two standard errors, one division": number(first, 2),
+        "one standard error": number(mean, 1),
+        "one standard error, one division": number(first, 1),
+        "one standard error, one division, tol 1e-3": number(loose, 1),
         "least error": int(mean.n_components[mean.least()[0]]),
         "chi2": by_chi2(with_variance.reduced_chi2[:, 0], X.shape),
         **by_stability(first.subsample_distance[:, 0], first.same_minimum[:, 0]),
     }
 
 
-def number(of: CrossValidation) -> int:
-    """By the paired one-standard-error rule."""
-    return int(of.n_components[of.chosen()[0]])
+def number(of: CrossValidation, n_standard_errors: float) -> int:
+    """By the paired rule of so many standard errors."""
+    return int(of.n_components[of.chosen(n_standard_errors)[0]])
 
 
 def by_chi2(reduced: np.ndarray, shape: tuple[int, int]) -> int:

@@ -1,6 +1,6 @@
 """Does the rule find the number of components, and what are the bands worth? On made spectra.
 
-    run.py [--parts choice,coverage] [--to docs/synthetic.json]
+    run.py [--parts choice,rare,coverage] [--to docs/synthetic.json]
 
 One thread; about half an hour. What is not measured stays as the file has it.
 """
@@ -18,7 +18,7 @@ import choice
 import coverage
 import tables
 
-PARTS = {"choice": choice.measured, "coverage": coverage.measured}
+PARTS = {"choice": choice.measured, "rare": choice.rare, "coverage": coverage.measured}
 
 
 def main() -> None:

@@ -72,6 +72,16 @@ def mixtures(
     return Truth(components, weights, noise * float(np.sqrt(np.square(flux).mean())))
 
 
+def with_a_rare_component(truth: Truth, n_spectra: int) -> Truth:
+    """The same, with the first component in so many of the spectra alone, as half of each."""
+    weights = truth.weights.copy()
+    weights[:, 0] = 0
+    weights /= weights.sum(axis=1, keepdims=True)
+    weights[:n_spectra] /= 2
+    weights[:n_spectra, 0] = 0.5
+    return truth._replace(weights=weights)
+
+
 def with_noise(rng: np.random.Generator, truth: Truth, correlated: bool = False) -> np.ndarray:
     """Spectra with Gaussian noise of the same standard deviation in every pixel."""
     n_spectra, n_wave = len(truth.weights), truth.components.shape[1]

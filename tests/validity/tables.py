@@ -5,9 +5,11 @@ from typing import Any
 Measured = dict[str, list[dict[str, Any]]]
 
 RULES = {  # as they are called in the file, and on the page
-    "rule": "one standard error, three divisions",
-    "rule, one division": "one standard error, one division",
-    "rule, one division, tol 1e-3": "the same, fits ended at tolerance 1e-3",
+    "two standard errors": "**two standard errors, three divisions**",
+    "two standard errors, one division": "two standard errors, one division",
+    "one standard error": "one standard error, three divisions",
+    "one standard error, one division": "one standard error, one division",
+    "one standard error, one division, tol 1e-3": "the same, fits ended at tolerance 1e-3",
     "least error": "least error, three divisions",
     "chi2": "reduced chi^2, noise known",
     "least distance of subsamples": "stability over subsamples: most stable",
@@ -46,6 +48,17 @@ def misses(measured: Measured) -> str:
         few = sum(value < 0 for value in above) - none
         rows.append([title, str(few), str(sum(value > 0 for value in above)), str(none)])
     return table(["rule", "too few", "too many", "none"], rows)
+
+
+def rare(measured: Measured) -> str:
+    """How often rules find a component that few spectra carry."""
+    sets = measured["rare"]
+    carriers = sorted({made["carriers"] for made in sets})
+    by = [[made for made in sets if made["carriers"] == number] for number in carriers]
+    rules = "two standard errors", "one standard error", "least error"
+    rows = [[RULES[rule]] + [found(of, rule) for of in by] for rule in rules]
+    head = [f"{n} of 80 spectra ({len(of)})" for n, of in zip(carriers, by, strict=True)]
+    return table(["rule", *head], rows)
 
 
 def found(sets: list[dict[str, Any]], rule: str) -> str:
@@ -88,6 +101,7 @@ def tables(measured: Measured) -> list[str]:
     return [
         choice(measured),
         misses(measured),
+        rare(measured),
         errors(measured),
         coverage(measured, "limit"),
         coverage(measured, "truth"),
