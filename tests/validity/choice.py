@@ -1,12 +1,12 @@
 """How often rules find the number of components of spectra that were made with a known one."""
 
 import dataclasses
+import itertools
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from synthetic import COMPONENTS, N_WAVE, Truth, mixtures, with_noise
+from synthetic import COMPONENTS, N_WAVE, Truth, mixtures, with_a_rare_component, with_noise
 
 from spectralunmix import cross_validate
 from spectralunmix.model_selection import CrossValidation
@@ -27,22 +27,16 @@ DRAWS_OF_RARE = 2
 TRIED_OF_RARE = range(1, 6)
 
 
-def sets() -> Iterator[dict[str, Any]]:
+def sets() -> list[dict[str, Any]]:
     """What each set is made with."""
+    made = []
     for n_spectra, numbers in ((80, SETS), (1000, SETS_OF_1000)):
         for noise, n_draws in numbers.items():
-            for correlated in (False, True):
-                for components in COMPONENTS:
-                    for k in (3, 5):
-                        for draw in range(n_draws):
-                            yield {
-                                "n_spectra": n_spectra,
-                                "noise": noise,
-                                "correlated": correlated,
-                                "components": components,
-                                "k": k,
-                                "draw": draw,
-                            }
+            kinds = itertools.product((False, True), COMPONENTS, (3, 5), range(n_draws))
+            for correlated, components, k, draw in kinds:
+                entry = {"n_spectra": n_spectra, "noise": noise, "correlated": correlated}
+                made.append({**entry, "components": components, "k": k, "draw": draw})
+    return made
 
 
 def measured() -> list[dict[str, Any]]:
@@ -50,44 +44,40 @@ def measured() -> list[dict[str, Any]]:
     found = []
     for made in sets():
         began = time.perf_counter()
-        seed = [made["n_spectra"], round(1000 * made["noise"]), made["correlated"], made["k"]]
-        rng = np.random.default_rng(
-            [*seed, list(COMPONENTS).index(made["components"]), made["draw"]]
-        )
-        pure = COMPONENTS[made["components"]](rng, made["k"])
-        truth = mixtures(rng, pure, made["n_spectra"], made["noise"])
-        X = with_noise(rng, truth, made["correlated"])
-        found.append({**made, "chosen": choices(X, truth)})
+        found.append({**made, "chosen": of_set(made)})
         print(found[-1], f"{time.perf_counter() - began:.1f} s", flush=True)
     return found
+
+
+def of_set(made: dict[str, Any]) -> dict[str, int]:
+    """The number of components that each rule chooses for such a set."""
+    seed = [made["n_spectra"], round(1000 * made["noise"]), made["correlated"], made["k"]]
+    seed += [list(COMPONENTS).index(made["components"]), made["draw"]]
+    rng = np.random.default_rng(seed)
+    pure = COMPONENTS[made["components"]](rng, made["k"])
+    truth = mixtures(rng, pure, made["n_spectra"], made["noise"])
+    return choices(with_noise(rng, truth, made["correlated"]), truth)
 
 
 def rare() -> list[dict[str, Any]]:
     """The same where few spectra carry one of three components."""
     found = []
-    for carriers in CARRIERS:
-        for noise in (0.01, 0.05):
-            for components in COMPONENTS:
-                for draw in range(DRAWS_OF_RARE):
-                    rng = np.random.default_rng([carriers, round(1000 * noise), draw])
-                    truth = mixtures(rng, COMPONENTS[components](rng, 3), 80, noise)
-                    X = with_noise(rng, with_a_rare_component(truth, carriers))
-                    mean = cross_validate(
-                        X,
-                        TRIED_OF_RARE,
-                        SMOOTHNESS,
-                        n_repeats=N_DIVISIONS,
-                        n_starts=0,
-                        tol=TOL,
-                    )
-                    made = {"carriers": carriers, "noise": noise, "components": components}
-                    chosen = {
-                        "two standard errors": number(mean, 2),
-                        "one standard error": number(mean, 1),
-                        "least error": int(mean.n_components[mean.least()[0]]),
-                    }
-                    found.append({**made, "k": 3, "draw": draw, "chosen": chosen})
-                    print(found[-1], flush=True)
+    kinds = itertools.product(CARRIERS, (0.01, 0.05), COMPONENTS, range(DRAWS_OF_RARE))
+    for carriers, noise, components, draw in kinds:
+        rng = np.random.default_rng([carriers, round(1000 * noise), draw])
+        truth = mixtures(rng, COMPONENTS[components](rng, 3), 80, noise)
+        X = with_noise(rng, with_a_rare_component(truth, carriers))
+        mean = cross_validate(
+            X, TRIED_OF_RARE, SMOOTHNESS, n_repeats=N_DIVISIONS, n_starts=0, tol=TOL
+        )
+        chosen = {
+            "two standard errors": number(mean, 2),
+            "one standard error": number(mean, 1),
+            "least error": int(mean.n_components[mean.least()[0]]),
+        }
+        made = {"carriers": carriers, "noise": noise, "components": components, "draw": draw}
+        found.append({**made, "k": 3, "chosen": chosen})
+        print(found[-1], flush=True)
     return found
 
 

@@ -14,11 +14,11 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 from pathlib import Path
 
+import as_markdown
+import bands
 import choice
-import coverage
-import tables
 
-PARTS = {"choice": choice.measured, "rare": choice.rare, "coverage": coverage.measured}
+PARTS = {"choice": choice.measured, "rare": choice.rare, "coverage": bands.measured}
 
 
 def main() -> None:
@@ -31,11 +31,11 @@ def main() -> None:
     for part in options.parts:
         measured[part] = PARTS[part]()
         write(measured, options.to)
-    for made in tables.tables(measured) if set(measured) == set(PARTS) else []:
+    for made in as_markdown.tables(measured) if set(measured) == set(PARTS) else []:
         print(made, end="\n\n")
 
 
-def write(measured: tables.Measured, path: Path) -> None:
+def write(measured: as_markdown.Measured, path: Path) -> None:
     """One line for each set and case, so that a change shows where it is."""
     parts = []
     for name in sorted(measured):
