@@ -72,8 +72,8 @@ def bootstrap(
     by itself. The noise of the spectra is in it as well.  A resample of "noise" keeps the
     spectra, and draws the noise that their inverse variance tells of anew, around the fit.
     Every fit begins with the components in question: where others fit as well, as without
-    smoothness where components overlap, the spread does not tell of them.  With smoothness, resamples
-    of noise are smoothed twice: their standard errors hold, their percentiles do not.
+    smoothness where components overlap, the spread does not tell of them.  With smoothness,
+    resamples of noise are smoothed twice: their standard errors hold, their percentiles do not.
 
     Parameters
     ----------
