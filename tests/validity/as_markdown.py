@@ -13,7 +13,7 @@ RULES = {  # as they are called in the file, and on the page
     "least error": "least error, three divisions",
     "chi2": "reduced chi^2, noise known",
     "least distance of subsamples": "stability over subsamples: most stable",
-    "before its steepest rise": "stability over subsamples: before the steepest fall",
+    "before its steepest rise": "stability over subsamples: before its steepest fall",
     "last before starts differ": "all starts end alike",
 }
 BANDS = {

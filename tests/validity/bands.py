@@ -15,9 +15,9 @@ N_SPECTRA, K, NOISE = 80, 3, 0.01
 # spectra are nearly pure, and the components are determined; above 1 none is.
 MIXTURES = {"identifiable": ("smooth", 0.3), "overlapping": ("lines", 2.0)}
 SMOOTHNESS = 0.0, 1.0, 10.0
-N_DRAWS = 30  # of the data, each with a bootstrap
-N_DRAWS_OF_NOISE = 15
-N_FITS = 100  # of further draws, whose mean is the estimator's limit
+N_DRAWS = 24  # of the data, each with a bootstrap
+N_DRAWS_OF_NOISE = 12
+N_FITS = 80  # of further draws, whose mean is the estimator's limit
 N_RESAMPLES = 200
 N_RESAMPLES_OF_NOISE = 60
 SHOWN = 0.02  # bands are counted where the true component is above this share of its maximum
