@@ -27,7 +27,7 @@ OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,ME
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark gpu clean help FORCE
+.PHONY: demo paper figure report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark synthetic gpu clean help FORCE
 
 help:
 	@echo "make demo        the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -52,6 +52,7 @@ help:
 	@echo "make slurm       the scan on a Slurm of one node, as root on Debian"
 	@echo "make benchmark   time to optimality, beside other packages, and beside the version of"
 	@echo "                 BEFORE=<commit>"
+	@echo "make synthetic   the rule for the number of components and the bands, on made spectra"
 	@echo "make gpu         the tests and measurements that need a CUDA device"
 	@echo "make lint        style of code and rules"
 	@echo "make keys        renew the tables of keys in config/ and the JSON schemas"
@@ -127,6 +128,10 @@ benchmark: demo
 	$(VENV)/bin/pip install --quiet --no-deps --requirement envs/benchmark.txt
 	$(VENV)/bin/python tests/benchmark/benchmark.py --before "$$BEFORE" \
 	  $(firstword $(wildcard results/coelho2014/spectra.fits) results/pickles1998/spectra.fits)
+
+# The numbers of docs/choosing.md, on spectra whose components are known; half an hour.
+synthetic: $(READY)
+	$(VENV)/bin/python tests/validity/run.py
 
 # Where there is no CUDA device it says so, and nothing is run.
 gpu: $(READY)

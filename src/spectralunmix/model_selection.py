@@ -20,6 +20,9 @@ from .nmf.checks import (
 from .nmf.data import Spectra
 
 SEGMENTS = 10  # of the channels: weights are found from every second one, errors are of the others
+# Where one spectrum alone gains, the mean gain is one standard error exactly, however large it is:
+# a rule of one standard error would leave the choice to it. Of m equal gains it is about sqrt(m).
+STANDARD_ERRORS = 2.0
 SAME = 1e-4  # of the objective: as near to the best start's another start found the same minimum
 
 
@@ -73,18 +76,23 @@ class CrossValidation:
         k, smoothness = np.unravel_index(self.mean.argmin(), self.mean.shape)
         return int(k), int(smoothness)
 
-    def chosen(self) -> tuple[int, int]:
-        """By the paired one-standard-error rule: places in `n_components` and `smoothness`.
+    def chosen(self, n_standard_errors: float = STANDARD_ERRORS) -> tuple[int, int]:
+        """The fewest components that do, and their smoothness: places in both.
 
-        The fewest components whose error, at their best smoothness, is within one standard error
-        of the least; the standard error is that of the difference, spectrum by spectrum (Breiman et
-        al. 1984 have the rule, unpaired).  Then the largest smoothness by the same rule.
+        The fewest components whose error, at their best smoothness, is within two standard errors
+        of the least; the standard error is that of the difference, spectrum by spectrum.  Then the
+        largest smoothness by the same rule.  The rule of Breiman et al. (1984) is of one, unpaired.
+
+        Parameters
+        ----------
+        n_standard_errors : float, default 2.0
+            How many standard errors. With one, a single spectrum can decide.
         """
         best = self.errors[self.least()]
         at = self.mean.argmin(axis=1)
         of_k = self.errors[np.arange(len(at)), at]
-        k = int(np.flatnonzero(_within(of_k, best))[0])
-        smoothness = int(np.flatnonzero(_within(self.errors[k], of_k[k]))[-1])
+        k = int(np.flatnonzero(_within(of_k, best, n_standard_errors))[0])
+        smoothness = int(np.flatnonzero(_within(self.errors[k], of_k[k], n_standard_errors))[-1])
         return k, smoothness
 
     @classmethod
@@ -184,7 +192,8 @@ def cross_validate(
     _check(n_components, smoothness, init)
     for name, value in (("n_folds", n_folds), ("n_repeats", n_repeats), ("max_iter", max_iter)):
         check_whole_number(name, value)
-    check_at_least_zero("n_starts", n_starts)
+    for name, value in (("n_starts", n_starts), ("random_state", random_state)):
+        check_whole_number(name, value, least=0)
     check_at_least_zero("tol", tol)
     X = in_memory(X, inverse_variance)
     if not 2 <= n_folds <= len(X):
@@ -223,7 +232,7 @@ def folds(
     """
     order = rng.permutation(n)
     if classes is not None:
-        if len(classes) != n:
+        if np.shape(classes) != (n,):
             raise ValueError(f"classes: one for each of the {n} spectra is needed")
         _, which = np.unique(np.asarray(classes), return_inverse=True)
         order = order[np.argsort(which[order], kind="stable")]
@@ -318,10 +327,10 @@ def held_out_errors(spectra: Spectra, held: np.ndarray, H: np.ndarray) -> np.nda
     return (squares / (V > 0).sum(dim=-1)).numpy()
 
 
-def _within(errors: np.ndarray, best: np.ndarray) -> np.ndarray:
-    """Which errors (n, n_spectra) are above the best by one standard error of that at most."""
+def _within(errors: np.ndarray, best: np.ndarray, n_standard_errors: float) -> np.ndarray:
+    """Which errors (n, n_spectra) are above the best by so many standard errors of that at most."""
     more = errors - best
-    return np.nanmean(more, axis=1) <= _standard_error(more)
+    return np.nanmean(more, axis=1) <= n_standard_errors * _standard_error(more)
 
 
 def _standard_error(values: np.ndarray) -> np.ndarray:

@@ -9,14 +9,9 @@ from spectralunmix.prototypes import prototypes
 
 pytestmark = pytest.mark.slow
 CLASSES = ["hot_star", "a_f_star", "solar_like", "cool_dwarf"]
-# Root mean square left of held-out spectra, by number of components, at lambda = 0, 10, 100.
-HELD_OUT = {
-    1: (0.199, 0.199, 0.199),
-    2: (0.116, 0.116, 0.117),
-    3: (0.076, 0.077, 0.078),
-    4: (0.050, 0.051, 0.054),
-}
-# Of 200 resamples, by class.
+# Root mean square left of held-out spectra, by number of components, at lambda = 0 and 10.
+HELD_OUT = {1: (0.199, 0.199), 2: (0.116, 0.116), 3: (0.076, 0.077), 4: (0.050, 0.051)}
+# Of 200 resamples, by class. Single stars matter much, so that sets of 200 scatter by a tenth.
 OF_DISTANCES = [0.020, 0.016, 0.021, 0.037]
 OF_COMPONENTS = [0.017, 0.024, 0.032, 0.039]  # rms over wavelength
 OF_TOTALS = {"nmf": 0.05, "pca": 0.04}
@@ -24,36 +19,27 @@ OF_DIFFERENCE = 0.050
 
 
 def test_held_out_errors(paper_spectra, paper_classes):
-    smoothness = [0.0, 10.0, 100.0]
     settings = {"classes": paper_classes, "n_starts": 0}
-    found = cross_validate(paper_spectra, list(HELD_OUT), smoothness, **settings)
+    found = cross_validate(paper_spectra, list(HELD_OUT), [0.0, 10.0], **settings)
     np.testing.assert_allclose(np.sqrt(found.mean), list(HELD_OUT.values()), rtol=0.05)
     assert not found.n_not_converged.any()
 
 
 def test_standard_errors(paper_spectra, paper_classes):
-    """Those of two sets of 200 resamples: one alone scatters by a tenth."""
     fit = smooth_nmf(paper_spectra, 4, smoothness=10, tol=1e-8)
     curves, _ = prototypes(paper_spectra, None, paper_classes)
     of_class = np.array([curves[name] for name in CLASSES])
     components, classes = comparison.assign(comparison.distances(fit.components, of_class)[0])
-    order = components[np.argsort(classes)]
+    H = fit.components[components[np.argsort(classes)]]
     spectra = assignment_errors.Spectra(paper_spectra, None, paper_classes, 4)
     axes = PCA(4, svd_solver="full").fit(paper_spectra).components_
-    draws = [
-        bootstrap(
-            paper_spectra, fit.components[order], smoothness=10, classes=paper_classes, first=first
-        )
-        for first in (0, 200)
-    ]
-    resamples = [
-        np.concatenate([getattr(d, name) for d in draws]) for name in ("counts", "components")
-    ]
+    made = bootstrap(paper_spectra, H, smoothness=10, classes=paper_classes)
+    resamples = made.counts, made.components
     found = assignment_errors.resampled(spectra, CLASSES, *resamples, axes, "rms")
-    of_components = np.sqrt(np.square(resamples[1].std(axis=0)).mean(axis=1))
-    np.testing.assert_allclose(of_components, OF_COMPONENTS, rtol=0.15)
+    of_components = np.sqrt(np.square(made.standard_error).mean(axis=1))
+    np.testing.assert_allclose(of_components, OF_COMPONENTS, rtol=0.2)
     errors = found["nmf"].distances.std(axis=0).diagonal()
-    np.testing.assert_allclose(errors, OF_DISTANCES, rtol=0.15)
+    np.testing.assert_allclose(errors, OF_DISTANCES, rtol=0.2)
     for method, expected in OF_TOTALS.items():
         assert found[method].totals.std() == pytest.approx(expected, rel=0.15)
     difference = found["pca"].totals - found["nmf"].totals

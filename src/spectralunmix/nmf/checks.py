@@ -54,10 +54,10 @@ class Settings(NamedTuple):
                 raise ValueError(f"{name}={getattr(self, name)!r}: {words} is needed")
 
 
-def check_whole_number(name: str, value: object) -> None:
-    """ValueError : not a whole number of at least 1."""
-    if not (isinstance(value, Integral) and int(value) >= 1):
-        raise ValueError(f"{name}={value!r}: a whole number of at least 1 is needed")
+def check_whole_number(name: str, value: object, least: int = 1) -> None:
+    """ValueError : not a whole number of at least that."""
+    if not (isinstance(value, Integral) and int(value) >= least):
+        raise ValueError(f"{name}={value!r}: a whole number of at least {least} is needed")
 
 
 def check_at_least_zero(name: str, value: object) -> None:
