@@ -19,11 +19,12 @@ WRITTEN = {".py", ".smk", ".html", ".css", ".rst", ".md", ".sh", ""}  # and no d
 FOREIGN_TO_NMF = {"numpy", "scipy", "torch"}  # that it may import
 # Of the solver's package, for all: the rest is for the estimator.
 OVER_NMF = {  # what is built on it, and what else of the package each imports
-    "factorisation.py": set(),
-    "estimator.py": {"factorisation"},
-    "model_selection.py": {"comparison", "factorisation"},
+    "inputs.py": set(),
+    "factorisation.py": {"inputs"},
+    "estimator.py": {"factorisation", "inputs"},
+    "model_selection.py": {"comparison", "factorisation", "inputs"},
     "published.py": {"factorisation"},
-    "uncertainty.py": {"comparison", "factorisation"},
+    "uncertainty.py": {"comparison", "factorisation", "inputs"},
 }
 PUBLIC_OF_NMF = {  # the benchmark's passes and batches among them
     "spectralunmix.nmf.data": {"Spectra"},

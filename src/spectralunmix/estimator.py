@@ -11,8 +11,6 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
 from .factorisation import (
-    FLOATS,
-    Array,
     Result,
     best_weights,
     misfit,
@@ -20,6 +18,7 @@ from .factorisation import (
     warn_of,
     why_not_converged,
 )
+from .inputs import FLOATS, Array
 from .nmf.arrays import as_given, as_tensor, float_array, on_disk
 from .nmf.checks import (
     DTYPES,

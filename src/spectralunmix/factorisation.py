@@ -5,15 +5,14 @@ import functools
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
 import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
-from torch import Tensor
 
+from .inputs import Array, as_floats
 from .nmf import solver, starts
-from .nmf.arrays import as_given, float_array, on_disk
+from .nmf.arrays import as_given, float_array
 from .nmf.checks import (
     DTYPES,
     RandomState,
@@ -29,9 +28,6 @@ from .nmf.checks import (
 from .nmf.data import Spectra
 from .nmf.progress import Progress
 from .nmf.scale import exponent
-
-Array = Any  # a tensor, and what comes out is one; or of numpy, on disk too, or pandas
-FLOATS = (np.float64, np.float32)  # kinds of numbers that are taken as they are
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -174,7 +170,7 @@ def smooth_nmf(
     )
     settings.check()
     check_not_masked(X, inverse_variance)
-    X = _as_floats(X)
+    X = as_floats(X)
     check_two_dimensions(X)
     ((result,),) = results(X, inverse_variance, settings, [smoothness])
     warn_of(result, settings)
@@ -286,7 +282,7 @@ def unmix(
     check_smoothness(smoothness)
     check_not_masked(X, inverse_variance)
     H = float_array(components)
-    data = _as_floats(X)
+    data = as_floats(X)
     check_two_dimensions(data)
     check_components(H, data.shape[1])
     spectra = spectra_of(data, inverse_variance, "cpu", torch.float64)
@@ -309,21 +305,6 @@ def misfit(spectra: Spectra, W: np.ndarray, H: np.ndarray) -> float:
     return spectra.misfit(*(torch.from_numpy(Z).to(spectra.device) for Z in (W, H)))
 
 
-def in_memory(X: Array, inverse_variance: Array | None) -> np.ndarray:
-    """X (n_spectra, n_wave) as an array of numpy, checked, for fits of parts of it.
-
-    ValueError : of `check_not_masked` and `check_two_dimensions`
-    """
-    check_not_masked(X, inverse_variance)
-    if isinstance(X, Tensor):
-        X = X.detach().cpu().numpy()
-    if on_disk(X):
-        X = np.array(X, dtype=np.result_type(X.dtype, np.float32).newbyteorder("="))
-    X = _as_floats(X)
-    check_two_dimensions(X)
-    return X
-
-
 def one_blas_thread() -> AbstractContextManager:
     """A context in which numpy takes one thread, and torch, which makes the passes over X, all.
 
@@ -336,19 +317,6 @@ def one_blas_thread() -> AbstractContextManager:
 @functools.cache
 def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()  # looks through all libraries that are loaded, once
-
-
-def _as_floats(X: Array) -> Array:
-    """X as it is where it is of floats already; else as scikit-learn, or its error, makes it.
-
-    scikit-learn takes a second to import, and so is imported where it is needed.
-    """
-    floats = type(X) is np.ndarray and X.dtype in FLOATS and X.ndim == 2 and X.size > 0
-    if floats or on_disk(X) or isinstance(X, Tensor):
-        return X
-    from sklearn.utils.validation import check_array
-
-    return check_array(X, dtype=FLOATS, ensure_all_finite=False)
 
 
 def _starts(spectra: Spectra, settings: Settings) -> np.ndarray:

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from .comparison import mean_distance
-from .factorisation import Array, in_memory, misfit, one_blas_thread
+from .factorisation import misfit, one_blas_thread
+from .inputs import Array, in_memory
 from .nmf import solver, starts
 from .nmf.checks import (
     check_at_least_zero,

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from .comparison import in_order_of
-from .factorisation import Array, in_memory, one_blas_thread, unmix
+from .factorisation import one_blas_thread, unmix
+from .inputs import Array, in_memory
 from .nmf import solver
 from .nmf.arrays import float_array
 from .nmf.checks import (

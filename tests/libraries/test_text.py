@@ -140,7 +140,7 @@ def made(tmp_path):
         files[name] = str(tmp_path / name)
         write_curves(files[name], wavelength, dict(zip(names, flux[:2], strict=True)))
     pairs = [
-        (method, name, of, 0.1, 1)
+        (method, name, of, 0.1, 1, 0.02, np.nan, 1.0)
         for method in ("nmf", "pca")
         for name in names
         for of in ("hot", "cool")
@@ -188,12 +188,32 @@ def test_hostile_file_names_and_values_are_text_in_the_interactive_page(made):
 def test_hostile_file_names_and_values_are_text_in_the_page_of_methods(made, tmp_path):
     fit = {"roughness": [1, 1], "smoothness": 1, "weighted": False, "converged": True, "n_iter": 1}
     fit |= {"objective": 1, "optimality": 1, "tol": 1, "sum_of_squared_residuals": 1}
-    fit |= {"explained_sum_of_squares": 1, "total_distance": 1}
+    total = {"total_distance": 1, "total_distance_standard_error": 0.1, "assignment": []}
+    total["assignment"] = [{"same_assignment": 1.0}]
+    fit |= {"explained_sum_of_squares": 1, **total}
     fit["dominant_component_is_own_class"] = 1
-    pca = {"explained_variance_ratio": [0.5, 0.5], "total_distance": 1}
+    pca = {"explained_variance_ratio": [0.5, 0.5], **total}
+    difference = {"mean": 1, "standard_error": 0.1, "least": 0.5}
+    resamples = {"n_resamples": 4, "n_not_converged": 1, "pca_minus_nmf": difference}
     source = {"description": MARKUP, "files": [MARKUP], "sha256": ""}
     summary = {"n_spectra": 4, "n_wave": 20, "metric": "rms", "source": source, "nmf": fit}
-    write_json(made.input.summary, summary | {"pca": pca, "warnings": [MARKUP]})
+    of_resamples = {"pca": pca, "warnings": [MARKUP], "bootstrap": resamples}
+    write_json(made.input.summary, summary | of_resamples)
+    row = {"file": MARKUP, "class": MARKUP, "component": MARKUP, "relative_residual": 0.1}
+    row |= {"change": 0.1, "chi2": None, "leverage": 0.1}
+    said = {
+        "uniqueness": {"statement": MARKUP},
+        "diagnostics": {
+            "statement": MARKUP,
+            "worst_explained": [row],
+            "most_influential": [row],
+        },
+        "choice": {"in_words": [MARKUP]},
+    }
+    for name, content in said.items():
+        setattr(made.input, name, str(tmp_path / name))
+        write_json(getattr(made.input, name), content)
+    made.input.choice = [made.input.choice]
     step = {"versions": {"numpy": MARKUP}, "platform": {"machine": MARKUP}, "sources": {}}
     step |= {"inputs": {MARKUP: MARKUP}, "outputs": {}}
     steps = [

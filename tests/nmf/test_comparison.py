@@ -4,10 +4,13 @@ import itertools
 
 import numpy as np
 import pytest
+from astropy.table import Table
 
 from spectralunmix import assignment as assign
 from spectralunmix import comparison
+from spectralunmix.assignment_errors import ERRORS
 from spectralunmix.errors import LibraryError
+from spectralunmix.files import component_names
 
 
 @pytest.fixture
@@ -78,13 +81,20 @@ def test_doubtful_is_what_lies_nearer_to_another_class_or_too_far_from_its_own(m
 LABELS = {"hot": "Hot stars", "warm": "A/F stars", "cool": "Cool dwarfs"}
 
 
+def errors(method, components):
+    """What resamples say that all assign alike."""
+    of_each = itertools.product([method], component_names(len(components)), LABELS)
+    rows = [(*key, 0.02, np.nan, 1.0) for key in of_each]
+    return Table(rows=rows, names=("method", "component", "class", *ERRORS))
+
+
 def compared(components, method="nmf"):
     members = [list(LABELS)[j] for j in OF_CLASS]
     classes = assign.classes_of(list(LABELS), PROTOTYPES, SPECTRA, members, "rms")
     np.testing.assert_array_equal(
         classes.reach, comparison.reach(PROTOTYPES, SPECTRA, OF_CLASS, "rms")
     )
-    return assign.compare(method, components, classes)
+    return assign.compare(method, components, classes, errors(method, components))
 
 
 def test_a_doubtful_assignment_is_put_in_a_sentence():
@@ -139,8 +149,9 @@ def test_tables_have_the_rows_of_both_methods():
 def test_all_doubts_are_said():
     members = [list(LABELS)[j] for j in OF_CLASS]
     classes = assign.classes_of(list(LABELS), PROTOTYPES, SPECTRA, members, "rms")
-    nmf = assign.compare("nmf", PROTOTYPES[:2], classes)
-    pca = assign.compare("pca", np.array([[0, 0, 0, -1.0]]), classes)
+    nmf = assign.compare("nmf", PROTOTYPES[:2], classes, errors("nmf", PROTOTYPES[:2]))
+    one = np.array([[0, 0, 0, -1.0]])
+    pca = assign.compare("pca", one, classes, errors("pca", one))
     said = assign.doubts(nmf, pca, classes, LABELS)
     assert said[0].startswith("Cool dwarfs: no NMF component is assigned")
     assert said[1].startswith("PCA component_1 lies 0.707 from the prototype of Hot stars")
@@ -159,17 +170,22 @@ def test_the_share_of_spectra_whose_own_component_contributes_most():
 
 def test_the_summary_has_the_fit_without_its_history():
     nmf, fit = compared(PROTOTYPES), {"objective": 1.0, "history": {"objective": [1.0]}}
-    of_nmf = assign.method_summary(fit, nmf)
-    assert list(of_nmf) == ["objective", "assignment", "total_distance"]
+    totals = {"nmf_total_distance": {"standard_error": 0.5}, "pca_total_distance": None}
+    of_nmf = assign.method_summary(fit, nmf, totals["nmf_total_distance"])
+    total = ["total_distance", "total_distance_standard_error"]
+    assert list(of_nmf) == ["objective", "assignment", *total]
+    assert of_nmf["total_distance_standard_error"] == 0.5
     assert list(of_nmf["assignment"][0]) == list(assign.OF_ASSIGNMENTS[1:])
     fetched = {"source": {"description": "a"}, "files": [{"name": "b"}], "sha256": "c"}
     data = assign.data_summary("mine", fetched, (5, 4))
     source = {"description": "a", "files": ["b"], "sha256": "c"}
     assert data == {"library": "mine", "source": source, "n_spectra": 5, "n_wave": 4}
-    summary = assign.summarise(data, "rms", ["doubt"], of_nmf, {"total_distance": 2}, 0.5)
-    assert summary["nmf"]["dominant_component_is_own_class"] == 0.5
+    pca = {"explained": [1.0]}, compared(PROTOTYPES, "pca")
+    summary = assign.summarise(data, "rms", ["doubt"], (fit, nmf), pca, 0.5, totals)
+    assert summary["nmf"] == of_nmf | {"dominant_component_is_own_class": 0.5}
+    assert summary["pca"]["total_distance_standard_error"] is None
     expected = ["library", "source", "n_spectra", "n_wave", "metric", "warnings", "nmf", "pca"]
-    assert list(summary) == expected
+    assert list(summary) == [*expected, "bootstrap"]
 
 
 FIT = {

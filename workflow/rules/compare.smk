@@ -128,6 +128,7 @@ rule compare:
             "across_libraries",
             "comparison",
             "factorisation",
+            "inputs",
             "figures.compare",
             "figures.style",
             "libraries.__init__",

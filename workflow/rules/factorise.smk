@@ -44,6 +44,7 @@ rule smooth_nmf:
             "smooth_nmf.py",
             "estimator",
             "factorisation",
+            "inputs",
             "fit_report",
             "nmf",
         ),

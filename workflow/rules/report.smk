@@ -31,6 +31,7 @@ rule convergence:
         code=code(
             "convergence.py",
             "factorisation",
+            "inputs",
             "figures.convergence",
             "figures.style",
             "nmf",
@@ -110,6 +111,7 @@ rule smoothness:
             "comparison",
             "estimator",
             "factorisation",
+            "inputs",
             "figures.smoothness",
             "figures.style",
             "fit_report",

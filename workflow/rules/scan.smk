@@ -25,6 +25,7 @@ rule scan_fits:
             "comparison",
             "estimator",
             "factorisation",
+            "inputs",
             "fit_report",
             "nmf",
             "scan",

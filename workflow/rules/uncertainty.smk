@@ -28,6 +28,7 @@ rule resample:
             "resample.py",
             "comparison",
             "factorisation",
+            "inputs",
             "libraries.__init__",
             "libraries.archives",
             "libraries.readers",

@@ -1,0 +1,40 @@
+"""Spectra as callers give them, made into what fits take."""
+
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from .nmf.arrays import on_disk
+from .nmf.checks import check_not_masked, check_two_dimensions
+
+Array = Any  # a tensor, and what comes out is one; or of numpy, on disk too, or pandas
+FLOATS = (np.float64, np.float32)  # kinds of numbers that are taken as they are
+
+
+def as_floats(X: Array) -> Array:
+    """X as it is where it is of floats already; else as scikit-learn, or its error, makes it.
+
+    scikit-learn takes a second to import, and so is imported where it is needed.
+    """
+    floats = type(X) is np.ndarray and X.dtype in FLOATS and X.ndim == 2 and X.size > 0
+    if floats or on_disk(X) or isinstance(X, Tensor):
+        return X
+    from sklearn.utils.validation import check_array
+
+    return check_array(X, dtype=FLOATS, ensure_all_finite=False)
+
+
+def in_memory(X: Array, inverse_variance: Array | None) -> np.ndarray:
+    """X (n_spectra, n_wave) as an array of numpy, checked, for fits of parts of it.
+
+    ValueError : of `check_not_masked` and `check_two_dimensions`
+    """
+    check_not_masked(X, inverse_variance)
+    if isinstance(X, Tensor):
+        X = X.detach().cpu().numpy()
+    if on_disk(X):
+        X = np.array(X, dtype=np.result_type(X.dtype, np.float32).newbyteorder("="))
+    X = as_floats(X)
+    check_two_dimensions(X)
+    return X
