@@ -7,11 +7,12 @@ import numpy as np
 from astropy.table import Table
 
 from spectralunmix import comparison
-from spectralunmix.assignment_errors import ERRORS, SAME
 from spectralunmix.errors import LibraryError
 from spectralunmix.files import component_names
 
 Row = dict[str, Any]  # of a table, by the names of its columns
+ERRORS = "standard_error", "noise_error", "same_assignment"  # what resamples say of a distance
+SAME = 0.95  # share of resamples; an assignment that fewer share is doubtful
 OF_DISTANCES = ("method", "component", "class", "distance", "sign", *ERRORS)
 OF_ASSIGNMENTS = (*OF_DISTANCES, "nearest_class", "nearest_distance", "reach", "doubtful")
 ErrorsOf = dict[tuple[str, str, str], dict[str, float]]  # by method, component and class

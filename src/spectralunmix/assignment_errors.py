@@ -8,13 +8,12 @@ from astropy import units
 from astropy.table import Table
 
 from spectralunmix import comparison, pca
+from spectralunmix.assignment import ERRORS
 from spectralunmix.files import Resamples, component_names
 from spectralunmix.prototypes import prototypes
 
-SAME = 0.95  # share of resamples; an assignment that fewer share is doubtful
 DIGITS = 4  # of a standard error: the further ones are chance
 NO_CLASS = -1
-ERRORS = "standard_error", "noise_error", "same_assignment"  # columns of the table
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,15 +91,16 @@ def summary(
     -------
     dict
     """
-    least, chosen = found.least(), found.chosen()
+    least, chosen, within_one = found.least(), found.chosen(), found.chosen(1.0)
     configured = (
         int(np.flatnonzero(found.n_components == n_components)[0]),
         int(np.flatnonzero(found.smoothness == smoothness)[0]),
     )
-    places = {"chosen": chosen, "least": least, "configured": configured}
+    places = {"chosen": chosen, "within_one_standard_error": within_one, "least": least}
+    places["configured"] = configured
     said = {name: _numbers(found, at) for name, at in places.items()}
     words = [
-        _choice(found, least, chosen),
+        _choice(found, least, within_one, chosen),
         _configured(found, configured, chosen),
         _gains(found, configured),
         _floor(found, configured, uncertain),
@@ -128,14 +129,22 @@ def _named(found: CrossValidation, at: tuple[int, int]) -> str:
     return f"{k} component{'s' * (k > 1)} at lambda = {found.smoothness[at[1]]:g}"
 
 
-def _choice(found: CrossValidation, least: tuple[int, int], chosen: tuple[int, int]) -> str:
-    """What the rule chooses, and whether the grid bounds that."""
+def _choice(
+    found: CrossValidation,
+    least: tuple[int, int],
+    within_one: tuple[int, int],
+    chosen: tuple[int, int],
+) -> str:
+    """The choice, that of one standard error where it differs, and whether the grid bounds it."""
     said = (
         f"Spectra that were held out are explained best by {_named(found, least)} "
         f"(rms {np.sqrt(found.mean[least]):.3g})"
     )
+    if within_one not in (least, chosen):
+        said += f"; {_named(found, within_one)} do as well within one standard error"
     if chosen != least:
-        said += f"; {_named(found, chosen)} explain them as well within one standard error"
+        how = "one standard error or two" if chosen == within_one else "two"
+        said += f"; the choice, the fewest components within {how}, is {_named(found, chosen)}"
     last = len(found.n_components) - 1
     if chosen[0] == last and last > 0:
         return (

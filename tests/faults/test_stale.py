@@ -31,7 +31,7 @@ EDITS = [
     ("src/spectralunmix/nmf/updates.py", "\n# edited", {"smooth_nmf", "resample"}),
     ("src/spectralunmix/comparison.py", "\n# edited", {"resample", "bootstrap", "assign"}),
     ("src/spectralunmix/uncertainty.py", "\n# edited", {"resample"}),
-    ("src/spectralunmix/assignment_errors.py", "\n# edited", {"bootstrap", "assign"}),
+    ("src/spectralunmix/assignment_errors.py", "\n# edited", {"bootstrap"}),
     ("src/spectralunmix/model_selection.py", "\n# edited", set()),
     ("workflow/scripts/prototypes.py", "\n# edited", {"prototypes"}),
     ("workflow/scripts/pca.py", "\n# edited", {"pca"}),

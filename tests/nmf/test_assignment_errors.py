@@ -85,7 +85,7 @@ def test_without_resamples_nothing_is_claimed():
     none = errors.resampled(spectra, CLASSES, COUNTS[:0], COMPONENTS[:0], AXES, "rms")
     table = errors.table(none, None, CLASSES, "rms")
     assert len(table) == 8
-    assert np.isnan([table[name] for name in errors.ERRORS]).all()
+    assert np.isnan([table[name] for name in assignment.ERRORS]).all()
     totals = errors.totals(none, 0)
     assert totals["nmf_total_distance"] is None
     assert errors.in_words(totals) == "no resamples: bootstrap.n_resamples is 0"

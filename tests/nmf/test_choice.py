@@ -41,11 +41,23 @@ def test_the_choice_beside_what_is_configured():
     assert said["configured"]["error"] == pytest.approx(2.3)
     words = " ".join(said["in_words"])
     assert "explained best by 4 components at lambda = 0" in words
-    assert "3 components at lambda = 10 explain them as well" in words
+    assert "the fewest components within one standard error or two, is 3 components at" in words
     assert "14% larger than that of the choice" in words  # 2.3 over 2.01
     assert "from 3 to 4 components by +14%, from 4 to 5 components by +4%" in words
     assert "without uncertainties" in words
     assert "100% of the other starts" in words
+
+
+def test_one_standard_error_and_two_may_choose_otherwise():
+    means = [[9.0, 9.5], [2.15, 3.0], [2.5, 3.0], [2.06, 3.0], [1.99, 3.0], [2.3, 3.0]]
+    said = choice.summary(cross_validation(means), 4, 0.0, uncertain=False)
+    assert said["within_one_standard_error"]["n_components"] == 4
+    assert said["chosen"]["n_components"] == 2
+    assert (
+        "4 components at lambda = 0 do as well within one standard error; the choice, the "
+        in (said["in_words"][0])
+    )
+    assert "within two, is 2 components at lambda = 0" in said["in_words"][0]
 
 
 def test_what_is_configured_may_be_the_choice():

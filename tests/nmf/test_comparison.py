@@ -8,7 +8,6 @@ from astropy.table import Table
 
 from spectralunmix import assignment as assign
 from spectralunmix import comparison
-from spectralunmix.assignment_errors import ERRORS
 from spectralunmix.errors import LibraryError
 from spectralunmix.files import component_names
 
@@ -85,7 +84,7 @@ def errors(method, components):
     """What resamples say that all assign alike."""
     of_each = itertools.product([method], component_names(len(components)), LABELS)
     rows = [(*key, 0.02, np.nan, 1.0) for key in of_each]
-    return Table(rows=rows, names=("method", "component", "class", *ERRORS))
+    return Table(rows=rows, names=("method", "component", "class", *assign.ERRORS))
 
 
 def compared(components, method="nmf"):

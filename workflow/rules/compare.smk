@@ -26,7 +26,7 @@ rule assign:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("assign.py", "assignment", "assignment_errors", "comparison", "pca", "prototypes"),
+        code=code("assign.py", "assignment", "comparison"),
         library=of_library("name"),
         labels=labels,
         metric=config["assign"]["metric"],

@@ -68,7 +68,9 @@ rule bootstrap:
     conda:
         "../../envs/environment.yaml"
     params:
-        code=code("bootstrap.py", "assignment_errors", "comparison", "pca", "prototypes"),
+        code=code(
+            "bootstrap.py", "assignment", "assignment_errors", "comparison", "pca", "prototypes"
+        ),
         metric=config["assign"]["metric"],
     script:
         "../scripts/bootstrap.py"

@@ -104,6 +104,7 @@ def solve(
     tol: float,
     progress: Progress = silent,
     solver: str = "anticipation",
+    relative: bool = False,
 ) -> list[Fit]:
     """Minimise F over W, H >= 0 from each of the components H, all fits side by side.
 
@@ -123,6 +124,8 @@ def solve(
         Called after iterations, on X or on X compressed.
     solver : {"anticipation", "proximal_gradient"}, default "anticipation"
         How the factors are updated.
+    relative : bool, default False
+        Whether `tol` counts from each fit's optimality at its start.
     """
     found: dict[int, Fit] = {}
     for smooth in (False, True):  # problems of a kind of their own
@@ -132,7 +135,7 @@ def solve(
             lam = torch.from_numpy(smoothness[which]).to(H.device)
             scheme = SCHEMES[solver](smooth, float(smoothness[which].max()))
             batch = _Batch(data.of_fits(of), lam, scheme, max_iter, progress)
-            for i, fit in zip(which.tolist(), batch.fit(H[of], tol), strict=True):
+            for i, fit in zip(which.tolist(), batch.fit(H[of], tol, relative), strict=True):
                 found[i] = fit
     return [found[i] for i in range(len(H))]
 
@@ -152,14 +155,14 @@ class _Batch:
         self.max_iter, self.progress = max_iter, progress
         self.histories = Histories(len(smoothness))
 
-    def fit(self, H: Tensor, tol: float) -> list[Fit]:
+    def fit(self, H: Tensor, tol: float, relative: bool) -> list[Fit]:
         state = start(self.data, self.smoothness, H, self.scheme.smooth)
+        aims = tol * (state.optimality if relative else torch.ones_like(state.F))
         everyone = torch.arange(len(H), device=H.device)
         self.histories.note(range(len(H)), state)
         plain = not self.data.pixel_weights and self.data.row_weight is None
         if plain and _dear(self.data.shape, H.shape[1]):
-            state = self._iterated_compressed(state, tol)
-        aims = torch.full_like(state.F, tol)
+            state = self._iterated_compressed(state, aims)
         state = self._iterated(self.data, everyone, state, aims, self.histories)
         of_each = self.histories
         return [
@@ -197,19 +200,18 @@ class _Batch:
             histories.note(fits[going_on].tolist(), state)
             self.progress(histories)
 
-    def _iterated_compressed(self, state: State, tol: float) -> State:
+    def _iterated_compressed(self, state: State, final: Tensor) -> State:
         """Iterate on X compressed, and extend that by the true products, while it gains enough."""
         data = self.data
         running = torch.arange(len(state.F), device=state.F.device)
         view = data.sketch(state.H.shape[1])
-        final = torch.full_like(state.F, tol)
         running = running[~self._ended(state, final)]
         while len(running):
             now, smoothness = state.of_fits(running), self.smoothness[running]
             before = now.optimality
             inner = start(view, smoothness, now.H, self.scheme.smooth)
             inner = inner._replace(damping=now.damping, n_iter=now.n_iter)
-            aims = (GAIN * now.optimality).clamp(min=tol / 2)
+            aims = torch.maximum(GAIN * now.optimality, final[running] / 2)
             inner = self._iterated(view, running, inner, aims, Histories(len(self.smoothness)))
             true = start(data.of_fits(running), smoothness, inner.H, self.scheme.smooth)
             true = true._replace(damping=inner.damping, n_iter=inner.n_iter)
