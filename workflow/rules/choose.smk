@@ -1,17 +1,6 @@
 # How many components, and how smooth: errors of spectra that a fit has not seen.
 
 
-def of_ranks(file):
-    """That result of each number of components that is cross-validated."""
-
-    def files(wildcards):
-        name = wildcards.library
-        ranks = steps.ranks_to_compare(config, name, LIBRARIES[name])
-        return expand(file, library=name, n_components=ranks)
-
-    return files
-
-
 rule cross_validate:
     input:
         source=rules.download.output.source,
@@ -54,7 +43,11 @@ rule cross_validate:
 
 rule choose:
     input:
-        tables=of_ranks(rules.cross_validate.output.table),
+        tables=lambda w: expand(
+            rules.cross_validate.output.table,
+            library=w.library,
+            n_components=steps.ranks_to_compare(config, w.library, LIBRARIES[w.library]),
+        ),
     output:
         table="results/{library}/choose.ecsv",
         summary="results/{library}/choose.json",

@@ -1,11 +1,6 @@
 # More pictures, and the pages of the report.
 
 
-def made_before(file):
-    """That result of the library where it has been made, which takes minutes; else none."""
-    return lambda wildcards: steps.made_before(f"results/{wildcards.library}/{file}")
-
-
 rule convergence:
     input:
         spectra=rules.select.output.spectra,
@@ -168,7 +163,7 @@ rule methods:
         assignments=rules.assign.output.assignments,
         summary=rules.assign.output.summary,
         manifest=rules.manifest.output.manifest,
-        choice=made_before("choose.json"),
+        choice=lambda w: steps.made_before(f"results/{w.library}/choose.json"),
         uniqueness=rules.uniqueness.output.numbers,
         diagnostics=rules.diagnostics.output.numbers,
     output:

@@ -1,10 +1,6 @@
 # How certain the components and their distances are: fits of resamples of the spectra.
 
 
-def resamples_of_job(wildcards):
-    return steps.resamples_of_job(config["bootstrap"], int(wildcards.first))
-
-
 rule resample:
     input:
         source=rules.download.output.source,
@@ -37,7 +33,7 @@ rule resample:
         ),
         smoothness=config["smooth_nmf"]["smoothness"],
         max_iter=config["smooth_nmf"]["max_iter"],
-        n_resamples=resamples_of_job,
+        n_resamples=lambda w: steps.resamples_of_job(config["bootstrap"], int(w.first)),
         noise=config["bootstrap"]["noise"],
         random_state=config["bootstrap"]["random_state"],
     script:
