@@ -19,6 +19,7 @@ from .nmf.checks import (
     spectra_of,
 )
 from .nmf.data import Spectra
+from .nmf.resamples import counted_fits
 
 SEGMENTS = 10  # of the channels: weights are found from every second one, errors are of the others
 # Where one spectrum alone gains, the mean gain is one standard error exactly, however large it is:
@@ -303,12 +304,9 @@ def _fits(of: _Folds, k: int) -> list[list[solver.Fit]]:
         H.append(starts.named(of.spectra, "random", k, rng=np.random.RandomState(seed)))
     counts += [np.ones(of.spectra.shape[0], dtype=bool)] * (1 + len(of.seeds))
     each = len(of.smoothness)
-    counted = of.spectra.counted(
-        torch.from_numpy(np.repeat(np.stack(counts).astype(float), each, axis=0))
-    )
-    start = torch.from_numpy(np.repeat(np.concatenate(H), each, axis=0))
+    of_each = np.repeat(np.stack(counts), each, axis=0), np.repeat(np.concatenate(H), each, axis=0)
     lam = np.tile(of.smoothness, len(H))
-    found = solver.solve(counted, start, lam, of.max_iter, of.tol)
+    found = counted_fits(of.spectra, *of_each, lam, of.max_iter, of.tol)
     return [found[first : first + each] for first in range(0, len(found), each)]
 
 

@@ -20,14 +20,13 @@ from .nmf.checks import (
     check_whole_number,
     spectra_of,
 )
-from .nmf.data import Spectra
+from .nmf.resamples import counted_fits
 
 # What a refit leaves of the optimality that it begins with. It begins at the fit in question, so
 # one that ends early shows too little spread: 2 % too little at the most in what was tried. Without
 # smoothness data may hardly tell components apart: 1e-5 was 20 % too little in such a case.
 TOL = 5e-4
 TOL_WITHOUT_SMOOTHNESS = 1e-6
-AT_ONCE = 2**22  # numbers in the components of the fits that run side by side, 8 bytes each
 RESAMPLED = "spectra", "noise"
 
 
@@ -266,17 +265,11 @@ def _counted_fits(
     tol: float,
 ) -> list[solver.Fit]:
     """Fits from components H in which each spectrum counts so often, (n_fits, n_spectra)."""
-    found: list[solver.Fit] = []
     with one_blas_thread():
-        spectra: Spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
-        at_once = max(1, AT_ONCE // H.size)
-        for begin in range(0, len(counts), at_once):
-            part = torch.from_numpy(counts[begin : begin + at_once].astype(float))
-            start = torch.from_numpy(H).expand(len(part), -1, -1).clone()
-            lam = np.full(len(part), float(smoothness))
-            counted = spectra.counted(part)
-            found += solver.solve(counted, start, lam, max_iter, tol, relative=True)
-    return found
+        spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
+        start = np.broadcast_to(H, (len(counts), *H.shape))
+        lam = np.full(len(counts), float(smoothness))
+        return counted_fits(spectra, counts, start, lam, max_iter, tol, relative=True)
 
 
 def _matched(H: np.ndarray, found: list[solver.Fit]) -> np.ndarray:

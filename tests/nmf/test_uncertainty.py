@@ -68,7 +68,7 @@ def test_parts_made_apart_are_those_of_one_call(resample):
 
 def test_many_fits_at_once_are_those_few_at_a_time(monkeypatch):
     together = bootstrap(X, H, n_resamples=5, **FINE).components
-    monkeypatch.setattr("spectralunmix.uncertainty.AT_ONCE", 2 * H.size)
+    monkeypatch.setattr("spectralunmix.nmf.resamples.AT_ONCE", 2 * len(H) * sum(X.shape))
     np.testing.assert_allclose(bootstrap(X, H, n_resamples=5, **FINE).components, together, **CLOSE)
 
 

@@ -16,10 +16,12 @@ PAGES = [
     "results/README.md",
     "config/README.md",
     "config/libraries/README.md",
+    "docs/choosing.md",
     "src/spectralunmix/nmf/README.md",
 ]
-# Run by other means: what runs this, and what takes an hour and makes the README's picture.
-ELSEWHERE = {"make test", "make benchmark"}
+# Run by other means: what runs this, what takes an hour and makes the README's picture, and what
+# takes minutes and is run on a small library.
+ELSEWHERE = {"make test", "make benchmark", "make choose LIBRARY=pickles1998"}
 
 
 def commands():

@@ -29,8 +29,18 @@ def of_figure(folder: Path) -> list[str]:
             f"WARNING: PCA's {', '.join(doubtful)} should not be read as the class assigned: "
             "dashed in panel D of the figure"
         )
-    shown = table(folder / "assignments.ecsv", ["method", "component", "class", "distance", "sign"])
-    return [*shown, "", *warnings, f"figure: {folder}/figure.pdf, .png and .svg"]
+    columns = ["method", "component", "class", "distance", "sign"]
+    totals = []
+    if n := summary["bootstrap"]["n_resamples"]:
+        columns.insert(4, "standard_error")
+        of_each = [
+            f"{summary[method]['total_distance']:.2f} +- "
+            f"{summary[method]['total_distance_standard_error']:.2f} of {method.upper()}"
+            for method in ("nmf", "pca")
+        ]
+        totals = [f"total distance: {', '.join(of_each)}; errors over {n} resamples", ""]
+    shown = table(folder / "assignments.ecsv", columns)
+    return [*shown, "", *totals, *warnings, f"figure: {folder}/figure.pdf, .png and .svg"]
 
 
 def of_report(folder: Path) -> list[str]:

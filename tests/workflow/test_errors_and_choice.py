@@ -7,6 +7,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from spectralunmix.command import closing
 from tiny import WAVE, flux
 
 
@@ -41,6 +42,8 @@ def test_standard_errors_are_in_tables_and_summary(made):
     assert totals["n_resamples"] == 4
     error = totals["nmf_total_distance"]["standard_error"]
     assert said["nmf"]["total_distance_standard_error"] == error
+    total = f"total distance: {said['nmf']['total_distance']:.2f} +- {error:.2f} of NMF, "
+    assert any(line.startswith(total) for line in closing.of_figure(made.results))
 
 
 @pytest.mark.slow

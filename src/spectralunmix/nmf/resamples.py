@@ -1,0 +1,47 @@
+"""Fits in which spectra count so often each, in batches that memory has room for."""
+
+import numpy as np
+import torch
+
+from . import solver
+from .data import Spectra
+
+AT_ONCE = 2**22  # numbers in the factors of fits side by side; a fit has some 20 such arrays
+
+
+def counted_fits(
+    spectra: Spectra,
+    counts: np.ndarray,
+    H: np.ndarray,
+    smoothness: np.ndarray,
+    max_iter: int,
+    tol: float,
+    relative: bool = False,
+) -> list[solver.Fit]:
+    """Minimise F of resamples of the spectra, as `solver.solve` does.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        The spectra that are resampled.
+    counts : ndarray of shape (n_fits, n_spectra)
+        How often each fit has each spectrum.
+    H : ndarray of shape (n_fits, k, n_wave)
+        Components to start from.
+    smoothness : ndarray of shape (n_fits,)
+    max_iter, tol, relative
+        As `solver.solve` takes them.
+
+    Returns
+    -------
+    list of solver.Fit
+    """
+    _, k, n_wave = H.shape
+    at_once = max(1, AT_ONCE // (k * (n_wave + counts.shape[1])))
+    found: list[solver.Fit] = []
+    for first in range(0, len(H), at_once):
+        some = slice(first, first + at_once)
+        counted = spectra.counted(torch.from_numpy(counts[some].astype(float)))
+        start, lam = torch.from_numpy(H[some].copy()), smoothness[some].astype(float)
+        found += solver.solve(counted, start, lam, max_iter, tol, relative=relative)
+    return found
