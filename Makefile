@@ -79,9 +79,9 @@ addresses: $(READY)
 	@$(COMMAND) addresses
 
 # The numbers and the figure that others compare theirs with, of a run just made and verified.
-REFERENCE_FILES := manifest.json summary.json nmf_fit.json pca_fit.json figure.png selection.ecsv \
+REFERENCE_FILES := choose.json manifest.json summary.json nmf_fit.json pca_fit.json figure.png selection.ecsv \
   nmf_components.ecsv nmf_weights.ecsv distances.ecsv assignments.ecsv
-reference: figure verify
+reference: figure choose verify
 	mkdir -p "tests/reference/$$LIBRARY"
 	cd "results/$$LIBRARY" && cp $(REFERENCE_FILES) "$(CURDIR)/tests/reference/$$LIBRARY"
 

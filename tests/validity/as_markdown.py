@@ -90,6 +90,25 @@ def errors(measured: Measured) -> str:
     return table(head, rows)
 
 
+def libraries(kept: dict[str, dict[str, Any]]) -> str:
+    """What the shipped libraries say: of each the content of its choose.json and summary.json."""
+    rows = []
+    for name, of in kept.items():
+        row = [name]
+        for place in ("least", "within_one_standard_error", "chosen", "configured"):
+            at = of["choose"][place]
+            row.append(f"{at['n_components']}, {at['smoothness']:g} ({at['rms']:.4f})")
+        for method in ("nmf", "pca"):
+            said = of["summary"][method]
+            error = said["total_distance_standard_error"]
+            row.append(f"{said['total_distance']:.2f} ± {error:.2f}")
+            row.append(f"{100 * min(each['same_assignment'] for each in said['assignment']):.0f} %")
+        rows.append(row)
+    head = ["library", "least error", "within one standard error", "the choice", "configured"]
+    head += ["NMF, total distance", "same assignment", "PCA", "same assignment"]
+    return table(head, rows)
+
+
 def table(head: list[str], rows: list[list[str]]) -> str:
     """Of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
