@@ -12,6 +12,7 @@ from spectralunmix.files import component_names
 
 Row = dict[str, Any]  # of a table, by the names of its columns
 ERRORS = "standard_error", "noise_error", "same_assignment"  # what resamples say of a distance
+FEW = 3  # spectra of a class; of fewer a resample tells next to nothing
 SAME = 0.95  # share of resamples; an assignment that fewer share is doubtful
 OF_DISTANCES = ("method", "component", "class", "distance", "sign", *ERRORS)
 OF_ASSIGNMENTS = (*OF_DISTANCES, "nearest_class", "nearest_distance", "reach", "doubtful")
@@ -31,12 +32,15 @@ class Classes:
         Distance up to which a component can stand for a class, see `comparison.reach`.
     metric : {"rms", "angle"}
         The distance, see `comparison.METRICS`.
+    sizes : list of int
+        How many spectra each has.
     """
 
     names: list[str]
     prototypes: np.ndarray
     reach: np.ndarray
     metric: str
+    sizes: list[int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +88,7 @@ def classes_of(
     """
     numbers = np.array([names.index(name) for name in members])
     reach = comparison.reach(prototypes, flux, numbers, metric)
-    return Classes(names, prototypes, reach, metric)
+    return Classes(names, prototypes, reach, metric, [members.count(name) for name in names])
 
 
 def _errors_of(table: Table) -> ErrorsOf:
@@ -190,6 +194,39 @@ def doubts(nmf: Compared, pca: Compared, classes: Classes, labels: dict[str, str
     doubtful = [row for row in nmf.assignments + pca.assignments if row["doubtful"]]
     said = left_over(classes.names, nmf.assignments, labels)
     return said + [warning(row, labels) for row in doubtful]
+
+
+def doubts_of_errors(
+    nmf: Compared, classes: Classes, labels: dict[str, str], smoothness: float
+) -> list[str]:
+    """Sentences on what the standard errors do not tell; none where there are no such errors.
+
+    Parameters
+    ----------
+    nmf : Compared
+        The components against the classes.
+    classes : Classes
+        The classes.
+    labels : dict of str
+        What a class is called, by its name.
+    smoothness : float
+        Of the fit.
+    """
+    if not np.isfinite([row["standard_error"] for row in nmf.assignments]).any():
+        return []
+    said = []
+    sizes = zip(classes.names, classes.sizes, strict=True)
+    if few := [f"{labels[name]} ({n})" for name, n in sizes if n < FEW]:
+        said.append(
+            f"{', '.join(few)}: so few spectra are much the same in every resample, so that the "
+            "standard errors of what hangs on them are too small"
+        )
+    if smoothness == 0:
+        said.append(
+            "without smoothness the standard errors hold only where some spectra are nearly pure: "
+            "else other components fit as well, and refits stay near these"
+        )
+    return said
 
 
 def dominant_share(

@@ -1,6 +1,7 @@
 """How certain distances and assignments are: those of resamples, with prototypes of their own."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,10 @@ class Resampled:
     totals: np.ndarray
 
 
-class Spectra:
+class Source:
     """The spectra that resamples draw from, as prototypes and PCA need them.
+
+    Values without weight are those that the eigenspectra of all spectra predict, in every resample.
 
     Parameters
     ----------
@@ -59,11 +62,15 @@ class Spectra:
     ):
         self.flux, self.inverse_variance = flux, inverse_variance
         self.members, self.n_eigenspectra = np.asarray(members), n_eigenspectra
-        if inverse_variance is not None and (inverse_variance == 0).any():
-            flux, _ = pca.without_missing(flux, inverse_variance == 0, n_eigenspectra)
-        # in the coordinates of the space that the spectra span, resamples are small
-        U, S, self._axes = np.linalg.svd(flux, full_matrices=False)
-        self._coordinates = U * S
+
+    @functools.cached_property
+    def _in_their_span(self) -> tuple[np.ndarray, np.ndarray]:
+        """Coordinates (n_spectra, n) of the spectra in the space that they span, and its axes."""
+        flux = self.flux
+        if self.inverse_variance is not None and (self.inverse_variance == 0).any():
+            flux, _ = pca.without_missing(flux, self.inverse_variance == 0, self.n_eigenspectra)
+        U, S, axes = np.linalg.svd(flux, full_matrices=False)
+        return U * S, axes
 
     def prototypes(self, rows: np.ndarray, names: list[str]) -> np.ndarray:
         """Those of these rows, (n_classes, n_wave), in the order of the names."""
@@ -72,13 +79,20 @@ class Spectra:
         return np.array([curves[name] for name in names])
 
     def eigenspectra(self, rows: np.ndarray) -> np.ndarray:
-        """Those of these rows, (k, n_wave)."""
-        found, _, _ = pca.eigenspectra(self._coordinates[rows], self.n_eigenspectra)
-        return found @ self._axes
+        """Those of these rows, (k, n_wave); 0 throughout where they span no further direction."""
+        coordinates, axes = self._in_their_span
+        drawn = coordinates[rows]
+        distinct = len(np.unique(rows))
+        k = min(self.n_eigenspectra, distinct - 1)  # they vary about their mean
+        found = np.zeros((self.n_eigenspectra, len(axes)))
+        if k > 0:
+            solver = "arpack" if k < min(drawn.shape) else "full"
+            found[:k], _, _ = pca.eigenspectra(drawn, k, solver)
+        return found @ axes
 
 
 def resampled(
-    spectra: Spectra,
+    spectra: Source,
     names: list[str],
     counts: np.ndarray,
     components: np.ndarray,
@@ -89,7 +103,7 @@ def resampled(
 
     Parameters
     ----------
-    spectra : Spectra
+    spectra : Source
         Those that the resamples draw from.
     names : list of str
         The classes.

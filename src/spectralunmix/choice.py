@@ -1,19 +1,21 @@
 """What a cross-validation says of the number of components and the smoothness, in words."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from astropy.table import Table
 
 from spectralunmix import CrossValidation
+from spectralunmix.model_selection import standard_error
 
 BY_SMOOTHNESS = [
     field.name
     for field in dataclasses.fields(CrossValidation)
     if field.name not in ("n_components", "smoothness")
 ]
+SAME_ERROR = 1e-9  # of the choice's: below it a difference of errors is rounding
 SAME_COMPONENTS = 0.02  # mean distance; below it the curves lie over each other in a figure
 
 
@@ -57,7 +59,7 @@ def errors_in_words(found: CrossValidation) -> str:
     return "held-out rms " + ", ".join(f"{error:.4g} at lambda = {lam:g}" for lam, error in of_each)
 
 
-def table(found: CrossValidation) -> Table:
+def for_readers(found: CrossValidation) -> Table:
     """A row for each number of components and smoothness, for readers.
 
     `rms` is the root of `error`, the mean square that is left of held-out spectra.
@@ -105,6 +107,7 @@ def summary(
         _gains(found, configured),
         _floor(found, configured, uncertain),
         _stability(found, configured),
+        _ended(found),
     ]
     return {
         **said,
@@ -125,8 +128,12 @@ def _numbers(found: CrossValidation, at: tuple[int, int]) -> dict[str, Any]:
 
 
 def _named(found: CrossValidation, at: tuple[int, int]) -> str:
-    k = int(found.n_components[at[0]])
-    return f"{k} component{'s' * (k > 1)} at lambda = {found.smoothness[at[1]]:g}"
+    return f"{_components(found, at[0])} at lambda = {found.smoothness[at[1]]:g}"
+
+
+def _components(found: CrossValidation, place: int) -> str:
+    k = int(found.n_components[place])
+    return f"{k} component{'s' * (k > 1)}"
 
 
 def _choice(
@@ -145,13 +152,22 @@ def _choice(
     if chosen != least:
         how = "one standard error or two" if chosen == within_one else "two"
         said += f"; the choice, the fewest components within {how}, is {_named(found, chosen)}"
-    last = len(found.n_components) - 1
-    if chosen[0] == last and last > 0:
-        return (
-            f"{said}. That is the largest number compared, so this grid does not bound the number "
-            "of components"
-        )
-    return said
+    return said + "".join(f". {sentence}" for sentence in _edges(found, least, chosen))
+
+
+def _edges(
+    found: CrossValidation, least: tuple[int, int], chosen: tuple[int, int]
+) -> Iterator[str]:
+    """What the grid does not bound, as the choice, or the least error, stands at its edge."""
+    for at, name in ((chosen, "choice"), (least, "least error")):
+        if at[0] == len(found.n_components) - 1 > 0:
+            yield (
+                f"The {name} is at the largest number compared, so this grid does not bound the "
+                "number of components"
+            )
+            break
+    if chosen[1] == len(found.smoothness) - 1 > 0:
+        yield "The choice is at the largest smoothness compared, so this grid does not bound it"
 
 
 def _configured(
@@ -161,14 +177,14 @@ def _configured(
     if configured == chosen:
         return f"That is what is configured: {_named(found, configured)}"
     difference = found.errors[configured] - found.errors[chosen]
-    n = np.isfinite(difference).sum()
-    error = np.nanstd(difference, ddof=1) / np.sqrt(n)
-    away = np.nanmean(difference) / error if error > 0 else np.inf
-    which = "larger" if away > 0 else "smaller"
+    away, error = np.nanmean(difference), standard_error(difference)
+    said = f"Configured: {_named(found, configured)} (rms {np.sqrt(found.mean[configured]):.3g})"
+    if not abs(away) > SAME_ERROR * found.mean[chosen]:
+        return f"{said}, with the same error as the choice"
     return (
-        f"Configured: {_named(found, configured)} (rms {np.sqrt(found.mean[configured]):.3g}); the "
-        f"mean square error is {abs(found.mean[configured] / found.mean[chosen] - 1):.0%} {which} "
-        f"than that of the choice, by {abs(away):.1f} standard errors of the difference"
+        f"{said}; the mean square error is {abs(away) / found.mean[chosen]:.0%} "
+        f"{'larger' if away > 0 else 'smaller'} than that of the choice, by "
+        f"{abs(away) / error:.1f} standard errors of the difference"
     )
 
 
@@ -196,23 +212,38 @@ def _floor(found: CrossValidation, configured: tuple[int, int], uncertain: bool)
             "the error alone does not make a component real"
         )
     chi2 = found.reduced_chi2[:, configured[1]]
-    if not np.isfinite(chi2).any():
-        return "There are not enough pixels for a reduced chi^2"
+    at = chi2[configured[0]]
+    if not np.isfinite(at):
+        return "There are not enough pixels for a reduced chi^2 of so many components"
+    said = f"With the configured values the fit of all spectra has a reduced chi^2 of {at:.3g}"
+    above = np.flatnonzero(chi2 > 1)
+    if not len(above):
+        return f"{said}, and with any number not above 1: are the uncertainties too large?"
     below = np.flatnonzero(chi2 <= 1)
-    at = f"The reduced chi^2 of the configured fit is {chi2[configured[0]]:.3g}"
     if not len(below):
-        return f"{at}, and stays above 1 up to {found.n_components[-1]} components"
-    return f"{at}; it comes to 1 with {found.n_components[below[0]]} components"
+        return f"{said}; it stays above 1 with any number compared"
+    return f"{said}; it comes to 1 with {_components(found, below[0])}"
 
 
 def _stability(found: CrossValidation, configured: tuple[int, int]) -> str:
     """The second opinion: other starts, and subsamples."""
     distance = found.subsample_distance[configured]
     said = f"Without the spectra held out the configured components move by {distance:.2g} (rms)"
-    unstable = found.n_components[found.subsample_distance[:, configured[1]] > SAME_COMPONENTS]
-    if len(unstable):
-        said += f", with {unstable[0]} components by more than {SAME_COMPONENTS:g}"
+    unstable = np.flatnonzero(found.subsample_distance[:, configured[1]] > SAME_COMPONENTS)
+    if len(unstable) and unstable[0] != configured[0]:
+        said += f", those of {_components(found, unstable[0])} by more than {SAME_COMPONENTS:g}"
     same = found.same_minimum[configured]
     if np.isfinite(same):
         said += f"; {same:.0%} of the other starts end at the same minimum"
     return said
+
+
+def _ended(found: CrossValidation) -> str:
+    """Whether fits stopped before their tolerance, whose errors are too large."""
+    missed = int(found.n_not_converged.sum())
+    if not missed:
+        return ""
+    return (
+        f"{missed} of the fits stopped at smooth_nmf.max_iter before their tolerance: their errors "
+        "are larger than they need be, and more components can look better than they are"
+    )

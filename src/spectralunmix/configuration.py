@@ -248,11 +248,7 @@ def check_ranks(ranks: Mapping[str, int], name: str, library: dict) -> None:
     ConfigurationError
         A line for each step that does.
     """
-    selection = library["selection"]
-    n_spectra = {
-        "all": None,  # known once they are read
-        "list": len(selection["files"]),
-    }.get(selection["mode"], selection["per_class"] * len(selection["classes"]))
+    n_spectra = number_of_spectra(library)
     wrong = [
         f"{step}.n_components: {rank} is more than the {n_spectra} spectra of {name}"
         for step, rank in ranks.items()
@@ -260,3 +256,11 @@ def check_ranks(ranks: Mapping[str, int], name: str, library: dict) -> None:
     ]
     if wrong:
         raise ConfigurationError("\n".join(wrong))
+
+
+def number_of_spectra(library: dict) -> int | None:
+    """How many spectra an entry selects; None where that is known once they are read."""
+    selection = library["selection"]
+    return {"all": None, "list": len(selection["files"])}.get(
+        selection["mode"], selection["per_class"] * len(selection["classes"])
+    )

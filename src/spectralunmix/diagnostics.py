@@ -40,6 +40,7 @@ def residuals(
     weights: np.ndarray,
     components: np.ndarray,
     inverse_variance: np.ndarray | None = None,
+    uncertain: bool = False,
 ) -> Residuals:
     """What a fit leaves of each spectrum, and how much each one weighs in it.
 
@@ -51,6 +52,8 @@ def residuals(
     components : ndarray of shape (k, n_wave)
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
         Weights of the pixels, 0 where masked.
+    uncertain : bool, default False
+        Whether these are of uncertainties, and not of a mask alone.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def residuals(
     squares = _squares_left(flux, weights, components, v)
     whole = np.sum(v * np.where(counts, flux, 0) ** 2, axis=1)
     leverage = leverages(weights, inverse_variance)
-    chi2 = squares / np.maximum(counts.sum(axis=1), 1) if has_errors(inverse_variance) else None
+    chi2 = squares / np.maximum(counts.sum(axis=1), 1) if uncertain else None
     return Residuals(
         relative=np.sqrt(squares / np.where(whole > 0, whole, 1)),
         chi2=chi2,
@@ -76,14 +79,6 @@ def _squares_left(
     """sum v (x - w H)^2 of each spectrum; what is under masked pixels may be no number."""
     left = np.where(v > 0, flux - weights @ components, 0)
     return np.sum(v * left**2, axis=1)
-
-
-def has_errors(inverse_variance: np.ndarray | None) -> bool:
-    """Whether weights say how much noise there is: a mask has one value in a spectrum, and 0."""
-    if inverse_variance is None:
-        return False
-    largest = inverse_variance.max(axis=1, keepdims=True)
-    return bool(((inverse_variance > 0) & (inverse_variance < largest)).any())
 
 
 def leverages(weights: np.ndarray, inverse_variance: np.ndarray | None = None) -> np.ndarray:
@@ -209,17 +204,10 @@ def influence(
         left_out=rows.tolist(),
         max_iter=max_iter,
     )
-    found[only_of(weights)[rows]] = 0
     moved = np.sqrt(np.mean((found - full) ** 2, axis=2))
     changes[rows] = moved
     row, component = np.unravel_index(int(np.argmax(moved)), moved.shape)
     return Influence(changes, int(rows[row]), int(component), found[row, component])
-
-
-def only_of(weights: np.ndarray) -> np.ndarray:
-    """Which component, (n_spectra, k), no other spectrum than this one has any weight of."""
-    others = weights.sum(axis=0) - weights
-    return (weights > 0) & (others <= ALONE * weights)
 
 
 def over_wavelength(

@@ -100,7 +100,7 @@ def _overall(rms: np.ndarray) -> float:
 
 
 def _where_largest(rms: np.ndarray, wavelength: np.ndarray) -> list[float]:
-    """First and last wavelength of the bin with the largest residual."""
+    """From the middle of the bin before that with the largest residual to that of the one after."""
     mids, values = binned(wavelength, rms)
     at = int(np.nanargmax(values))
     return [float(f"{mids[i]:.4g}") for i in (max(at - 1, 0), min(at + 1, len(mids) - 1))]

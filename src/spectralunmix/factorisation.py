@@ -203,7 +203,7 @@ def results(
             of_starts = fits[first : first + len(H)]
             groups = [[fit] for fit in of_starts] if every_start else [of_starts]
             convert = as_given(X, settings.dtype)
-            found.append([_result(spectra, group, settings.tol, convert) for group in groups])
+            found.append([_result(spectra, group, convert) for group in groups])
     return found
 
 
@@ -343,7 +343,6 @@ def _starts(spectra: Spectra, settings: Settings) -> np.ndarray:
 def _result(
     spectra: Spectra,
     of_starts: list[solver.Fit],
-    tol: float,
     convert: Callable[[np.ndarray], Array],
 ) -> Result:
     """The fit of least objective, in the caller's unit and kind of array."""
@@ -357,7 +356,7 @@ def _result(
         objective=spectra.scale.of_squares(objective),
         optimality=optimality,
         iterations=iterations,
-        converged=bool(optimality[-1] <= tol),
+        converged=best.converged,
         n_iter=best.n_iter,
         restart_objectives=spectra.scale.of_squares([fit.F for fit in of_starts]),
         reconstruction_err=spectra.scale.of_roots(misfit(spectra, W, H) ** 0.5),

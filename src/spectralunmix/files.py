@@ -128,6 +128,11 @@ def read_table(path: str) -> Table:
     return Table.read(path, format="ascii.ecsv")
 
 
+def read_members(path: str) -> list[str]:
+    """The class of each spectrum, from the table of the selection."""
+    return list(read_table(path)["class"])
+
+
 def write_components(path: str, components: np.ndarray) -> None:
     """Components of many fits, (n_fits, k, n_wave), as one FITS image."""
     with replacing(path) as part:

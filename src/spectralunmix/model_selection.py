@@ -25,7 +25,8 @@ SEGMENTS = 10  # of the channels: weights are found from every second one, error
 # Where one spectrum alone gains, the mean gain is one standard error exactly, however large it is:
 # a rule of one standard error would leave the choice to it. Of m equal gains it is about sqrt(m).
 STANDARD_ERRORS = 2.0
-SAME = 1e-4  # of the objective: as near to the best start's another start found the same minimum
+NEAR = 1e-4  # above the lowest objective, relative to it: as good a fit
+EXACT = 1e-10  # of the sum of squares: of an objective below it NEAR is rounding
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,10 +41,12 @@ class CrossValidation:
         The smoothnesses.
     errors : ndarray of shape (n_k, n_smoothness, n_spectra)
         Of each spectrum, where it was held out, the mean of v (x - w H)^2 over its channels of
-        weight above 0; NaN where it has none.
+        weight above 0, those of a half left out whose other half has too few to find
+        the weights from; NaN where it has none.
     reduced_chi2 : ndarray of shape (n_k, n_smoothness)
         Of the fit of all spectra, sum v (x - w H)^2 over the number of pixels with weight less
-        that of parameters, k (n_spectra + n_wave - k); NaN without inverse variance.
+        that of parameters, k (n_spectra + n_wave - k); of the lowest start; NaN without inverse
+        variance. It is a chi^2 where this is of uncertainties, and not a mask.
     subsample_distance : ndarray of shape (n_k, n_smoothness)
         Mean distance of the components of each fold's fit to those of the fit of all spectra.
     start_distance : ndarray of shape (n_k, n_smoothness)
@@ -71,7 +74,7 @@ class CrossValidation:
     @property
     def standard_error(self) -> np.ndarray:
         """Of the mean, over spectra, (n_k, n_smoothness)."""
-        return _standard_error(self.errors)
+        return standard_error(self.errors)
 
     def least(self) -> tuple[int, int]:
         """Where the mean error is least: places in `n_components` and `smoothness`."""
@@ -114,6 +117,7 @@ class _Folds(NamedTuple):
     n_repeats: int  # of which each spectrum is in one fold
     smoothness: np.ndarray
     init: str
+    random_state: int  # of init
     seeds: list[int]  # of the other starts
     max_iter: int
     tol: float
@@ -161,8 +165,8 @@ def cross_validate(
     n_starts : int, default 4
         Random starts of the fit of all spectra, beside `init`, to see whether they end alike;
         0 leaves them out.
-    init : {"nndsvd", "spa"}, default "nndsvd"
-        The components that a fit begins with.
+    init : {"nndsvd", "spa", "random"}, default "nndsvd"
+        The components that a fit begins with, the random ones of `random_state`.
     max_iter, tol
         As in `smooth_nmf`.
     random_state : int, default 0
@@ -203,11 +207,19 @@ def cross_validate(
     rng = np.random.default_rng(random_state)
     divisions = [folds(len(X), n_folds, classes, rng) for _ in range(n_repeats)]
     held = [fold == each for fold in divisions for each in range(n_folds)]
-    check_rank(max(n_components), (len(X) - max(map(np.sum, held)), X.shape[1]))
+    left = len(X) - int(max(map(np.sum, held)))
+    if max(n_components) > left:
+        raise ValueError(
+            f"n_components={max(n_components)} is more than the {left} spectra that are left where "
+            f"one of n_folds={n_folds} is held out"
+        )
+    check_rank(max(n_components), X.shape)
+    if X.shape[1] < 2:
+        raise ValueError("one channel: cross_validate needs others to find the weights from")
     with one_blas_thread():
         spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
-        seeds = [random_state + start for start in range(n_starts)]
-        of = _Folds(spectra, held, n_repeats, values, init, seeds, max_iter, tol)
+        seeds = [random_state + 1 + start for start in range(n_starts)]
+        of = _Folds(spectra, held, n_repeats, values, init, random_state, seeds, max_iter, tol)
         parts = [_of_rank(of, k) for k in n_components]
     return CrossValidation.joined(parts)
 
@@ -221,8 +233,8 @@ def _check(n_components: Sequence[int], smoothness: Sequence[float], init: str) 
     for name, of in (("n_components", n_components), ("smoothness", smoothness)):
         if len(of) == 0 or (np.diff(of) <= 0).any():
             raise ValueError(f"{name}={of!r}: one value or more, rising, is needed")
-    if init not in ("nndsvd", "spa"):
-        raise ValueError(f"init={init!r}: 'nndsvd' or 'spa' is needed")
+    if init not in starts.NAMES:
+        raise ValueError(f"init={init!r}: 'nndsvd', 'spa' or 'random' is needed")
 
 
 def folds(
@@ -252,13 +264,17 @@ def _of_rank(of: _Folds, k: int) -> CrossValidation:
         H = np.stack([fit.H for fit in row])
         errors[:, held] += held_out_errors(of.spectra, held, H) / of.n_repeats
     columns = list(zip(*fits, strict=True))
+    squares = float(of.spectra.sum_of_squares)
     components = [[fit.H for fit in column] for column in columns]
-    missed = [sum(fit.optimality[-1][1] > of.tol for fit in column) for column in columns]
+    missed = [sum(not fit.converged for fit in column) for column in columns]
     found = {
-        "reduced_chi2": [_reduced_chi2(of.spectra, column[whole]) for column in columns],
-        "subsample_distance": [_mean_distance(H[:whole], H[whole]) for H in components],
+        "reduced_chi2": [_reduced_chi2(of.spectra, _lowest(column[whole:])) for column in columns],
+        "subsample_distance": [
+            _mean_distance(H[:whole], _lowest(column[whole:]).H)
+            for H, column in zip(components, columns, strict=True)
+        ],
         "start_distance": [_from_best(column[whole:]) for column in columns],
-        "same_minimum": [_share_of_best(column[whole:]) for column in columns],
+        "same_minimum": [_share_of_best(column[whole:], squares) for column in columns],
         "n_not_converged": missed,
     }
     errors = of.spectra.scale.of_squares(errors)
@@ -267,10 +283,16 @@ def _of_rank(of: _Folds, k: int) -> CrossValidation:
 
 
 def _reduced_chi2(spectra: Spectra, fit: solver.Fit) -> float:
-    """chi^2 of a fit over its degrees of freedom; NaN without weights, or where none are left."""
-    V, (k, n_wave) = next(spectra.blocks()).V, fit.H.shape
-    n_pixels = 0 if V is None else int((V > 0).sum())
-    free = n_pixels - k * (spectra.shape[0] + n_wave - k)
+    """chi^2 of a fit over its degrees of freedom; NaN without weights, or where none are left.
+
+    Spectra and channels without any weight count for none.
+    """
+    V = next(spectra.blocks()).V
+    if V is None:
+        return np.nan
+    counts, k = V > 0, len(fit.H)
+    n_spectra, n_wave = int(counts.any(dim=1).sum()), int(counts.any(dim=0).sum())
+    free = int(counts.sum()) - k * (n_spectra + n_wave - k)
     if free <= 0:
         return np.nan
     return float(spectra.scale.of_squares(misfit(spectra, fit.W, fit.H))) / free
@@ -283,56 +305,78 @@ def _mean_distance(components: list[np.ndarray], others: np.ndarray) -> float:
 
 def _from_best(of_starts: Sequence[solver.Fit]) -> float:
     """Mean distance of the components to those of the start of least objective; NaN for one."""
-    best = min(of_starts, key=lambda fit: fit.F)
+    best = _lowest(of_starts)
     others = [fit.H for fit in of_starts if fit is not best]
     return _mean_distance(others, best.H) if others else np.nan
 
 
-def _share_of_best(of_starts: Sequence[solver.Fit]) -> float:
+def _share_of_best(of_starts: Sequence[solver.Fit], squares: float) -> float:
     """Share of the other starts that end as low as the best; NaN for one."""
-    best = min(of_starts, key=lambda fit: fit.F)
-    low = [fit.F <= best.F * (1 + SAME) for fit in of_starts if fit is not best]
+    best = _lowest(of_starts)
+    low = [above(fit.F, best.F, squares) <= NEAR for fit in of_starts if fit is not best]
     return float(np.mean(low)) if low else np.nan
+
+
+def _lowest(of_starts: Sequence[solver.Fit]) -> solver.Fit:
+    return min(of_starts, key=lambda fit: fit.F)
+
+
+def above(objective: float, least: float, squares: float) -> float:
+    """How far an objective is above the lowest, relative to it where the fit is not exact.
+
+    squares : sum of squares of the spectra, times their weights where there are some
+    """
+    return (objective - least) / max(least, EXACT * squares)
 
 
 def _fits(of: _Folds, k: int) -> list[list[solver.Fit]]:
     """Of each fold's others, of all spectra, and of all from other starts; at each smoothness."""
     counts = [~held for held in of.held]
-    H = [starts.named(of.spectra.rows(seen), of.init, k) for seen in counts]
-    H.append(starts.named(of.spectra, of.init, k))
+    H = []
+    for seen in (*counts, np.ones(of.spectra.shape[0], dtype=bool)):
+        rng = np.random.RandomState(of.random_state)
+        H.append(starts.named(of.spectra.rows(seen), of.init, k, rng=rng))
     for seed in of.seeds:
         H.append(starts.named(of.spectra, "random", k, rng=np.random.RandomState(seed)))
     counts += [np.ones(of.spectra.shape[0], dtype=bool)] * (1 + len(of.seeds))
     each = len(of.smoothness)
     of_each = np.repeat(np.stack(counts), each, axis=0), np.repeat(np.concatenate(H), each, axis=0)
     lam = np.tile(of.smoothness, len(H))
-    found = counted_fits(of.spectra, *of_each, lam, of.max_iter, of.tol)
+    found = list(counted_fits(of.spectra, *of_each, lam, of.max_iter, of.tol))
     return [found[first : first + each] for first in range(0, len(found), each)]
 
 
 def held_out_errors(spectra: Spectra, held: np.ndarray, H: np.ndarray) -> np.ndarray:
-    """Mean weighted squares that H (n, k, n_wave) leaves of those spectra, (n, n_held)."""
+    """Mean weighted squares that H (n, k, n_wave) leaves of those spectra, (n, n_held).
+
+    A half of a spectrum counts where the other half has at least k pixels with weight, to find
+    its weights from; NaN where neither does.
+    """
     block = next(spectra.rows(held).blocks())
     V = torch.ones_like(block.X) if block.V is None else block.V
-    components = torch.from_numpy(H)
-    none = torch.zeros(len(H), dtype=torch.float64)
-    even = torch.from_numpy(np.arange(H.shape[2]) * SEGMENTS // H.shape[2] % 2 == 0)
-    squares = torch.zeros(len(H), int(held.sum()), dtype=torch.float64)
+    n_wave = H.shape[2]
+    n_segments = min(SEGMENTS, n_wave)
+    even = torch.from_numpy(np.arange(n_wave) * n_segments // n_wave % 2 == 0)
+    squares, n_pixels = np.zeros((len(H), len(V))), np.zeros(len(V))
     for known in (even, ~even):
         seen = Spectra(block.X[:, known], None if block.V is None else block.V[:, known])
-        Wt = solver.weights_for(seen, none, components[:, :, known])
-        residual = block.X[:, ~known] - Wt.mT @ components[:, :, ~known]
-        squares += (V[:, ~known] * residual.square()).sum(dim=-1)
-    return (squares / (V > 0).sum(dim=-1)).numpy()
+        enough = ((V[:, known] > 0).sum(dim=1) >= H.shape[1]).numpy()
+        n_pixels += enough * (V[:, ~known] > 0).sum(dim=1).numpy()
+        for left, components in zip(squares, torch.from_numpy(H), strict=True):
+            none = torch.zeros(1, dtype=torch.float64)
+            Wt = solver.weights_for(seen, none, components[None, :, known])[0]
+            residual = block.X[:, ~known] - Wt.mT @ components[:, ~known]
+            left += enough * (V[:, ~known] * residual.square()).sum(dim=1).numpy()
+    return squares / np.where(n_pixels > 0, n_pixels, np.nan)
 
 
 def _within(errors: np.ndarray, best: np.ndarray, n_standard_errors: float) -> np.ndarray:
     """Which errors (n, n_spectra) are above the best by so many standard errors of that at most."""
     more = errors - best
-    return np.nanmean(more, axis=1) <= n_standard_errors * _standard_error(more)
+    return np.nanmean(more, axis=1) <= n_standard_errors * standard_error(more)
 
 
-def _standard_error(values: np.ndarray) -> np.ndarray:
+def standard_error(values: np.ndarray) -> np.ndarray:
     """Of the mean over the last axis."""
     n = np.isfinite(values).sum(axis=-1)
     return np.nanstd(values, axis=-1, ddof=1) / np.sqrt(n)

@@ -6,7 +6,9 @@ from sklearn.decomposition import PCA
 MAX_ITER, TOL = 1000, 1e-6  # of filling: the change of what is filled, relative to the spectra
 
 
-def eigenspectra(flux: np.ndarray, n_components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def eigenspectra(
+    flux: np.ndarray, n_components: int, svd_solver: str = "full"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Eigenspectra, their scores in the spectra, and what they explain.
 
     The sign of an eigenspectrum is free: here its largest value is positive.
@@ -17,6 +19,8 @@ def eigenspectra(flux: np.ndarray, n_components: int) -> tuple[np.ndarray, np.nd
         The spectra.
     n_components : int
         Number of eigenspectra, k.
+    svd_solver : {"full", "arpack"}, default "full"
+        As scikit-learn's PCA takes it.
 
     Returns
     -------
@@ -25,7 +29,7 @@ def eigenspectra(flux: np.ndarray, n_components: int) -> tuple[np.ndarray, np.nd
     explained : ndarray of shape (k,)
         Shares of the variance.
     """
-    pca = PCA(n_components, svd_solver="full").fit(flux)
+    pca = PCA(n_components, svd_solver=svd_solver, random_state=0).fit(flux)
     largest = np.abs(pca.components_).argmax(axis=1)
     sign = np.sign(np.take_along_axis(pca.components_, largest[:, None], axis=1))
     return pca.components_ * sign, pca.transform(flux) * sign.T, pca.explained_variance_ratio_

@@ -10,7 +10,6 @@ import torch
 from .comparison import in_order_of
 from .factorisation import one_blas_thread, unmix
 from .inputs import Array, in_memory
-from .nmf import solver
 from .nmf.arrays import float_array
 from .nmf.checks import (
     check_at_least_zero,
@@ -28,6 +27,8 @@ from .nmf.resamples import counted_fits
 TOL = 5e-4
 TOL_WITHOUT_SMOOTHNESS = 1e-6
 RESAMPLED = "spectra", "noise"
+ABSENT = 1e-9  # of the largest contribution to a spectrum; a component below it is rounding
+OF_NOISE = 1  # in the seed, so that spectra and noise are not drawn from the same numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,7 +38,8 @@ class Bootstrap:
     Attributes
     ----------
     components : ndarray of shape (n_resamples, k, n_wave)
-        H >= 0, each with maximum 1, in the order of the fit's.
+        H >= 0, each with maximum 1, in the order of the fit's; 0 throughout where no spectrum of
+        the resample has the component.
     counts : ndarray of int, shape (n_resamples, n_spectra)
         How often each resample has each spectrum.
     n_not_converged : int
@@ -140,20 +142,19 @@ def bootstrap(
     numbers = range(first, first + n_resamples)
     if resample == "spectra":
         counts = np.stack([drawn(labels, random_state, number) for number in numbers])
-        found = _counted_fits(X, H, counts, smoothness, inverse_variance, max_iter, tol)
+        found, missed = _refits(X, H, counts, smoothness, inverse_variance, max_iter, tol)
     else:
         counts = np.ones((n_resamples, len(X)), dtype=int)
         v = np.asarray(inverse_variance, float)
         model = unmix(X, H, smoothness=smoothness, inverse_variance=v) @ H
         noise = np.sqrt(np.divide(1, v, out=np.zeros_like(v), where=v > 0))
-        found = []
-        for number in numbers:
-            rng = np.random.default_rng([random_state, number])
+        found, missed = np.empty((n_resamples, *H.shape)), 0
+        for i, number in enumerate(numbers):
+            rng = np.random.default_rng([random_state, number, OF_NOISE])
             noisy = model + noise * rng.standard_normal(X.shape)
-            once = np.ones((1, len(X)), dtype=int)
-            found += _counted_fits(noisy, H, once, smoothness, v, max_iter, tol)
-    missed = sum(fit.optimality[-1][1] > tol * fit.optimality[0][1] for fit in found)
-    return Bootstrap(_matched(H, found), counts, missed)
+            made = _refits(noisy, H, counts[i : i + 1], smoothness, v, max_iter, tol)
+            found[i], missed = made[0][0], missed + made[1]
+    return Bootstrap(found, counts, missed)
 
 
 def drawn(classes: np.ndarray, random_state: int, number: int) -> np.ndarray:
@@ -200,7 +201,8 @@ def jackknife(
     Returns
     -------
     ndarray of shape (n_left_out, k, n_wave)
-        In the order of the components given, each with maximum 1.
+        In the order of the components given, each with maximum 1; 0 throughout where no spectrum
+        is left that has the component.
 
     Raises
     ------
@@ -226,10 +228,10 @@ def jackknife(
             f"left_out={left_out!r}: numbers of spectra, 0 to {len(X) - 1}, are needed"
         )
     which = which.astype(int)
-    counts = np.ones((len(which), len(X)), dtype=int)
+    counts = np.ones((len(which), len(X)), dtype=np.uint8)
     counts[np.arange(len(which)), which] = 0
-    found = _counted_fits(X, H, counts, smoothness, inverse_variance, max_iter, tol)
-    return _matched(H, found)
+    found, _ = _refits(X, H, counts, smoothness, inverse_variance, max_iter, tol)
+    return found
 
 
 def _checked(
@@ -255,7 +257,7 @@ def _checked(
     return X, H / np.where(maximum > 0, maximum, 1), tol
 
 
-def _counted_fits(
+def _refits(
     X: np.ndarray,
     H: np.ndarray,
     counts: np.ndarray,
@@ -263,19 +265,24 @@ def _counted_fits(
     inverse_variance: Array | None,
     max_iter: int,
     tol: float,
-) -> list[solver.Fit]:
-    """Fits from components H in which each spectrum counts so often, (n_fits, n_spectra)."""
+) -> tuple[np.ndarray, int]:
+    """Fits from components H in which each spectrum counts so often, (n_fits, n_spectra).
+
+    Their components, (n_fits, k, n_wave), each with maximum 1, in the order of H; and how many
+    fits stopped before their tolerance.  A component that no spectrum of a fit has is 0 throughout:
+    without smoothness it would stay as it began.
+    """
+    made, missed = np.empty((len(counts), *H.shape)), 0
     with one_blas_thread():
         spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
-        start = np.broadcast_to(H, (len(counts), *H.shape))
+        start = np.broadcast_to(H, made.shape)
         lam = np.full(len(counts), float(smoothness))
-        return counted_fits(spectra, counts, start, lam, max_iter, tol, relative=True)
-
-
-def _matched(H: np.ndarray, found: list[solver.Fit]) -> np.ndarray:
-    """The components of fits, (n_fits, k, n_wave), each with maximum 1, in the order of H."""
-    made = np.empty((len(found), *H.shape))
-    for i, fit in enumerate(found):
-        maximum = fit.H.max(axis=1, keepdims=True)
-        made[i] = in_order_of(H, fit.H / np.where(maximum > 0, maximum, 1))
-    return made
+        fits = counted_fits(spectra, counts, start, lam, max_iter, tol, relative=True)
+        for i, fit in enumerate(fits):
+            maximum = fit.H.max(axis=1)
+            share = fit.W[:, counts[i] > 0].max(axis=1) * maximum
+            absent = share <= ABSENT * share.max()
+            divided = fit.H / np.where(absent, np.inf, maximum)[:, None]
+            made[i] = in_order_of(H, divided)
+            missed += not fit.converged
+    return made, missed

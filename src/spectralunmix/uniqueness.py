@@ -8,13 +8,13 @@ import numpy as np
 from astropy.table import Table
 from sklearn.exceptions import ConvergenceWarning
 
+from spectralunmix import model_selection
 from spectralunmix.comparison import in_order_of, root_mean_square
 from spectralunmix.estimator import SmoothNMF, scan_smoothness
+from spectralunmix.model_selection import NEAR
 from spectralunmix.nmf.starts import random_starts, starting_components
 
-NEAR = 1e-4  # above the lowest objective, relative to it: as good a fit
 ALIKE = 0.01  # rms distance of components with maximum 1 within which they are the same to the eye
-EXACT = 1e-12  # of the sum of squares: an objective below it is rounding
 DECIMALS = 10  # of the table: further ones are rounding
 SETTINGS = "n_components", "smoothness", "max_iter", "tol", "random_state"  # of all the fits
 FIXED = "nndsvd", "spa"  # starts of which there is one
@@ -84,8 +84,8 @@ def changes(reference: np.ndarray, components: np.ndarray) -> np.ndarray:
 
 
 def above(objective: float, least: float, squares: float) -> float:
-    """How far an objective is above the lowest, relative to it, where the fit is not exact."""
-    return round((objective - least) / max(least, EXACT * squares), DECIMALS) + 0.0  # not -0.0
+    """`model_selection.above` to the digits that are not rounding."""
+    return round(model_selection.above(objective, least, squares), DECIMALS) + 0.0  # not -0.0
 
 
 def lowest(models: list[SmoothNMF], squares: float) -> int:

@@ -2,13 +2,14 @@
 
 import functools
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from spectralunmix.command.altered import AT_WORK, altered
-from spectralunmix.configuration import check_ranks
+from spectralunmix.configuration import check_ranks, number_of_spectra
 from spectralunmix.errors import ConfigurationError
 from spectralunmix.libraries.entry import read_entry
 
@@ -236,8 +237,18 @@ def ranks_to_compare(config: dict, name: str, library: dict) -> list[int]:
     name, library : str, dict
         The library, and its entry.
     """
-    ranks = sorted({*config["choose"]["n_components"], config["smooth_nmf"]["n_components"]})
+    choose = config["choose"]
+    ranks = sorted({*choose["n_components"], config["smooth_nmf"]["n_components"]})
     check_ranks({"choose": max(ranks)}, name, library)
+    n_spectra = number_of_spectra(library)
+    if n_spectra is not None:
+        left = n_spectra - -(-n_spectra // choose["n_folds"])
+        if max(ranks) > left or choose["n_folds"] > n_spectra:
+            raise ConfigurationError(
+                f"choose.n_components: {max(ranks)} is more than the {left} spectra of {name} that "
+                f"are left where one of {choose['n_folds']} folds is held out: set fewer, or more "
+                "choose.n_folds"
+            )
     return ranks
 
 
@@ -246,6 +257,22 @@ def smoothnesses_to_compare(config: dict) -> list[float]:
     return sorted({*config["choose"]["smoothness"], config["smooth_nmf"]["smoothness"]})
 
 
-def made_before(path: str) -> list[str]:
-    """The file, where it is there, so that what shows it keeps it up to date."""
-    return [path] if Path(path).exists() else []
+def chosen_before(path: str, n_components: int, smoothness: float) -> list[str]:
+    """What a cross-validation said of these values, where `choose` was run with them; else nothing.
+
+    It is not made for the page's sake, which would take minutes.
+
+    Parameters
+    ----------
+    path : str
+        The file that `choose` writes.
+    n_components, smoothness : int, float
+        The values that are configured.
+    """
+    try:
+        said = json.loads(Path(path).read_text(encoding="utf-8"))
+        configured = said["configured"]
+        same = (configured["n_components"], configured["smoothness"]) == (n_components, smoothness)
+        return [str(sentence) for sentence in said["in_words"]] if same else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []

@@ -208,12 +208,11 @@ def test_hostile_file_names_and_values_are_text_in_the_page_of_methods(made, tmp
             "worst_explained": [row],
             "most_influential": [row],
         },
-        "choice": {"in_words": [MARKUP]},
     }
     for name, content in said.items():
         setattr(made.input, name, str(tmp_path / name))
         write_json(getattr(made.input, name), content)
-    made.input.choice = [made.input.choice]
+    made.params.choice = [MARKUP]
     step = {"versions": {"numpy": MARKUP}, "platform": {"machine": MARKUP}, "sources": {}}
     step |= {"inputs": {MARKUP: MARKUP}, "outputs": {}}
     steps = [

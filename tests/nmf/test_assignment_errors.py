@@ -27,7 +27,7 @@ def median_prototypes(rows):
 
 
 def found(metric="rms"):
-    spectra = errors.Spectra(FLUX, None, MEMBERS, 2)
+    spectra = errors.Source(FLUX, None, MEMBERS, 2)
     return errors.resampled(spectra, CLASSES, COUNTS, COMPONENTS, AXES, metric)
 
 
@@ -81,7 +81,7 @@ def test_totals_pair_the_two_methods():
 
 
 def test_without_resamples_nothing_is_claimed():
-    spectra = errors.Spectra(FLUX, None, MEMBERS, 2)
+    spectra = errors.Source(FLUX, None, MEMBERS, 2)
     none = errors.resampled(spectra, CLASSES, COUNTS[:0], COMPONENTS[:0], AXES, "rms")
     table = errors.table(none, None, CLASSES, "rms")
     assert len(table) == 8
@@ -109,11 +109,11 @@ def test_masked_values_have_no_say(monkeypatch):
     weight[3, 7] = weight[8, 20:23] = 0
     spoilt = np.where(weight > 0, FLUX, 1e3)
     rows = np.repeat(np.arange(12), COUNTS[0])
-    clean, masked = (errors.Spectra(X, weight, MEMBERS, 2) for X in (FLUX, spoilt))
+    clean, masked = (errors.Source(X, weight, MEMBERS, 2) for X in (FLUX, spoilt))
     np.testing.assert_allclose(masked.prototypes(rows, CLASSES), clean.prototypes(rows, CLASSES))
     ours, theirs = (np.abs(each.eigenspectra(rows)) for each in (masked, clean))
     np.testing.assert_allclose(ours, theirs, atol=1e-4)
-    assert np.abs(errors.Spectra(spoilt, None, MEMBERS, 2).eigenspectra(rows)).max() > 0.9
+    assert np.abs(errors.Source(spoilt, None, MEMBERS, 2).eigenspectra(rows)).max() > 0.9
 
 
 def compared(share):

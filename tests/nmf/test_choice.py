@@ -40,6 +40,7 @@ def test_the_choice_beside_what_is_configured():
     assert (said["chosen"]["n_components"], said["chosen"]["smoothness"]) == (3, 10.0)
     assert said["configured"]["error"] == pytest.approx(2.3)
     words = " ".join(said["in_words"])
+    assert not {"nan", "inf"} & set(words.replace(",", " ").split())
     assert "explained best by 4 components at lambda = 0" in words
     assert "the fewest components within one standard error or two, is 3 components at" in words
     assert "14% larger than that of the choice" in words  # 2.3 over 2.01
@@ -69,21 +70,50 @@ def test_an_edge_of_the_grid_is_no_answer():
     found = cross_validation([[9.0, 9.0], [5.0, 5.0], [1.0, 1.5]])
     said = choice.summary(found, 2, 0.0, uncertain=False)
     assert said["chosen"]["n_components"] == 3
-    assert "this grid does not bound the number of components" in said["in_words"][0]
+    assert (
+        "The choice is at the largest number compared, so this grid does not bound the"
+        in (said["in_words"][0])
+    )
     inside = choice.summary(cross_validation(CLEAR), 2, 0.0, uncertain=False)
-    assert "bound" not in inside["in_words"][0]
+    assert "number of components" not in inside["in_words"][0]
 
 
 def test_noise_is_spoken_of_where_it_is_known():
     chi2 = [[8.0, 9.0], [3.0, 4.0], [0.99, 1.2], [0.98, 1.1], [0.97, 1.05]]
     found = cross_validation(CLEAR, chi2)
-    assert (
-        "The reduced chi^2 of the configured fit is 3; it comes to 1 with 3 components"
-        in (choice.summary(found, 2, 0.0, uncertain=True)["in_words"])
-    )
-    assert "is 4, and stays above 1 up to 5 components" in " ".join(
-        choice.summary(found, 2, 10.0, uncertain=True)["in_words"]
-    )
+    (said,) = about(found, 2, 0.0, "chi")
+    assert said.endswith("a reduced chi^2 of 3; it comes to 1 with 3 components")
+    (said,) = about(found, 2, 10.0, "chi")
+    assert said.endswith("a reduced chi^2 of 4; it stays above 1 with any number compared")
+    (said,) = about(cross_validation(CLEAR, 0.1 * np.array(chi2)), 2, 0.0, "chi")
+    assert said.endswith("are the uncertainties too large?")
+    chi2[1][0] = np.nan
+    (said,) = about(cross_validation(CLEAR, chi2), 2, 0.0, "chi")
+    assert said.startswith("There are not enough pixels")
+
+
+def about(found, k, smoothness, word):
+    """The sentences with that word."""
+    said = choice.summary(found, k, smoothness, uncertain=True)["in_words"]
+    return [sentence for sentence in said if word in sentence]
+
+
+def test_edges_of_any_kind_and_fits_that_did_not_end_are_told():
+    found = cross_validation([[9.0, 9.0], [5.0, 4.0], [3.94, 3.95]])
+    said = choice.summary(found, 2, 0.0, uncertain=False)
+    assert (said["chosen"]["n_components"], said["chosen"]["smoothness"]) == (2, 10.0)
+    assert "The least error is at the largest number compared" in said["in_words"][0]
+    assert "at the largest smoothness compared" in said["in_words"][0]
+    found.n_not_converged[1, 1] = 3
+    assert about(found, 2, 0.0, "stopped")[0].startswith("3 of the fits stopped at smooth_nmf.max_")
+
+
+def test_an_equal_error_is_said_to_be_equal():
+    found = cross_validation(CLEAR)
+    found.errors[2, 0] = found.errors[2, 1]
+    said = choice.summary(found, 3, 0.0, uncertain=False)
+    assert said["chosen"]["smoothness"] == 10.0
+    assert said["in_words"][1].endswith("with the same error as the choice")
 
 
 def test_components_that_hang_on_few_spectra_are_told():
@@ -91,7 +121,7 @@ def test_components_that_hang_on_few_spectra_are_told():
     found = cross_validation(CLEAR, subsamples=subsamples, same=0.25)
     said = choice.summary(found, 3, 0.0, uncertain=False)["in_words"][-1]
     assert said == (
-        "Without the spectra held out the configured components move by 0.011 (rms), with 4 "
+        "Without the spectra held out the configured components move by 0.011 (rms), those of 4 "
         "components by more than 0.02; 25% of the other starts end at the same minimum"
     )
 
@@ -113,6 +143,6 @@ def test_tables_give_back_what_they_were_made_of(tmp_path):
         np.testing.assert_array_equal(getattr(again, name), getattr(found, name))
     masks = choice.as_table(found, uncertain=False)  # no chi^2 of weights that are a mask
     assert np.isnan(masks["reduced_chi2"]).all()
-    shown = choice.table(found)
+    shown = choice.for_readers(found)
     assert shown["rms"][0] == pytest.approx(3.0)
     assert "errors" not in shown.colnames

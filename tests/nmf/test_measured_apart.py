@@ -31,7 +31,7 @@ def test_standard_errors(paper_spectra, paper_classes):
     of_class = np.array([curves[name] for name in CLASSES])
     components, classes = comparison.assign(comparison.distances(fit.components, of_class)[0])
     H = fit.components[components[np.argsort(classes)]]
-    spectra = assignment_errors.Spectra(paper_spectra, None, paper_classes, 4)
+    spectra = assignment_errors.Source(paper_spectra, None, paper_classes, 4)
     axes = PCA(4, svd_solver="full").fit(paper_spectra).components_
     made = bootstrap(paper_spectra, H, smoothness=10, classes=paper_classes)
     resamples = made.counts, made.components

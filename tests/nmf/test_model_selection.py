@@ -100,7 +100,7 @@ def test_with_the_noise_known_reduced_chi2_is_about_one_where_the_components_are
     found = cross_validate(NOISY, [2, 3], [0.0], inverse_variance=v, **FAST)
     fit = smooth_nmf(NOISY, 3, smoothness=0, inverse_variance=v)
     left = v * np.square(NOISY - fit.weights @ fit.components)
-    free = (v > 0).sum() - 3 * (30 + 60 - 3)
+    free = (v > 0).sum() - 3 * (30 + 51 - 3)  # nine channels have no value
     assert found.reduced_chi2[1, 0] == pytest.approx(left.sum() / free, rel=1e-5)
     assert found.reduced_chi2[1, 0] == pytest.approx(1, abs=4 * np.sqrt(2 / free))
     assert found.reduced_chi2[0, 0] > 10
@@ -108,8 +108,9 @@ def test_with_the_noise_known_reduced_chi2_is_about_one_where_the_components_are
 
 def test_without_degrees_of_freedom_there_is_no_reduced_chi2():
     v = np.zeros(NOISY.shape)
-    v[:, :6] = 1  # 180 pixels, and 2 (30 + 60 - 2) = 176 parameters of two components, 87 * 3 of 3
-    found = cross_validate(NOISY, [2, 3], [1.0], inverse_variance=v, **FAST)
+    for i in range(30):  # 90 pixels, and 89 parameters of one component, 2 (30 + 60 - 2) of two
+        v[i, [i, i + 30, (i + 15) % 60]] = 1
+    found = cross_validate(NOISY, [1, 2], [1.0], inverse_variance=v, **FAST)
     assert np.isfinite(found.reduced_chi2).tolist() == [[True], [False]]
     assert np.isnan(cross_validate(NOISY, [2], [1.0], **FAST).reduced_chi2).all()
 
@@ -265,13 +266,13 @@ def test_units_matter_nothing():
         ({"random_state": -1}, "random_state=-1: a whole number of at least 0"),
         ({"max_iter": 0}, "max_iter=0: a whole number"),
         ({"tol": -1.0}, "tol=-1.0: a finite number"),
-        ({"init": "random"}, "init='random': 'nndsvd' or 'spa'"),
+        ({"init": "svd"}, "init='svd': 'nndsvd', 'spa' or 'random'"),
         ({"classes": "ab"}, "classes: one for each of the 30 spectra"),
         ({"classes": np.zeros((30, 2))}, "classes: one for each of the 30 spectra"),
         ({"n_components": [2, 1]}, r"n_components=\[2, 1\]: one value or more, rising"),
         ({"n_components": []}, r"n_components=\[\]: one value or more, rising"),
         ({"n_components": [1.5]}, "n_components=1.5: a whole number"),
-        ({"n_components": [21]}, "n_components=21 is more than 20 spectra of 60 channels"),
+        ({"n_components": [21]}, "n_components=21 is more than the 20 spectra that are left"),
         ({"smoothness": [1.0, 1.0]}, r"smoothness=\[1.0, 1.0\]: one value or more, rising"),
         ({"smoothness": [-1.0]}, "smoothness=-1.0: a finite number"),
         ({"inverse_variance": np.ma.masked_less(V, 1)}, "a masked array"),
@@ -285,3 +286,35 @@ def test_what_is_wrong_is_named(wrong, message):
     given = {"X": NOISY, "n_components": [2], "smoothness": [1.0], **FAST} | wrong
     with pytest.raises(ValueError, match=message):
         cross_validate(**given)
+
+
+def test_a_half_without_pixels_to_find_weights_from_does_not_count():
+    v = np.full(NOISY.shape, SIGMA**-2)
+    even = np.arange(60) // 6 % 2 == 0
+    v[4, even], v[7] = 0, 0
+    found = cross_validate(NOISY, [2], [0.0], inverse_variance=v, **FAST)
+    assert np.isnan(found.errors[0, 0, [4, 7]]).all()
+    # two components from two pixels: the odd tenths count
+    v[4, np.flatnonzero(even)[:2]] = SIGMA**-2
+    errors = cross_validate(NOISY, [2], [0.0], inverse_variance=v, **FAST).errors[0, 0]
+    assert np.isfinite(errors).tolist() == [i != 7 for i in range(30)]
+
+
+def test_few_channels_are_divided_all_the_same():
+    found = cross_validate(NOISY[:, ::20], [1], [0.0], **FAST)
+    assert np.isfinite(found.errors).all()
+    with pytest.raises(ValueError, match="one channel"):
+        cross_validate(NOISY[:, :1], [1], [0.0], **FAST)
+
+
+def test_an_exact_fit_is_the_same_minimum_from_every_start():
+    exact = np.random.default_rng(2).dirichlet(np.full(3, 0.3), 30) @ PURE
+    found = cross_validate(exact, [3], [0.0], **FAST | {"n_starts": 3, "tol": 1e-9})
+    assert found.same_minimum[0, 0] == 1
+
+
+def test_random_starts_can_be_configured():
+    found = cross_validate(NOISY, [2], [1.0], init="random", random_state=4, **FAST)
+    other = cross_validate(NOISY, [2], [1.0], init="nndsvd", random_state=4, **FAST)
+    np.testing.assert_allclose(found.mean, other.mean, rtol=1e-3)
+    assert (found.errors != other.errors).any()

@@ -90,7 +90,7 @@ def test_noise_is_drawn_around_the_fit():
     model = unmix(X, H, **of) @ H
     assert (found.counts == 1).all()
     for number, components in enumerate(found.components, start=4):
-        noise = np.random.default_rng([3, number]).standard_normal(X.shape)
+        noise = np.random.default_rng([3, number, 1]).standard_normal(X.shape)
         noisy = model + np.where(V > 0, noise / np.sqrt(np.where(V > 0, V, 1)), np.nan)
         np.testing.assert_allclose(components, fit(noisy, H, **of), **CLOSE)
 
@@ -250,3 +250,22 @@ def test_what_is_wrong_with_a_bootstrap_is_named(wrong, message):
 def test_what_is_wrong_with_a_jackknife_is_named(wrong, message):
     with pytest.raises(ValueError, match=message):
         jackknife(**{"X": X, "components": H, "left_out": [0]} | wrong)
+
+
+def test_refits_of_what_is_exact_end_at_once():
+    """The start is as good as rounding allows: there is nothing to lower."""
+    exact = np.random.default_rng(0).dirichlet([0.5, 0.5], 20) @ H
+    found = smooth_nmf(exact, 2, smoothness=0, tol=1e-10)
+    own = bootstrap(exact, found.components, smoothness=0, classes=range(20), n_resamples=3)
+    assert own.n_not_converged == 0
+    np.testing.assert_allclose(own.components, [found.components] * 3, atol=1e-6)
+
+
+def test_a_component_that_no_spectrum_of_a_resample_has_is_none():
+    spectra = np.vstack([np.repeat(H[:1], 9, axis=0), H[1:]])
+    spectra = spectra * np.linspace(1, 2, 10)[:, None]
+    found = bootstrap(spectra, H, smoothness=0, n_resamples=30)
+    without = found.counts[:, 9] == 0
+    assert 0 < without.sum() < 30
+    assert (found.components[without, 1] == 0).all()
+    assert (found.components[~without, 1].max(axis=1) == 1).all()

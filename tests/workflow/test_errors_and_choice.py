@@ -92,7 +92,7 @@ def test_noise_is_resampled_where_there_are_uncertainties(tiny):
     assert code == 0, printed
     said = json.loads((tiny.results / "choose.json").read_text())
     assert said["uncertainties"]
-    assert "The reduced chi^2 of the configured fit is" in " ".join(said["in_words"])
+    assert "has a reduced chi^2 of" in " ".join(said["in_words"])
 
 
 @pytest.mark.slow

@@ -36,6 +36,7 @@ rule uniqueness:
             "figures.style",
             "figures.uniqueness",
             "fit_report",
+            "model_selection",
             "nmf",
             "uniqueness",
         ),
@@ -53,6 +54,7 @@ rule uniqueness:
 
 rule diagnostics:
     input:
+        source=rules.download.output.source,
         spectra=rules.select.output.spectra,
         selection=rules.select.output.selection,
         components=rules.smooth_nmf.output.components,
@@ -88,13 +90,18 @@ rule diagnostics:
             "inputs",
             "figures.diagnostics",
             "figures.style",
+            "libraries.__init__",
+            "libraries.archives",
+            "libraries.readers",
             "nmf",
             "uncertainty",
         ),
         library=of_library("name"),
         labels=labels,
-        smoothness=config["smooth_nmf"]["smoothness"],
-        max_iter=config["smooth_nmf"]["max_iter"],
-        most_left_out=config["diagnostics"]["most_left_out"],
+        fits={
+            "smoothness": config["smooth_nmf"]["smoothness"],
+            "max_iter": config["smooth_nmf"]["max_iter"],
+            "most_left_out": config["diagnostics"]["most_left_out"],
+        },
     script:
         "../scripts/diagnostics.py"

@@ -163,7 +163,6 @@ rule methods:
         assignments=rules.assign.output.assignments,
         summary=rules.assign.output.summary,
         manifest=rules.manifest.output.manifest,
-        choice=lambda w: steps.made_before(f"results/{w.library}/choose.json"),
         uniqueness=rules.uniqueness.output.numbers,
         diagnostics=rules.diagnostics.output.numbers,
     output:
@@ -191,6 +190,11 @@ rule methods:
         library=of_library("name"),
         citation=of_library("citation"),
         labels=labels,
+        choice=lambda w: steps.chosen_before(
+            f"results/{w.library}/choose.json",
+            config["smooth_nmf"]["n_components"],
+            config["smooth_nmf"]["smoothness"],
+        ),
     script:
         "../scripts/methods.py"
 

@@ -12,8 +12,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     inputs, options, output = snakemake.input, snakemake.params, snakemake.output
     fit, pca_fit = files.read_json(inputs.nmf_fit), files.read_json(inputs.pca_fit)
     warnings = assignment.not_converged(fit, inputs.nmf_fit, options.strict)
-    _, flux = files.read_spectra(inputs.spectra)
-    members = list(files.read_table(inputs.selection)["class"])
+    flux, members = files.read_spectra(inputs.spectra)[1], files.read_members(inputs.selection)
     _, names, prototypes = files.read_curves(inputs.prototypes)
     classes = assignment.classes_of(names, prototypes, flux, members, options.metric)
     _, names, components = files.read_curves(inputs.nmf_components)
@@ -25,11 +24,12 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     files.write_table(output.distances, distances)
     files.write_table(output.assignments, assignments)
     warnings += assignment.doubts(nmf, pca, classes, options.labels)
+    warnings += assignment.doubts_of_errors(nmf, classes, options.labels, fit["smoothness"])
     data = assignment.data_summary(options.library, files.read_json(inputs.source), flux.shape)
     weights = files.read_weights(inputs.nmf_weights, names)
     own = assignment.dominant_share(weights, components, members, nmf.assignments)
-    found = (fit, nmf), (pca_fit, pca), own, totals
-    files.write_json(output.summary, assignment.summarise(data, options.metric, warnings, *found))
+    found = warnings, (fit, nmf), (pca_fit, pca), own, totals
+    files.write_json(output.summary, assignment.summarise(data, options.metric, *found))
     for sentence in warnings:
         log.info("%s", sentence)
     log.info("total distance %.4f of NMF, %.4f of PCA", nmf.total_distance, pca.total_distance)

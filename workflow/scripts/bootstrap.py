@@ -12,12 +12,12 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     inputs, options, output = snakemake.input, snakemake.params, snakemake.output
     wavelength, flux = files.read_spectra(inputs.spectra)
     inverse_variance = files.read_inverse_variance(inputs.spectra)
-    members = list(files.read_table(inputs.selection)["class"])
+    members = files.read_members(inputs.selection)
     _, classes, prototypes = files.read_curves(inputs.prototypes)
     _, _, components = files.read_curves(inputs.nmf_components)
     _, _, eigenspectra = files.read_curves(inputs.pca_components)
     made = files.read_resamples(inputs.resamples, components, len(flux))
-    spectra = assignment_errors.Spectra(flux, inverse_variance, members, len(eigenspectra))
+    spectra = assignment_errors.Source(flux, inverse_variance, members, len(eigenspectra))
     of_draws = made.counts, made.components, eigenspectra
     found = assignment_errors.resampled(spectra, classes, *of_draws, options.metric)
     noise = assignment_errors.distances_of_noise(made.noise, prototypes, options.metric)

@@ -14,7 +14,7 @@ from spectralunmix.steps import step
 def main(snakemake: Snakemake, log: logging.Logger) -> None:
     options, output = snakemake.params, snakemake.output
     found, uncertain = choice.of_tables([files.read_fits_table(t) for t in snakemake.input.tables])
-    files.write_table(output.table, choice.table(found))
+    files.write_table(output.table, choice.for_readers(found))
     said = choice.summary(found, options.n_components, options.smoothness, uncertain)
     files.write_json(output.summary, said)
     with mpl.rc_context(STYLE):

@@ -15,7 +15,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     inputs, k = snakemake.input, int(snakemake.wildcards.n_components)
     settings = {key: value for key, value in snakemake.params.items() if key != "code"}
     settings["inverse_variance"] = files.read_inverse_variance(inputs.spectra)
-    settings["classes"] = list(files.read_table(inputs.selection)["class"])
+    settings["classes"] = files.read_members(inputs.selection)
     _, flux = files.read_spectra(inputs.spectra)
     found = cross_validate(flux, [k], **settings)
     uncertain = has_uncertainties(files.read_json(inputs.source)["source"])

@@ -23,7 +23,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
         citation=options.citation,
         summary=summary,
         same_assignment=methods.of_resamples(summary),
-        choice=files.read_json(inputs.choice[0]) if inputs.choice else None,
+        choice=options.choice,
         uniqueness=files.read_json(inputs.uniqueness),
         diagnostics=files.read_json(inputs.diagnostics),
         medium=methods.MEDIUM[files.read_medium(inputs.spectra)],

@@ -12,7 +12,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     inputs = snakemake.input
     wavelength, flux = files.read_spectra(inputs.spectra)
     inverse_variance = files.read_inverse_variance(inputs.spectra)
-    members = list(files.read_table(inputs.selection)["class"])
+    members = files.read_members(inputs.selection)
     curves, n_filled = prototypes.prototypes(flux, inverse_variance, members)
     files.write_curves(snakemake.output.prototypes, wavelength, curves)
     for name, n in n_filled.items():

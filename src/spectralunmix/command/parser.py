@@ -164,7 +164,7 @@ def _add_choose(commands: Commands) -> None:
         "choose",
         help="say how many components, and how smooth, held-out spectra call for",
         description="""\
-Hold out spectra of a library, a fifth at a time, fit the others with several
+Hold out some spectra of a library, fit the others with several
 numbers of components and smoothnesses, and see how well the components explain
 what was held out. The keys below `choose` in config/config.yaml list them. The
 results in results/<library> are
@@ -366,6 +366,13 @@ def _add_metric(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _cores() -> int:
+    """The cores that this process may use, where the system says it, else those of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _add_workflow(command: argparse.ArgumentParser) -> None:
     """What every command that starts Snakemake takes."""
     add = command.add_argument_group("the run").add_argument
@@ -373,8 +380,8 @@ def _add_workflow(command: argparse.ArgumentParser) -> None:
         "--cores",
         metavar="N",
         type=whole_number,
-        default=min(MOST_CORES, os.cpu_count() or 1),
-        help=f"jobs at once (default: the machine's cores, {MOST_CORES} at most: %(default)s)",
+        default=min(MOST_CORES, _cores()),
+        help=f"jobs at once (default: as many as there are cores, {MOST_CORES} at most)",
     )
     add(
         "--profile",

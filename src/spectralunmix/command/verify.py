@@ -73,7 +73,7 @@ def against_manifest(folder: Path) -> list[str]:
         except DAMAGED:
             wrong.append(f"{path}: not a record")
     taken = {name for step in steps for name in step["inputs"]}
-    # parts that no step took are of an earlier run, with other settings
+    # parts that no step took are of a run with other settings, or of one that was interrupted
     steps = [s for s in steps if s["step"] not in PARTS or taken & set(s["outputs"])]
     for step in steps:
         for kind in ("inputs", "outputs"):

@@ -1,5 +1,7 @@
 """Fits in which spectra count so often each, in batches that memory has room for."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 
@@ -17,7 +19,7 @@ def counted_fits(
     max_iter: int,
     tol: float,
     relative: bool = False,
-) -> list[solver.Fit]:
+) -> Iterator[solver.Fit]:
     """Minimise F of resamples of the spectra, as `solver.solve` does.
 
     Parameters
@@ -32,16 +34,16 @@ def counted_fits(
     max_iter, tol, relative
         As `solver.solve` takes them.
 
-    Returns
-    -------
-    list of solver.Fit
+    Yields
+    ------
+    solver.Fit
+        In their order; no more are kept than run side by side.
     """
     _, k, n_wave = H.shape
-    at_once = max(1, AT_ONCE // (k * (n_wave + counts.shape[1])))
-    found: list[solver.Fit] = []
+    matrices = k if spectra.pixel_weights else 1  # then each channel and spectrum has its own
+    at_once = max(1, AT_ONCE // (k * matrices * (n_wave + counts.shape[1])))
     for first in range(0, len(H), at_once):
         some = slice(first, first + at_once)
         counted = spectra.counted(torch.from_numpy(counts[some].astype(float)))
         start, lam = torch.from_numpy(H[some].copy()), smoothness[some].astype(float)
-        found += solver.solve(counted, start, lam, max_iter, tol, relative=relative)
-    return found
+        yield from solver.solve(counted, start, lam, max_iter, tol, relative=relative)

@@ -43,6 +43,7 @@ MORE_WAIT = 4  # times as many steps, after one, until the damping is halved
 LEAST_MOMENTUM = 0.2  # what suits the rate at which most fits converge
 NESTEROV = 3  # of the rule s / (s + 3) for the momentum after s slow steps in a row
 SLOW = 0.5  # of the last fall of the objective: a fall of more calls for more momentum
+LEAST_AIM = 1e-10  # of an optimality that counts from that of the start, which may be as good
 DEVICE_STEPS = 5  # between two looks at a batch on a device
 
 
@@ -54,6 +55,7 @@ class Fit:
     objective, optimality : (iteration, value) of each accepted iterate on the whole X, the start
         included; F never rises but by rounding
     n_iter : iterations made, those taken back included
+    converged : whether the last optimality is at most what the fit aimed at
     """
 
     W: np.ndarray
@@ -61,6 +63,7 @@ class Fit:
     objective: list[tuple[int, float]]
     optimality: list[tuple[int, float]]
     n_iter: int
+    converged: bool
 
     @property
     def F(self) -> float:
@@ -157,7 +160,9 @@ class _Batch:
 
     def fit(self, H: Tensor, tol: float, relative: bool) -> list[Fit]:
         state = start(self.data, self.smoothness, H, self.scheme.smooth)
-        aims = tol * (state.optimality if relative else torch.ones_like(state.F))
+        aims = torch.full_like(state.F, tol)
+        if relative and tol > 0:  # rounding leaves so much of the smoothness's products
+            aims = torch.maximum(tol * state.optimality, LEAST_AIM * (1 + self.smoothness / 1e3))
         everyone = torch.arange(len(H), device=H.device)
         self.histories.note(range(len(H)), state)
         plain = not self.data.pixel_weights and self.data.row_weight is None
@@ -166,13 +171,14 @@ class _Batch:
         state = self._iterated(self.data, everyone, state, aims, self.histories)
         of_each = self.histories
         return [
-            Fit(W, H, objective, optimality, n_iter)
-            for W, H, objective, optimality, n_iter in zip(
+            Fit(W, H, objective, optimality, n_iter, converged)
+            for W, H, objective, optimality, n_iter, converged in zip(
                 state.Wt.cpu().numpy(),
                 state.H.cpu().numpy(),
                 of_each.objective,
                 of_each.optimality,
                 of_each.n_iter,
+                (state.optimality <= aims).tolist(),
                 strict=True,
             )
         ]
