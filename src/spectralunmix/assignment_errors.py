@@ -264,7 +264,7 @@ def in_words(totals: dict[str, Any]) -> str:
     nmf, pca = (totals[f"{method}_total_distance"] for method in ("nmf", "pca"))
     missed = totals["n_not_converged"]
     return (
-        f"over {n} resamples a total distance of {nmf['mean']:.2f} +- {nmf['standard_error']:.2f} "
-        f"of NMF, {pca['mean']:.2f} +- {pca['standard_error']:.2f} of PCA"
+        f"over {n} resamples the total distance of NMF has a standard error of "
+        f"{nmf['standard_error']:.2f}, that of PCA {pca['standard_error']:.2f}"
         + (f"; {missed} fits did not converge" if missed else "")
     )

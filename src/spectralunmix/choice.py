@@ -150,8 +150,9 @@ def _choice(
     if within_one not in (least, chosen):
         said += f"; {_named(found, within_one)} do as well within one standard error"
     if chosen != least:
-        how = "one standard error or two" if chosen == within_one else "two"
-        said += f"; the choice, the fewest components within {how}, is {_named(found, chosen)}"
+        said += f"; the choice, the fewest components within two, is {_named(found, chosen)}"
+        if chosen == within_one:
+            said += ", and within one as well"
     return said + "".join(f". {sentence}" for sentence in _edges(found, least, chosen))
 
 
@@ -183,8 +184,9 @@ def _configured(
         return f"{said}, with the same error as the choice"
     return (
         f"{said}; the mean square error is {abs(away) / found.mean[chosen]:.0%} "
-        f"{'larger' if away > 0 else 'smaller'} than that of the choice, by "
+        f"{'larger' if away > 0 else 'smaller'} than that of the choice, which is "
         f"{abs(away) / error:.1f} standard errors of the difference"
+        + (": no more than chance" if abs(away) < 2 * error else "")
     )
 
 
@@ -228,7 +230,10 @@ def _floor(found: CrossValidation, configured: tuple[int, int], uncertain: bool)
 def _stability(found: CrossValidation, configured: tuple[int, int]) -> str:
     """The second opinion: other starts, and subsamples."""
     distance = found.subsample_distance[configured]
-    said = f"Without the spectra held out the configured components move by {distance:.2g} (rms)"
+    said = (
+        f"Without the spectra held out the configured components, whose maximum is 1, move by "
+        f"{distance:.2g} (rms)"
+    )
     unstable = np.flatnonzero(found.subsample_distance[:, configured[1]] > SAME_COMPONENTS)
     if len(unstable) and unstable[0] != configured[0]:
         said += f", those of {_components(found, unstable[0])} by more than {SAME_COMPONENTS:g}"

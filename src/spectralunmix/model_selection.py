@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from .comparison import mean_distance
-from .factorisation import misfit, one_blas_thread
+from .factorisation import misfit, threads_for
 from .inputs import Array, in_memory
 from .nmf import solver, starts
 from .nmf.checks import (
@@ -29,7 +29,7 @@ NEAR = 1e-4  # above the lowest objective, relative to it: as good a fit
 EXACT = 1e-10  # of the sum of squares: of an objective below it NEAR is rounding
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class CrossValidation:
     """Errors of spectra that a fit has not seen, and what else tells of its components.
 
@@ -66,6 +66,14 @@ class CrossValidation:
     same_minimum: np.ndarray
     n_not_converged: np.ndarray
 
+    def __repr__(self) -> str:
+        k, smoothness = self.chosen()
+        return (
+            f"<CrossValidation of {self.errors.shape[2]} spectra over {self.n_components.tolist()} "
+            f"components and smoothnesses {self.smoothness.tolist()}; chosen: "
+            f"{self.n_components[k]}, {self.smoothness[smoothness]:g}>"
+        )
+
     @property
     def mean(self) -> np.ndarray:
         """The mean error over spectra, (n_k, n_smoothness)."""
@@ -86,7 +94,8 @@ class CrossValidation:
 
         The fewest components whose error, at their best smoothness, is within two standard errors
         of the least; the standard error is that of the difference, spectrum by spectrum.  Then the
-        largest smoothness by the same rule.  The rule of Breiman et al. (1984) is of one, unpaired.
+        largest smoothness within as many of the least error with so many components.  The rule of
+        Breiman et al. (1984) is of one, unpaired.
 
         Parameters
         ----------
@@ -216,7 +225,7 @@ def cross_validate(
     check_rank(max(n_components), X.shape)
     if X.shape[1] < 2:
         raise ValueError("one channel: cross_validate needs others to find the weights from")
-    with one_blas_thread():
+    with threads_for(X):
         spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
         seeds = [random_state + 1 + start for start in range(n_starts)]
         of = _Folds(spectra, held, n_repeats, values, init, random_state, seeds, max_iter, tol)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from .comparison import in_order_of
-from .factorisation import one_blas_thread, unmix
+from .factorisation import threads_for, unmix
 from .inputs import Array, in_memory
 from .nmf.arrays import float_array
 from .nmf.checks import (
@@ -31,15 +31,15 @@ ABSENT = 1e-9  # of the largest contribution to a spectrum; a component below it
 OF_NOISE = 1  # in the seed, so that spectra and noise are not drawn from the same numbers
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap:
     """Components of resamples, matched to those of the fit that is in question.
 
     Attributes
     ----------
     components : ndarray of shape (n_resamples, k, n_wave)
-        H >= 0, each with maximum 1, in the order of the fit's; 0 throughout where no spectrum of
-        the resample has the component.
+        H >= 0, each divided by its maximum, in the order of the fit's; 0 throughout where no
+        spectrum of the resample has the component.
     counts : ndarray of int, shape (n_resamples, n_spectra)
         How often each resample has each spectrum.
     n_not_converged : int
@@ -52,8 +52,15 @@ class Bootstrap:
 
     @property
     def standard_error(self) -> np.ndarray:
-        """The standard deviation of the components over resamples, (k, n_wave)."""
+        """The standard deviation of the components over resamples, (k, n_wave).
+
+        In the unit of components with maximum 1: 0 in a channel where they have it.
+        """
         return self.components.std(axis=0, ddof=1)
+
+    def __repr__(self) -> str:
+        n, k, n_wave = self.components.shape
+        return f"<Bootstrap: {n} resamples of {k} components of {n_wave} channels>"
 
 
 def bootstrap(
@@ -86,7 +93,7 @@ def bootstrap(
     components : array of shape (k, n_wave)
         Those that `smooth_nmf` found of them.
     smoothness : float, default 1.0
-        The one that they were found with.
+        The one that they were found with; the default is that of `smooth_nmf`.
     inverse_variance : array of shape (n_spectra, n_wave) or None, default None
         Weights of the pixels.
     classes : sequence or None, default None
@@ -273,7 +280,7 @@ def _refits(
     without smoothness it would stay as it began.
     """
     made, missed = np.empty((len(counts), *H.shape)), 0
-    with one_blas_thread():
+    with threads_for(X):
         spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
         start = np.broadcast_to(H, made.shape)
         lam = np.full(len(counts), float(smoothness))

@@ -76,7 +76,9 @@ def test_totals_pair_the_two_methods():
     )
     assert totals["pca_minus_nmf"]["least"] == pytest.approx(difference.min(), rel=1e-3)
     assert totals["share_of_resamples_with_nmf_nearer"] == np.mean(nmf < pca)
-    assert "over 2 resamples" in errors.in_words(totals)
+    assert "over 2 resamples the total distance of NMF has a standard error" in errors.in_words(
+        totals
+    )
     assert errors.in_words(totals).endswith("1 fits did not converge")
 
 

@@ -79,7 +79,9 @@ def against_manifest(folder: Path) -> list[str]:
         for kind in ("inputs", "outputs"):
             for name, digest in step[kind].items():
                 if recorded.setdefault(name, digest) != digest:
-                    wrong.append(f"{name}: step {step['step']} took another one than was made")
+                    wrong.append(
+                        f"{name}: step {step['step']} used an earlier one: make that again"
+                    )
         for name, digest in step["sources"].items():
             room, _, path = name.partition("/")
             source = ROOMS.get(room, Path()) / path

@@ -47,8 +47,8 @@ def draw(found: CrossValidation, said: dict[str, Any], library: str) -> Figure:
         x = at["n_components"] + beside(found, j)
         axes[0].plot(x, at["rms"], ls="", mfc="none", mew=1.1, **style)
     panel(axes[1], found, found.subsample_distance)
-    axes[1].set(ylabel="Mean RMS distance to those of all spectra", ylim=(0, None))
-    heading(axes[1], "B", "Components without the held-out spectra")
+    axes[1].set(ylabel="Mean RMS shift of the components (low: stable)", ylim=(0, None))
+    heading(axes[1], "B", "Shift without the held-out spectra")
     if starts:
         panel(axes[2], found, found.same_minimum)
         axes[2].set(ylabel="Share of the other starts", ylim=(-0.04, 1.04))
