@@ -39,7 +39,7 @@ def tiny(project):
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory):
     """A folder in which the figure of `tiny` was made."""
-    tiny = Tiny(Project(tmp_path_factory.mktemp("made")).folder).create()
+    tiny = Tiny(Project(tmp_path_factory.mktemp("made")).folder).create(n_resamples=4)
     code, printed = tiny.run()
     assert code == 0, printed
     return tiny.folder

@@ -52,7 +52,7 @@ class Tiny:
     def spectra(self):
         return self.folder / "spectra"
 
-    def create(self):
+    def create(self, n_resamples=0):
         """The library and its settings, in a copy of the project."""
         self.spectra.mkdir()
         for teff in range(4000, 8000, 300):
@@ -62,7 +62,7 @@ class Tiny:
         text = text.replace("n_components: 4", "n_components: 2").replace(
             "library: coelho2014", "library: tiny"
         )
-        text = text.replace("n_resamples: 100", "n_resamples: 4")
+        text = text.replace("n_resamples: 100", f"n_resamples: {n_resamples}")
         (self.folder / "config/config.yaml").write_text(text)
         return self
 

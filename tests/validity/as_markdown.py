@@ -9,7 +9,7 @@ RULES = {  # as they are called in the file, and on the page
     "two standard errors, one division": "two standard errors, one division",
     "one standard error": "one standard error, three divisions",
     "one standard error, one division": "one standard error, one division",
-    "one standard error, one division, tol 1e-3": "the same, fits ended at tolerance 1e-3",
+    "one standard error, one division, tol 1e-3": "one, one division, fits of tolerance 1e-3",
     "least error": "least error, three divisions",
     "chi2": "reduced chi^2, noise known",
     "least distance of subsamples": "stability over subsamples: most stable",

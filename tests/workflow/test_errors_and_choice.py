@@ -77,14 +77,15 @@ def test_noise_is_resampled_where_there_are_uncertainties(tiny):
         np.savetxt(tiny.spectra / f"t{teff}.txt", np.transpose([WAVE, noisy, sigma]))
     tiny.entry["sources"][0]["options"] = {"uncertainty": 2}
     tiny.save()
-    code, printed = tiny.run()
+    resamples = "--set", "bootstrap.n_resamples=4"
+    code, printed = tiny.run("figure", *resamples)
     assert code == 0, printed
     distances = table(tiny, "distances.ecsv")
     of_nmf = distances["method"] == "nmf"
     assert (distances["noise_error"][of_nmf] > 0).all()
     assert np.isnan(distances["noise_error"][~of_nmf]).all()
     assert "component_2_noise" in table(tiny, "nmf_standard_errors.ecsv").colnames
-    code, printed = tiny.run("figure", "--set", "bootstrap.noise=false")
+    code, printed = tiny.run("figure", *resamples, "--set", "bootstrap.noise=false")
     assert code == 0, printed
     assert np.isnan(table(tiny, "distances.ecsv")["noise_error"]).all()
     grid = ("--set", "choose.n_components=[1, 3]", "--set", "choose.n_repeats=1")
