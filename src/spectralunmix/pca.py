@@ -1,7 +1,6 @@
 """PCA of the spectra: eigenspectra, scores and explained variance."""
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 MAX_ITER, TOL = 1000, 1e-6  # of filling: the change of what is filled, relative to the spectra
 
@@ -29,6 +28,8 @@ def eigenspectra(
     explained : ndarray of shape (k,)
         Shares of the variance.
     """
+    from sklearn.decomposition import PCA  # takes 2 s to import, which others need not wait for
+
     pca = PCA(n_components, svd_solver=svd_solver, random_state=0).fit(flux)
     largest = np.abs(pca.components_).argmax(axis=1)
     sign = np.sign(np.take_along_axis(pca.components_, largest[:, None], axis=1))
