@@ -46,7 +46,7 @@ help:
 	@echo "make addresses   do the libraries' addresses serve the same bytes?"
 	@echo "make clean       remove the environment and all results"
 	@echo
-	@echo "make test        the tests, in five minutes; test-slow the rest, test-all both"
+	@echo "make test        the tests, in ten minutes; test-slow the rest, test-all both"
 	@echo "make faults      the whole table of faults, with KILLS=10 runs that are killed"
 	@echo "make browser     the report's pages in Chromium"
 	@echo "make slurm       the scan on a Slurm of one node, as root on Debian"
