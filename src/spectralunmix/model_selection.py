@@ -278,10 +278,7 @@ def _of_rank(of: _Folds, k: int) -> CrossValidation:
     missed = [sum(not fit.converged for fit in column) for column in columns]
     found = {
         "reduced_chi2": [_reduced_chi2(of.spectra, _lowest(column[whole:])) for column in columns],
-        "subsample_distance": [
-            _mean_distance(H[:whole], _lowest(column[whole:]).H)
-            for H, column in zip(components, columns, strict=True)
-        ],
+        "subsample_distance": [_mean_distance(H[:whole], H[whole]) for H in components],
         "start_distance": [_from_best(column[whole:]) for column in columns],
         "same_minimum": [_share_of_best(column[whole:], squares) for column in columns],
         "n_not_converged": missed,

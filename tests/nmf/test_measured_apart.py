@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 CLASSES = ["hot_star", "a_f_star", "solar_like", "cool_dwarf"]
 # Root mean square left of held-out spectra, by number of components, at lambda = 0 and 10.
 HELD_OUT = {1: (0.199, 0.199), 2: (0.116, 0.116), 3: (0.076, 0.077), 4: (0.050, 0.051)}
-# Of 200 resamples, by class. Single stars matter much, so that sets of 200 scatter by a tenth.
+# Of 200 resamples, by class. Single stars matter much, so that sets of 200 scatter by a fifth.
 OF_DISTANCES = [0.020, 0.016, 0.021, 0.037]
 OF_COMPONENTS = [0.017, 0.024, 0.032, 0.039]  # rms over wavelength
 OF_TOTALS = {"nmf": 0.05, "pca": 0.04}
@@ -37,12 +37,12 @@ def test_standard_errors(paper_spectra, paper_classes):
     resamples = made.counts, made.components
     found = assignment_errors.resampled(spectra, CLASSES, *resamples, axes, "rms")
     of_components = np.sqrt(np.square(made.standard_error).mean(axis=1))
-    np.testing.assert_allclose(of_components, OF_COMPONENTS, rtol=0.2)
+    np.testing.assert_allclose(of_components, OF_COMPONENTS, rtol=0.3)
     errors = found["nmf"].distances.std(axis=0).diagonal()
-    np.testing.assert_allclose(errors, OF_DISTANCES, rtol=0.2)
+    np.testing.assert_allclose(errors, OF_DISTANCES, rtol=0.3)
     for method, expected in OF_TOTALS.items():
-        assert found[method].totals.std() == pytest.approx(expected, rel=0.15)
+        assert found[method].totals.std() == pytest.approx(expected, rel=0.2)
     difference = found["pca"].totals - found["nmf"].totals
-    assert difference.std() == pytest.approx(OF_DIFFERENCE, rel=0.15)
+    assert difference.std() == pytest.approx(OF_DIFFERENCE, rel=0.2)
     assert (difference > 0.5).all()
     assert (found["nmf"].assigned == range(4)).all()
