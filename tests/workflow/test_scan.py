@@ -26,7 +26,7 @@ def test_the_jobs_of_a_scan_do_not_change_it(tiny):
     assert code == 0, printed
     assert "rank_2_from_2" in printed
     apart = Table.read(tiny.folder / SCAN, format="ascii.ecsv")
-    for name in table.colnames:  # optimality has two digits; others are right to the fits' tolerance
+    for name in table.colnames:  # to the fits' tolerance; optimality has two digits
         rtol = 0.1 if name == "optimality" else 1e-6
         np.testing.assert_allclose(apart[name], table[name], rtol=rtol, atol=1e-9)
 
