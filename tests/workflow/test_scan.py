@@ -26,8 +26,8 @@ def test_the_jobs_of_a_scan_do_not_change_it(tiny):
     assert code == 0, printed
     assert "rank_2_from_2" in printed
     apart = Table.read(tiny.folder / SCAN, format="ascii.ecsv")
-    for name in table.colnames:  # to the fits' tolerance; optimality has two digits
-        rtol = 0.1 if name == "optimality" else 1e-6
+    for name in table.colnames:  # rounding decides how many steps a slow fit takes, and its end
+        rtol = 0.1 if name in ("optimality", "n_iter") else 1e-6
         np.testing.assert_allclose(apart[name], table[name], rtol=rtol, atol=1e-9)
 
 
