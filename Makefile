@@ -4,7 +4,7 @@ PYTHON ?= python3
 
 # What a user may set, as words of the command line: `make figure LIBRARY=miles`. Taken as it is,
 # with nothing in it run; not from the environment, where such names have other meanings.
-SETTINGS := LIBRARY LIBRARIES LIBRARY_PATH N_COMPONENTS SMOOTHNESS METRIC REFERENCE PROFILE CORES
+SETTINGS := LIBRARY LIBRARIES LIBRARY_PATH CUBE CUBE_PATH N_COMPONENTS SMOOTHNESS METRIC REFERENCE PROFILE CORES
 OTHERS := PYTHON VENV KILLS UPGRADE BEFORE MAKEFLAGS
 GIVEN := $(foreach v,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(v)))),$(v)))
 ifneq ($(filter-out $(SETTINGS) $(OTHERS),$(GIVEN)),)
@@ -23,17 +23,20 @@ COMMAND := $(VENV)/bin/python -I -m spectralunmix.cli
 export $(SETTINGS)
 option = $${$(1):+--$(2)="$$$(1)"}
 OF_LIBRARY = $(call option,LIBRARY,library)
+OF_CUBE = $(call option,CUBE,cube) $(call option,CUBE_PATH,cube-path)
 OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,METRIC,metric) \
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark synthetic gpu clean help FORCE
+.PHONY: demo paper figure cube report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark synthetic gpu clean help FORCE
 
 help:
 	@echo "make demo        the analysis on real observed stars (Pickles 1998, MUSCLES)"
 	@echo "make paper       the paper's, on Coelho (2014); your own copy of it with"
 	@echo "                 LIBRARY_PATH=<file or folder>"
 	@echo "make figure LIBRARY=miles     any library of config/libraries, the user's own too"
+	@echo "make cube        component spectra and maps of a MUSE cube, or of your own with"
+	@echo "                 CUBE=mine CUBE_PATH=<file or folder>; config/cubes/README.md"
 	@echo "make report LIBRARY=miles     figure, pictures, methods and tables on one page"
 	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries"
 	@echo "                 these with N_COMPONENTS=5 SMOOTHNESS=100 METRIC=angle as you like"
@@ -64,8 +67,11 @@ paper: override LIBRARY := coelho2014
 demo paper: $(READY)
 	@$(COMMAND) figure $(OF_RUN)
 
-figure report scan choose validate: $(READY)
+figure scan validate: $(READY)
 	@$(COMMAND) $@ $(OF_RUN)
+
+cube report choose: $(READY)
+	@$(COMMAND) $@ $(OF_CUBE) $(OF_RUN)
 
 compare: $(READY)
 	@set -f; $(COMMAND) compare --libraries $$LIBRARIES $(OF_RUN)

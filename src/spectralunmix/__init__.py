@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING
 from spectralunmix.version import __version__
 
 if TYPE_CHECKING:
+    from spectralunmix.cubes.cube import Cube
+    from spectralunmix.cubes.layouts import Layout
+    from spectralunmix.cubes.maps import ComponentMaps
+    from spectralunmix.cubes.reader import read_cube
+    from spectralunmix.cubes.unmixing import unmix_cube
     from spectralunmix.estimator import NotConvergedError, SmoothNMF, scan_smoothness
     from spectralunmix.factorisation import Result, smooth_nmf, unmix
     from spectralunmix.model_selection import CrossValidation, cross_validate
@@ -21,6 +26,11 @@ else:  # a type checker would take any name for a public one
         "CrossValidation": "model_selection",
         "cross_validate": "model_selection",
         "Bootstrap": "uncertainty",
+        "ComponentMaps": "cubes.maps",
+        "Cube": "cubes.cube",
+        "Layout": "cubes.layouts",
+        "read_cube": "cubes.reader",
+        "unmix_cube": "cubes.unmixing",
         "bootstrap": "uncertainty",
         "jackknife": "uncertainty",
     }
@@ -34,7 +44,10 @@ else:  # a type checker would take any name for a public one
 
 __all__ = [
     "Bootstrap",
+    "ComponentMaps",
     "CrossValidation",
+    "Cube",
+    "Layout",
     "NotConvergedError",
     "Result",
     "SmoothNMF",
@@ -42,9 +55,11 @@ __all__ = [
     "bootstrap",
     "cross_validate",
     "jackknife",
+    "read_cube",
     "scan_smoothness",
     "smooth_nmf",
     "unmix",
+    "unmix_cube",
 ]
 
 

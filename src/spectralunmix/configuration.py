@@ -162,6 +162,49 @@ class Plot(Model):
     )
 
 
+class SmoothNmfOfCubes(SmoothNmf):
+    n_components: FromOne = Field(3, description="components of a cube")
+    smoothness: Lambda = Field(
+        1, description="lambda: lines of a few channels want less than spectra of stars"
+    )
+    tol: NotNegative = Field(1e-6, description="as above, for cubes")
+
+
+class BootstrapOfCubes(Bootstrap):
+    n_resamples: FromZero = Field(
+        20, description="resamples of the spaxels that standard errors are of; 0 is none"
+    )
+    resamples_per_job: FromOne = Field(10, description="of which one job fits so many")
+    noise: Switch = Field(False, description="resample the noise as well")
+
+
+class ChooseOfCubes(Choose):
+    n_components: Annotated[list[FromOne], *WithoutDoubles] = Field(
+        [1, 2, 3, 4, 5, 6],
+        min_length=1,
+        description="numbers of components that `make choose CUBE=...` compares",
+    )
+    smoothness: Annotated[list[Lambda], *WithoutDoubles] = Field(
+        [0, 1, 10], min_length=1, max_length=7, description="at each of these smoothnesses"
+    )
+    n_repeats: FromOne = Field(1, description="how often the spaxels are divided anew")
+    n_starts: FromZero = Field(0, description="random starts of the fit of all spaxels")
+
+
+class Cubes(Model):
+    """What is set otherwise where a cube is unmixed."""
+
+    smooth_nmf: SmoothNmfOfCubes = Field(
+        default_factory=SmoothNmfOfCubes, description="the factorisation, of a cube"
+    )
+    bootstrap: BootstrapOfCubes = Field(
+        default_factory=BootstrapOfCubes, description="standard errors, of a cube"
+    )
+    choose: ChooseOfCubes = Field(
+        default_factory=ChooseOfCubes, description="the cross-validation, of a cube"
+    )
+
+
 class Configuration(Model):
     """The settings of a run; every key has a default, which is the paper's."""
 
@@ -203,6 +246,19 @@ class Configuration(Model):
         default_factory=Choose, description="the cross-validation that `make choose` runs"
     )
     plot: Plot = Field(default_factory=Plot, description="the figure")
+    cube: str | None = Field(
+        None,
+        description="the cube to unmix: the name of a file in `config/cubes`, without .yaml; "
+        "`null`: none, and `make cube` takes abell478",
+    )
+    cube_path: str | None = Field(
+        None,
+        description="your own copy of the cube, the file or the folder it lies in, or a mirror's "
+        "address",
+    )
+    cubes: Cubes = Field(
+        default_factory=Cubes, description="what is set otherwise where a cube is unmixed"
+    )
 
 
 def configured(content: dict, files: list[str]) -> dict:
@@ -260,6 +316,8 @@ def check_ranks(ranks: Mapping[str, int], name: str, library: dict) -> None:
 
 def number_of_spectra(library: dict) -> int | None:
     """How many spectra an entry selects; None where that is known once they are read."""
+    if "selection" not in library:  # a cube
+        return None
     selection = library["selection"]
     return {"all": None, "list": len(selection["files"])}.get(
         selection["mode"], selection["per_class"] * len(selection["classes"])

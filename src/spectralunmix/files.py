@@ -15,6 +15,10 @@ from astropy.table import Column, Table
 
 from spectralunmix.errors import LibraryError
 
+NOISE = "NOISE"  # card of spectra whose weights are the inverse variance of their noise
+LARGE = 2**29  # bytes of a matrix from which it stays on disk, and is read in blocks of rows
+BLOCK = 2**24  # values that are looked through at once
+
 
 @contextlib.contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
@@ -47,14 +51,20 @@ def write_spectra(
     flux: np.ndarray,
     inverse_variance: np.ndarray | None,
     medium: str,
+    unit: tuple[str, str] = ("", "flux per Angstrom, normalised row by row"),
+    has_uncertainties: bool | None = None,
 ) -> None:
     """flux (n_spectra, n_wave) as the primary image, wavelength (n_wave,) Angstrom as a table.
 
     inverse_variance : (n_spectra, n_wave), an image after them, where there is one
     medium : air, vacuum or unknown
+    unit : of the flux, and a comment
+    has_uncertainties : whether the inverse variance is that of the noise; None does not say it
     """
     image = fits.PrimaryHDU(flux)
-    image.header["BUNIT"] = ("", "flux per Angstrom, normalised row by row")
+    image.header["BUNIT"] = unit
+    if has_uncertainties is not None:
+        image.header[NOISE] = (has_uncertainties, "the inverse variance is that of the noise")
     column = fits.Column("WAVELENGTH", "D", unit="Angstrom", array=wavelength)
     table = fits.BinTableHDU.from_columns([column], name="WAVELENGTH")
     table.header["MEDIUM"] = (medium, "of the wavelengths")
@@ -66,18 +76,28 @@ def write_spectra(
 
 
 def read_spectra(path: str) -> tuple[np.ndarray, np.ndarray]:
-    """Wavelength (n_wave,) in Angstrom and flux (n_spectra, n_wave)."""
-    with fits.open(path, memmap=False) as hdus:
-        wavelength, flux = hdus[1].data["WAVELENGTH"].astype(float), hdus[0].data.astype(float)
+    """Wavelength (n_wave,) in Angstrom and flux (n_spectra, n_wave), on disk where it is large."""
+    with fits.open(path, memmap=True) as hdus:
+        wavelength, flux = hdus[1].data["WAVELENGTH"].astype(float), _values(hdus[0])
     check_finite(path, flux)
     return wavelength, flux
 
 
+def _values(hdu: Any) -> np.ndarray:
+    """Of an image, in float64; where it is large as it lies on disk."""
+    return hdu.data if hdu.size > LARGE else hdu.data.astype(float)
+
+
 def read_inverse_variance(path: str) -> np.ndarray | None:
-    """(n_spectra, n_wave), 0 where masked; None where the library has no uncertainties."""
-    with fits.open(path, memmap=False) as hdus:
+    """(n_spectra, n_wave), 0 where masked; None where all values weigh alike."""
+    with fits.open(path, memmap=True) as hdus:
         name = "INVERSE_VARIANCE"
-        return hdus[name].data.astype(float) if name in hdus else None
+        return _values(hdus[name]) if name in hdus else None
+
+
+def read_has_uncertainties(path: str) -> bool:
+    """Whether the file says that its weights are the inverse variance of the noise."""
+    return bool(fits.getval(path, NOISE)) if NOISE in fits.getheader(path) else False
 
 
 def read_medium(path: str) -> str:
@@ -102,8 +122,10 @@ def read_curves(path: str) -> tuple[np.ndarray, list[str], np.ndarray]:
 
 def check_finite(path: str, values: np.ndarray) -> None:
     """Raise a LibraryError that names the file where a value is NaN or infinite."""
-    if not np.isfinite(values).all():
-        raise LibraryError(f"{path}: {(~np.isfinite(values)).sum()} NaN or infinite values")
+    step = max(1, BLOCK // max(1, values[:1].size))
+    parts = (values[i : i + step] for i in range(0, len(values), step))
+    if bad := sum(int((~np.isfinite(part)).sum()) for part in parts):
+        raise LibraryError(f"{path}: {bad} NaN or infinite values")
 
 
 def write_table(path: str, table: Table) -> None:

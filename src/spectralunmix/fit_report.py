@@ -9,13 +9,20 @@ from astropy.table import Table
 from spectralunmix import SmoothNMF
 
 PROGRESS = 100  # iterations between two lines of the log, in a long fit
+BLOCK = 2**24  # values that are worked on at once
 HISTORY = ("iterations", "objective", "optimality")
 
 
 def sum_of_squares(flux: np.ndarray, inverse_variance: np.ndarray | None) -> float:
     """Of the spectra (n_spectra, n_wave), times their weights where there are some."""
-    squares = flux**2 if inverse_variance is None else inverse_variance * flux**2
-    return float(squares.sum())
+    total = 0.0
+    for start in range(0, len(flux), step := max(1, BLOCK // flux.shape[1])):
+        rows = slice(start, start + step)
+        squares = np.square(flux[rows], dtype=float)
+        total += float(
+            (squares if inverse_variance is None else inverse_variance[rows] * squares).sum()
+        )
+    return total
 
 
 def numbers(

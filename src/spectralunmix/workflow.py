@@ -4,17 +4,23 @@ import functools
 import hashlib
 import json
 import os
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from spectralunmix.command.altered import AT_WORK, altered
 from spectralunmix.configuration import check_ranks, number_of_spectra
+from spectralunmix.cubes.entry import read_entry as read_cube_entry
 from spectralunmix.errors import ConfigurationError
 from spectralunmix.libraries.entry import read_entry
 
 CODE = ("*.py", "*.html")
 OTHERS = ("comparison", "downloads")  # folders of results/ that are no library's
+ENTRIES: dict[str, tuple[str, Callable[[Path], dict], str]] = {
+    "library": ("libraries", read_entry, "cubes"),
+    "cube": ("cubes", read_cube_entry, "libraries"),
+}
 ALWAYS = ("errors", "files", "provenance", "steps", "version")  # of every step
 
 
@@ -68,14 +74,15 @@ def checksum(script: Path, lock: Path, *parts: str) -> str:
     return digest.hexdigest()
 
 
-def library_entry(name: str, shipped: Callable[[str], Path | None]) -> dict:
-    """The entry of a library, with its defaults.
+def entry_of(name: str, shipped: Callable[[str], Path | None], kind: str = "library") -> dict:
+    """The entry of a library or a cube, with its defaults.
 
     Parameters
     ----------
     name : str
     shipped : function
         The workflow's own file of that path, or None: it is read where the working folder has none.
+    kind : {"library", "cube"}, default "library"
 
     Raises
     ------
@@ -84,15 +91,26 @@ def library_entry(name: str, shipped: Callable[[str], Path | None]) -> dict:
     """
     if name in OTHERS:
         raise ConfigurationError(
-            f"library: results/{name} is for something else: choose another name"
+            f"{kind}: results/{name} is for something else: choose another name"
         )
-    own = Path(f"config/libraries/{name}.yaml")
+    folder, read, others = ENTRIES[kind]
+    own = Path(f"config/{folder}/{name}.yaml")
     file = own if own.exists() else shipped(str(own))
     if file is None:
         known = sorted(path.stem for path in own.parent.glob("*.yaml"))
         there = f"; there are {', '.join(known)}" if known else ""
-        raise ConfigurationError(f"library: no {own}{there}")
-    return read_entry(file)
+        raise ConfigurationError(f"{kind}: no {own}{there}")
+    other = Path(f"config/{others}/{name}.yaml")
+    if other.exists():
+        raise ConfigurationError(
+            f"{own} and {other}: both would write to results/{name}: rename one of them"
+        )
+    return read(file)
+
+
+def settings(config: dict, is_cube: bool) -> dict:
+    """The configuration as it is for a library, or for a cube."""
+    return config | config["cubes"] if is_cube else config
 
 
 def warnings_of_altered(config: dict) -> list[str]:
@@ -100,7 +118,7 @@ def warnings_of_altered(config: dict) -> list[str]:
 
     Nothing while our own command is at work, which has set them aside before it started Snakemake.
     """
-    libraries = [config["library"], *config["compare"]]
+    libraries = [config["library"], *config["compare"], *filter(None, [config["cube"]])]
     if config["compare"]:
         libraries.append("comparison")
     warnings: list[str] = []
@@ -119,19 +137,27 @@ def warnings_of_altered(config: dict) -> list[str]:
     return warnings
 
 
-def own_copy(paths: str | dict | None, library: str, configured: str) -> str | None:
-    """The user's own copy of a library.
+def own_copy(config: dict, name: str) -> str | None:
+    """The user's own copy of a library or a cube.
 
     Parameters
     ----------
-    paths : str, dict or None
-        `library_path` of the configuration: that of the configured library, or one by library.
-    library, configured : str
-        The library that a job is for, and that of the configuration.
+    config : dict
+        The configuration: `library_path` is that of the configured library, or one by library.
+    name : str
+        The library, or cube, that a job is for.
     """
+    if name == config["cube"]:
+        return config["cube_path"]
+    paths = config["library_path"]
     if isinstance(paths, dict):
-        return paths.get(library)
-    return paths if library == configured else None
+        return paths.get(name)
+    return paths if name == config["library"] else None
+
+
+def one_of(names: Iterable[str]) -> str:
+    """The regular expression that these names match, and no other text; nothing without any."""
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def class_labels(libraries: list[dict]) -> dict[str, str]:
@@ -145,7 +171,7 @@ def class_labels(libraries: list[dict]) -> dict[str, str]:
 
 def index_file(library: dict) -> list[str]:
     """The table of parameters, which is fetched beside the spectra."""
-    index = library["parameters"].get("index")
+    index = library.get("parameters", {}).get("index")
     return [index["file"]] if index else []
 
 

@@ -31,13 +31,13 @@ rule cross_validate:
             "model_selection",
             "nmf",
         ),
-        smoothness=steps.smoothnesses_to_compare(config),
-        init=config["smooth_nmf"]["init"],
-        n_folds=config["choose"]["n_folds"],
-        n_repeats=config["choose"]["n_repeats"],
-        n_starts=config["choose"]["n_starts"],
-        max_iter=config["smooth_nmf"]["max_iter"],
-        random_state=config["choose"]["random_state"],
+        smoothness=lambda w: steps.smoothnesses_to_compare(settings(w)),
+        init=setting("smooth_nmf", "init"),
+        n_folds=setting("choose", "n_folds"),
+        n_repeats=setting("choose", "n_repeats"),
+        n_starts=setting("choose", "n_starts"),
+        max_iter=setting("smooth_nmf", "max_iter"),
+        random_state=setting("choose", "random_state"),
     script:
         "../scripts/cross_validate.py"
 
@@ -47,7 +47,7 @@ rule choose:
         tables=lambda w: expand(
             rules.cross_validate.output.table,
             library=w.library,
-            n_components=steps.ranks_to_compare(config, w.library, LIBRARIES[w.library]),
+            n_components=steps.ranks_to_compare(settings(w), w.library, ENTRIES[w.library]),
         ),
     output:
         table="results/{library}/choose.ecsv",
@@ -80,10 +80,10 @@ rule choose:
             "nmf",
         ),
         library=of_library("name"),
-        n_folds=config["choose"]["n_folds"],
-        n_repeats=config["choose"]["n_repeats"],
-        n_starts=config["choose"]["n_starts"],
-        n_components=config["smooth_nmf"]["n_components"],
-        smoothness=config["smooth_nmf"]["smoothness"],
+        n_folds=setting("choose", "n_folds"),
+        n_repeats=setting("choose", "n_repeats"),
+        n_starts=setting("choose", "n_starts"),
+        n_components=setting("smooth_nmf", "n_components"),
+        smoothness=setting("smooth_nmf", "smoothness"),
     script:
         "../scripts/choose.py"

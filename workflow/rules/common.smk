@@ -1,5 +1,4 @@
 # What the rules share: settings, entries and input functions. Nothing here writes.
-import re
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,8 +39,10 @@ def code(script, *parts):
 
 
 LIBRARIES = {
-    name: steps.library_entry(name, shipped) for name in [config["library"], *config["compare"]]
+    name: steps.entry_of(name, shipped) for name in [config["library"], *config["compare"]]
 }
+CUBES = {name: steps.entry_of(name, shipped, "cube") for name in filter(None, [config["cube"]])}
+ENTRIES = LIBRARIES | CUBES
 for name, library in LIBRARIES.items():
     check_ranks({s: config[s]["n_components"] for s in ("pca", "smooth_nmf")}, name, library)
 
@@ -51,8 +52,17 @@ if workflow.is_main_process:
 
 
 def of_library(key):
-    """That part of the entry of the library that a job is for."""
-    return lambda wildcards: LIBRARIES[wildcards.library][key]
+    """That part of the entry of the library, or cube, that a job is for."""
+    return lambda wildcards: ENTRIES[wildcards.library][key]
+
+
+def settings(wildcards):
+    """The configuration as it is for this library, or cube."""
+    return steps.settings(config, wildcards.library in CUBES)
+
+
+def setting(part, key):
+    return lambda wildcards: settings(wildcards)[part][key]
 
 
 def labels(wildcards):
@@ -60,15 +70,15 @@ def labels(wildcards):
 
 
 def library_path(wildcards):
-    return steps.own_copy(config["library_path"], wildcards.library, config["library"])
+    return steps.own_copy(config, wildcards.library)
 
 
 def local_copies(wildcards):
-    return steps.local_copies(LIBRARIES[wildcards.library], library_path(wildcards))
+    return steps.local_copies(ENTRIES[wildcards.library], library_path(wildcards))
 
 
 def index_file(wildcards):
-    return steps.index_file(LIBRARIES[wildcards.library])
+    return steps.index_file(ENTRIES[wildcards.library])
 
 
 def compared(file):
@@ -86,10 +96,9 @@ def scanned(file):
     return files
 
 
-def starts_of_job(wildcards):
-    return steps.starts_of_job(config["scan"], int(wildcards.first))
-
-
 # The settings are those of these libraries: another's results are not made with them.
+OF_LIBRARIES, OF_CUBES = map(steps.one_of, (LIBRARIES, CUBES))
+
+
 wildcard_constraints:
-    library="|".join(map(re.escape, LIBRARIES)),
+    library=steps.one_of(ENTRIES),

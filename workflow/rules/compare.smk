@@ -92,6 +92,8 @@ rule manifest:
         "results/{library}/logs/manifest.log",
     benchmark:
         "results/{library}/benchmarks/manifest.tsv"
+    wildcard_constraints:
+        library=OF_LIBRARIES,
     conda:
         "../../envs/environment.yaml"
     params:

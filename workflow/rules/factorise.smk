@@ -48,11 +48,11 @@ rule smooth_nmf:
             "fit_report",
             "nmf",
         ),
-        n_components=config["smooth_nmf"]["n_components"],
-        smoothness=config["smooth_nmf"]["smoothness"],
-        init=config["smooth_nmf"]["init"],
-        max_iter=config["smooth_nmf"]["max_iter"],
-        tol=config["smooth_nmf"]["tol"],
-        random_state=config["smooth_nmf"]["random_state"],
+        n_components=setting("smooth_nmf", "n_components"),
+        smoothness=setting("smooth_nmf", "smoothness"),
+        init=setting("smooth_nmf", "init"),
+        max_iter=setting("smooth_nmf", "max_iter"),
+        tol=setting("smooth_nmf", "tol"),
+        random_state=setting("smooth_nmf", "random_state"),
     script:
         "../scripts/smooth_nmf.py"

@@ -29,6 +29,7 @@ rule download:
         ),
         sources=of_library("sources"),
         library_path=library_path,
+        kind=lambda w: "cube" if w.library in CUBES else "library",
         also=index_file,
         kept="results/downloads",
     script:
@@ -47,6 +48,8 @@ rule select:
         "results/{library}/logs/select.log",
     benchmark:
         "results/{library}/benchmarks/select.tsv"
+    wildcard_constraints:
+        library=OF_LIBRARIES,
     conda:
         "../../envs/environment.yaml"
     params:

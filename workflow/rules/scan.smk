@@ -31,7 +31,7 @@ rule scan_fits:
             "scan",
         ),
         smoothness=config["scan"]["smoothness"],
-        n_starts=starts_of_job,
+        n_starts=lambda w: steps.starts_of_job(config["scan"], int(w.first)),
         max_iter=config["smooth_nmf"]["max_iter"],
         tol=config["smooth_nmf"]["tol"],
         random_state=config["smooth_nmf"]["random_state"],

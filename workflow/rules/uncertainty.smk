@@ -31,11 +31,11 @@ rule resample:
             "nmf",
             "uncertainty",
         ),
-        smoothness=config["smooth_nmf"]["smoothness"],
-        max_iter=config["smooth_nmf"]["max_iter"],
-        n_resamples=lambda w: steps.resamples_of_job(config["bootstrap"], int(w.first)),
-        noise=config["bootstrap"]["noise"],
-        random_state=config["bootstrap"]["random_state"],
+        smoothness=setting("smooth_nmf", "smoothness"),
+        max_iter=setting("smooth_nmf", "max_iter"),
+        n_resamples=lambda w: steps.resamples_of_job(settings(w)["bootstrap"], int(w.first)),
+        noise=setting("bootstrap", "noise"),
+        random_state=setting("bootstrap", "random_state"),
     script:
         "../scripts/resample.py"
 

@@ -18,7 +18,8 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     settings["classes"] = files.read_members(inputs.selection)
     _, flux = files.read_spectra(inputs.spectra)
     found = cross_validate(flux, [k], **settings)
-    uncertain = has_uncertainties(files.read_json(inputs.source)["source"])
+    of_library = has_uncertainties(files.read_json(inputs.source)["source"])
+    uncertain = of_library or files.read_has_uncertainties(inputs.spectra)  # as a cube says it
     files.write_fits_table(snakemake.output.table, choice.as_table(found, uncertain))
     log.info("%d components: %s", k, choice.errors_in_words(found))
 

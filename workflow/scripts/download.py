@@ -18,6 +18,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
         Path(output.library),
         Path(options.kept),
         options.also,
+        options.kind,
     )
     files.write_json(output.source, record)
     for file in record["files"]:

@@ -23,7 +23,8 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     settings["inverse_variance"] = files.read_inverse_variance(inputs.spectra)
     found = bootstrap(flux, components, classes=members, **settings)
     noise, missed = components[None][:0], found.n_not_converged
-    if options.noise and has_uncertainties(files.read_json(inputs.source)["source"]):
+    of_library = has_uncertainties(files.read_json(inputs.source)["source"])
+    if options.noise and (of_library or files.read_has_uncertainties(inputs.spectra)):
         of_noise = bootstrap(flux, components, resample="noise", **settings)
         noise, missed = of_noise.components, missed + of_noise.n_not_converged
     made = files.Resamples(found.components, found.counts, noise, missed)

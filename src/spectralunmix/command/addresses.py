@@ -12,6 +12,7 @@ from pathlib import Path
 
 import requests
 
+from spectralunmix.cubes.entry import read_entry as read_cube_entry
 from spectralunmix.errors import LibraryError, RunError
 from spectralunmix.files import write_json
 from spectralunmix.libraries.downloads import TIMEOUT, download
@@ -48,7 +49,8 @@ def check(file: dict, address: str, seen: dict) -> str:
 
 def addresses_of(entry: Path) -> Iterator[tuple[dict, str]]:
     """(file, address) of each source's files, the first alone of those named by a pattern."""
-    for source in read_entry(entry)["sources"]:
+    read = read_cube_entry if entry.parent.name == "cubes" else read_entry
+    for source in read(entry)["sources"]:
         for pattern in source["files"]:
             file = files_of({"files": [pattern]})[0]
             for address in file["addresses"]:
@@ -75,7 +77,8 @@ def check_all(entries: Sequence[Path], seen_file: Path) -> None:
     Parameters
     ----------
     entries : paths
-        YAML files of libraries; none stands for all of config/libraries.
+        YAML files of libraries and cubes; none stands for all of config/libraries and
+        config/cubes.
     seen_file : path
         What was seen the last time, which is renewed.
 
@@ -84,7 +87,8 @@ def check_all(entries: Sequence[Path], seen_file: Path) -> None:
     RunError
         Addresses are out of reach, or serve something else; or there is no entry.
     """
-    entries = entries or sorted(Path("config/libraries").glob("*.yaml"))
+    shipped = [*Path("config/libraries").glob("*.yaml"), *Path("config/cubes").glob("*.yaml")]
+    entries = entries or sorted(shipped)
     if not entries:
         raise RunError(f"{Path.cwd()}: no config/libraries: work in a clone of the project")
     seen = read_seen(seen_file)

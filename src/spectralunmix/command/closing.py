@@ -50,6 +50,24 @@ def of_report(folder: Path) -> list[str]:
     ]
 
 
+def of_cube(folder: Path) -> list[str]:
+    said = json.loads((folder / "cube.json").read_text(encoding="utf-8"))["in_words"]
+    return [
+        *(f"{sentence}." for sentence in said),
+        "",
+        f"maps and components: {folder}/maps.fits",
+        f"figure: {folder}/cube.pdf, .png and .svg",
+        f"every spaxel: {folder}/cube.html, to open in a browser",
+    ]
+
+
+def of_cube_report(folder: Path) -> list[str]:
+    return [
+        f"report: {folder}/report.html",
+        f"every spaxel: {folder}/cube.html; open both in a browser",
+    ]
+
+
 def of_scan(folder: Path) -> list[str]:
     lines = (folder / "logs/scan.log").read_text(encoding="utf-8").splitlines()
     return [*lines, f"scan: {folder}/scan.png and .pdf, its fits in {folder}/scan.ecsv"]
@@ -81,7 +99,9 @@ def of_compare(folder: Path) -> list[str]:
 
 LAST_WORDS: dict[str, Callable[[Path], list[str]]] = {
     "figure": of_figure,
+    "cube": of_cube,
     "report": of_report,
+    "cube_report": of_cube_report,
     "scan": of_scan,
     "choose": of_choose,
     "validate": of_validate,

@@ -5,29 +5,35 @@ Nothing here imports numpy, torch or the workflow: the help comes at once.
 
 import argparse
 import difflib
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from spectralunmix.command.fit_options import Commands, add_fit
-from spectralunmix.command.values import existing_folder, library_name, whole_number
+from spectralunmix.command.run_options import (
+    add_cube_name,
+    add_factorisation,
+    add_library,
+    add_library_path,
+    add_metric,
+    add_workflow,
+)
+from spectralunmix.command.values import library_name
 from spectralunmix.version import __version__
 
 DESCRIPTION = """\
 Unmix spectra into a few smooth, non-negative components: X ~ W H.
 
 `fit` works in any folder, on a file of yours. The other commands work in a
-clone of the project, on the libraries that config/libraries describes, with
-the settings of config/config.yaml, and write to results/<library>."""
+clone of the project, on the libraries and cubes that config/libraries and
+config/cubes describe, with the settings of config/config.yaml, and write to
+results/<library> or results/<cube>."""
 EXAMPLES = """\
 examples:
   spectralunmix fit spectra.csv -k 4 --smoothness 10
   spectralunmix figure --library pickles1998
   spectralunmix figure --help"""
 
-
-MOST_CORES = 4  # that are taken unasked: the figure has no more jobs side by side
 SETTING = re.compile(r"\w+(\.\w+)*=")
 
 
@@ -52,6 +58,7 @@ def parser() -> Parser:
     for add in (
         add_fit,
         _add_figure,
+        _add_cube,
         _add_report,
         _add_scan,
         _add_choose,
@@ -112,10 +119,34 @@ examples:
   spectralunmix figure --library pickles1998
   spectralunmix figure --n-components 5 --smoothness 100 --metric angle""",
     )
-    _add_library(command)
-    _add_factorisation(command)
-    _add_metric(command)
-    _add_workflow(command)
+    add_library(command)
+    add_factorisation(command)
+    add_metric(command)
+    add_workflow(command)
+
+
+def _add_cube(commands: Commands) -> None:
+    command = commands.add_parser(
+        "cube",
+        help="unmix a cube into component spectra and maps",
+        description="""\
+Unmix a cube of integral-field spectra, or an image with a spectrum in every
+pixel, as its entry in config/cubes describes it. The results in results/<cube>
+are, among others,
+
+  maps.fits               components and maps, with their world coordinates
+  cube.pdf, .png, .svg    components with their lines, maps, and what is left
+  cube.html               a page to look through all spaxels with
+  cube.json, lines.ecsv   chi^2, shares, emission lines and their velocities
+  manifest.json           what each step took, ran and made""",
+        epilog="""\
+examples:
+  spectralunmix cube
+  spectralunmix cube --cube mine --cube-path ~/mine.fits --n-components 4""",
+    )
+    add_cube_name(command)
+    add_factorisation(command, "cubes.smooth_nmf", 3, 1)
+    add_workflow(command)
 
 
 def _add_report(commands: Commands) -> None:
@@ -128,12 +159,16 @@ pages for a browser to results/<library>:
 
   report.html        figure, further pictures, methods, tables and provenance
   interactive.html   spectra, components and weights to zoom into""",
-        epilog="example:\n  spectralunmix report --library pickles1998",
+        epilog="""\
+examples:
+  spectralunmix report --library pickles1998
+  spectralunmix report --cube abell478""",
     )
-    _add_library(command)
-    _add_factorisation(command)
-    _add_metric(command)
-    _add_workflow(command)
+    add_library(command)
+    add_cube_name(command)
+    add_factorisation(command)
+    add_metric(command)
+    add_workflow(command)
 
 
 def _add_scan(commands: Commands) -> None:
@@ -154,9 +189,9 @@ examples:
   spectralunmix scan --library pickles1998 --cores 2
   spectralunmix scan --set "scan.n_components=[3, 4, 5]" --set scan.n_starts=4""",
     )
-    _add_library(command)
-    _add_metric(command)
-    _add_workflow(command)
+    add_library(command)
+    add_metric(command)
+    add_workflow(command)
 
 
 def _add_choose(commands: Commands) -> None:
@@ -175,11 +210,13 @@ results in results/<library> are
         epilog="""\
 examples:
   spectralunmix choose --library pickles1998
-  spectralunmix choose --set "choose.n_components=[2, 3, 4, 5]\"""",
+  spectralunmix choose --set "choose.n_components=[2, 3, 4, 5]"
+  spectralunmix choose --cube abell478""",
     )
-    _add_library(command)
-    _add_factorisation(command)
-    _add_workflow(command)
+    add_library(command)
+    add_cube_name(command)
+    add_factorisation(command)
+    add_workflow(command)
 
 
 def _add_validate(commands: Commands) -> None:
@@ -198,8 +235,8 @@ examples:
   spectralunmix validate --library pickles1998
   spectralunmix validate --library mystars --library-path ~/spectra""",
     )
-    _add_library(command)
-    _add_workflow(command)
+    add_library(command)
+    add_workflow(command)
 
 
 def _add_compare(commands: Commands) -> None:
@@ -230,10 +267,10 @@ results/comparison are
         type=library_name,
         help="the library that --library-path is for (default: the first)",
     )
-    _add_library_path(command)
-    _add_factorisation(command)
-    _add_metric(command)
-    _add_workflow(command)
+    add_library_path(command)
+    add_factorisation(command)
+    add_metric(command)
+    add_workflow(command)
 
 
 def _add_verify(commands: Commands) -> None:
@@ -283,10 +320,11 @@ examples:
         nargs="+",
         help="a file below results/, or a rule, such as figure",
     )
-    _add_library(command)
-    _add_factorisation(command)
-    _add_metric(command)
-    _add_workflow(command)
+    add_library(command)
+    add_cube_name(command)
+    add_factorisation(command)
+    add_metric(command)
+    add_workflow(command)
 
 
 def _add_addresses(commands: Commands) -> None:
@@ -317,82 +355,4 @@ examples:
         type=Path,
         default=Path("results/addresses.json"),
         help="keeps what servers said the last time (default: %(default)s)",
-    )
-
-
-def _add_library(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--library",
-        metavar="NAME",
-        type=library_name,
-        help="an entry of config/libraries, without .yaml (default: `library` in "
-        "config/config.yaml, or coelho2014)",
-    )
-    _add_library_path(command)
-
-
-def _add_library_path(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--library-path",
-        metavar="PATH",
-        help="your copy of the library, a file or folder, or the address of a mirror (default: "
-        "`library_path` in config/config.yaml, or the addresses of the entry)",
-    )
-
-
-def _add_factorisation(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--n-components",
-        metavar="K",
-        type=int,
-        help="number of components of both PCA and NMF (default: `pca.n_components` and "
-        "`smooth_nmf.n_components` in config/config.yaml, or 4)",
-    )
-    command.add_argument(
-        "--smoothness",
-        metavar="LAMBDA",
-        type=float,
-        help="NMF smooths over about sqrt(LAMBDA) channels; 0 is plain NMF (default: "
-        "`smooth_nmf.smoothness` in config/config.yaml, or 10)",
-    )
-
-
-def _add_metric(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--metric",
-        choices=("rms", "angle"),
-        help="distance between spectra: root mean square after division by their maxima, or angle "
-        "in radians (default: `assign.metric` in config/config.yaml, or rms)",
-    )
-
-
-def _cores() -> int:
-    """The cores that this process may use, where the system says it, else those of the machine."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _add_workflow(command: argparse.ArgumentParser) -> None:
-    """What every command that starts Snakemake takes."""
-    add = command.add_argument_group("the run").add_argument
-    add(
-        "--cores",
-        metavar="N",
-        type=whole_number,
-        default=min(MOST_CORES, _cores()),
-        help=f"jobs at once (default: as many as there are cores, {MOST_CORES} at most)",
-    )
-    add(
-        "--profile",
-        metavar="FOLDER",
-        type=existing_folder,
-        help="profile of Snakemake, such as profiles/slurm for a cluster (default: none)",
-    )
-    add(
-        "--set",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="any key of config/README.md, such as plot.width=10; can be given several times",
     )

@@ -21,6 +21,7 @@ STYLESHEET = Path("workflow/report/report.css")
 SETTINGS = WORKING / "settings.json"
 OUTPUT = WORKING / "output.log"
 DEFAULT_LIBRARY = "coelho2014"  # where the configuration names none
+DEFAULT_CUBE = "abell478"  # likewise
 
 
 def run(options: argparse.Namespace) -> None:
@@ -44,12 +45,14 @@ def run(options: argparse.Namespace) -> None:
 
 def make(options: argparse.Namespace, changes: dict) -> None:
     """Start Snakemake with these changes of the configuration, and end with what was made."""
-    library = str(changes.get("library") or configured_library())
+    cube = changes.get("cube") if options.command != "figure" else None
+    library = str(cube or changes.get("library") or configured("library", DEFAULT_LIBRARY))
     compared = options.command == "compare"
     folder = RESULTS / ("comparison" if compared else library)
     targets = {
         "figure": ["figure"],
-        "report": ["report"],
+        "cube": ["cube_figure"],
+        "report": ["cube_figure" if cube else "report"],
         "scan": [f"{folder}/scan.ecsv"],
         "choose": [f"{folder}/choose.json"],
         "validate": [f"{folder}/library.png"],
@@ -63,8 +66,9 @@ def make(options: argparse.Namespace, changes: dict) -> None:
     if options.command == "report":
         page = ["--report", str(folder / "report.html"), "--report-stylesheet", str(STYLESHEET)]
         snakemake([*targets, *page], options.profile, options.cores)
-    if options.command in LAST_WORDS:
-        print("", *LAST_WORDS[options.command](folder), sep="\n")
+    said = "cube_report" if cube and options.command == "report" else options.command
+    if said in LAST_WORDS:
+        print("", *LAST_WORDS[said](folder), sep="\n")
 
 
 def check_working_folder() -> None:
@@ -77,19 +81,20 @@ def check_working_folder() -> None:
 
 
 def entries() -> set[str]:
-    """The names that results of our own have: of libraries with an entry, and `comparison`."""
-    return {"comparison"} | {path.stem for path in Path("config/libraries").glob("*.yaml")}
+    """The names that results of our own have: of libraries and cubes, and `comparison`."""
+    folders = (Path("config") / name for name in ("libraries", "cubes"))
+    return {"comparison"} | {path.stem for folder in folders for path in folder.glob("*.yaml")}
 
 
-def configured_library() -> str:
-    """The library of the configuration; the mistakes of that are Snakemake's to name."""
+def configured(key: str, default: str) -> str:
+    """The library or cube of the configuration; the mistakes of that are Snakemake's to name."""
     try:
         configuration = read_yaml("config/config.yaml")
     except (OSError, ValueError):
-        return DEFAULT_LIBRARY
+        return default
     if not isinstance(configuration, dict):
-        return DEFAULT_LIBRARY
-    return str(configuration.get("library", DEFAULT_LIBRARY))
+        return default
+    return str(configuration.get(key) or default)
 
 
 def settings(options: argparse.Namespace) -> dict:
@@ -98,13 +103,22 @@ def settings(options: argparse.Namespace) -> dict:
     library = given.get("library")
     if options.command == "compare" and not library:
         library = options.libraries[0]
+    cube = given.get("cube")
+    if options.command == "cube" and not cube:
+        cube = configured("cube", DEFAULT_CUBE)
+    if cube and library:
+        raise RunError(f"--library {library} and --cube {cube}: name one of them")
     n_components = {"n_components": given.get("n_components")}
+    smooth_nmf = n_components | {"smoothness": given.get("smoothness")}
     content = {
         "library": library,
         "library_path": given.get("library_path"),
         "compare": given.get("libraries"),
-        "pca": n_components,
-        "smooth_nmf": n_components | {"smoothness": given.get("smoothness")},
+        "cube": cube,
+        "cube_path": given.get("cube_path"),
+        "pca": {} if cube else n_components,
+        "smooth_nmf": {} if cube else smooth_nmf,
+        "cubes": {"smooth_nmf": smooth_nmf if cube else {}},
         "assign": {"metric": given.get("metric")},
     }
     changes = _stated(content)

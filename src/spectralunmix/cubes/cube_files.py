@@ -1,0 +1,96 @@
+"""A cube as the workflow keeps it: the matrix of its spectra, and an image of their places."""
+
+import json
+from collections.abc import Iterator
+
+import numpy as np
+from astropy.io import fits
+from astropy.table import Table
+
+from spectralunmix.cubes.cube import Cube
+from spectralunmix.files import (
+    BLOCK,
+    NOISE,
+    read_inverse_variance,
+    read_medium,
+    read_spectra,
+    replacing,
+    write_spectra,
+)
+
+SPAXELS = "SPAXELS"
+
+
+def write_cube(spectra_path: str, spaxels_path: str, cube: Cube) -> None:
+    """The spectra as `files.write_spectra` has them, wavelengths as observed; where they lie.
+
+    The second file has the image SPAXELS, 1 where there is a spectrum, with the coordinates of the
+    sky, and what else is known of the cube in a card of its first header.
+    """
+    arrays = cube.spectra, cube.inverse_variance
+    unit = (cube.unit or "", "of the cube")
+    write_spectra(spectra_path, cube.wavelength, *arrays, cube.medium, unit, cube.has_uncertainties)
+    primary = fits.PrimaryHDU()
+    about = {"name": cube.name, "unit": cube.unit, "redshift": cube.redshift, "cards": cube.about}
+    primary.header["ABOUT"] = json.dumps(about, ensure_ascii=True)
+    image = fits.ImageHDU(cube.spaxels.astype(np.uint8), cube.celestial, SPAXELS)
+    channels = fits.ImageHDU(cube.channels.astype(np.uint8), name="CHANNELS")
+    with replacing(spaxels_path) as part:
+        fits.HDUList([primary, image, channels]).writeto(part, overwrite=True)
+
+
+def read_cube_files(spectra_path: str, spaxels_path: str) -> Cube:
+    """The cube of these two files."""
+    wavelength, spectra = read_spectra(spectra_path)
+    with fits.open(spaxels_path, memmap=False) as hdus:
+        about = json.loads(hdus[0].header["ABOUT"])
+        image, channels = hdus[SPAXELS], hdus["CHANNELS"].data.astype(bool)
+        spaxels, header = image.data.astype(bool), image.header
+        celestial = _of_sky(header) if "CTYPE1" in header else None
+    return Cube(
+        spectra,
+        read_inverse_variance(spectra_path),
+        wavelength,
+        spaxels,
+        channels,
+        bool(fits.getheader(spectra_path, 0).get(NOISE, False)),
+        read_medium(spectra_path),
+        about["redshift"],
+        about["unit"],
+        celestial,
+        about["name"],
+        about["cards"],
+    )
+
+
+def _of_sky(header: fits.Header) -> fits.Header:
+    from spectralunmix.cubes.spectral_axis import read_wcs
+
+    return read_wcs(header, None).celestial.to_header()
+
+
+def spaxel_table(cube: Cube) -> Table:
+    """A row for each spectrum: what the workflow calls it, its class, and its place in the cube."""
+    y, x = np.nonzero(cube.spaxels)
+    table = Table({"file": [f"y{i}_x{j}" for i, j in zip(y, x, strict=True)]})
+    table["class"] = "spaxel"
+    table["y"], table["x"] = y, x
+    table["y"].description = table["x"].description = "pixel of the cube, from 0"
+    return table
+
+
+def what_is_read(cube: Cube) -> str:
+    """The cube in a line of the log."""
+    (y, x), V = cube.spaxels.shape, cube.inverse_variance
+    weights = "with uncertainties" if cube.has_uncertainties else "all values weigh alike"
+    without = 0 if V is None else sum(int((part == 0).sum()) for part in _in_parts(V))
+    return (
+        f"{len(cube.spectra)} of {y} x {x} spaxels, {len(cube.wavelength)} channels from "
+        f"{cube.wavelength[0]:.6g} to {cube.wavelength[-1]:.6g} Angstrom ({cube.medium}), {weights}; "
+        f"{without / cube.spectra.size:.2%} of the values do not count"
+    )
+
+
+def _in_parts(V: np.ndarray) -> Iterator[np.ndarray]:
+    step = max(1, BLOCK // V.shape[1])
+    return (V[start : start + step] for start in range(0, len(V), step))

@@ -1,0 +1,137 @@
+"""Hyperspectral images: ENVI files, and arrays of numpy and MATLAB with a spectrum in every pixel."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectralunmix.cubes.contents import Contents
+from spectralunmix.cubes.spectral_axis import check_wavelength, in_angstrom
+from spectralunmix.cubes.values import Source
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries.readers.files import taken_for
+
+HEADER = ".hdr"
+
+
+@contextlib.contextmanager
+def opened_envi(paths: list[Path], options: dict) -> Iterator[Contents]:
+    """What an ENVI header, with its file of values beside it, holds.
+
+    Raises
+    ------
+    LibraryError
+        They are no such image, or have no wavelengths.
+    """
+    from spectral.io import envi
+
+    headers = [path for path in paths if path.suffix.lower() == HEADER]
+    if len(headers) != 1 or len(paths) != 2:
+        raise LibraryError(
+            f"an ENVI image is a header, .hdr, and one file of values: there are "
+            f"{', '.join(path.name for path in paths) or 'none'}"
+        )
+    (header,), (values,) = headers, [path for path in paths if path not in headers]
+    with taken_for(header.name, "the header of an ENVI image with its values"):
+        image = envi.open(str(header), str(values))
+        array = image.open_memmap(interleave="bip", writable=False)
+        said = image.metadata
+        centres = image.bands.centers
+        scale = float(said.get("reflectance scale factor", 1)) or 1.0
+        bad = np.array([float(b) for b in said.get("bbl", [1] * array.shape[2])]) == 0
+        ignored = said.get("data ignore value")
+    if centres is None:
+        raise LibraryError(f"{header.name}: it has no wavelengths, which the cube needs")
+    unit = options.get("wavelength_unit") or image.bands.band_unit
+    wavelength = in_angstrom(header.name, centres, unit)
+    missing = _missing(array, bad, None if ignored is None else float(ignored))
+    yield _contents(header.name, array, wavelength, header.stem, scale, missing)
+
+
+@contextlib.contextmanager
+def opened_matrix(paths: list[Path], options: dict) -> Iterator[Contents]:
+    """What a .npy or .mat file holds: (y, x, n_wave), or a matrix of pixels.
+
+    Raises
+    ------
+    LibraryError
+        It holds no such array of numbers, or one of another shape than the options say.
+    """
+    text = options.get("wavelength_file")
+    files = [path for path in paths if path.suffix.lower() in (".npy", ".mat")]
+    if len(files) != 1:
+        there = ", ".join(path.name for path in paths) or "none"
+        raise LibraryError(f"one .npy or .mat file is needed: there are {there}")
+    (file,) = files
+    with taken_for(file.name, "an array of numbers"):
+        array = _array(file, options.get("variable"))
+    array = _as_image(file.name, array, options)
+    if text:
+        (lines,) = [path for path in paths if path != file] or [file]
+        with taken_for(lines.name, "a file of text with a wavelength a line"):
+            values = np.loadtxt(lines, ndmin=1)
+    else:
+        values = np.linspace(options["first"], options["last"], array.shape[2])
+    wavelength = in_angstrom(file.name, values, options.get("wavelength_unit") or "nm")
+    yield _contents(file.name, array, wavelength, file.stem, 1.0, None)
+
+
+def _array(file: Path, variable: str | None) -> np.ndarray:
+    if file.suffix.lower() == ".npy":
+        return np.load(file, mmap_mode="r", allow_pickle=False)
+    from scipy.io import loadmat
+
+    try:
+        found = loadmat(file, variable_names=None if variable is None else [variable])
+    except NotImplementedError:
+        raise LibraryError(
+            f"{file.name}: of MATLAB's version 7.3, which is not read: save it there with "
+            "save(..., '-v7'), or as .npy"
+        ) from None
+    arrays = {k: v for k, v in found.items() if isinstance(v, np.ndarray) and v.dtype.kind in "fiu"}
+    if not arrays:
+        what = f"named {variable}" if variable else "of numbers"
+        raise LibraryError(f"{file.name}: no array {what}: state another as `variable`")
+    return max(arrays.values(), key=lambda array: array.size)
+
+
+def _as_image(name: str, array: np.ndarray, options: dict) -> np.ndarray:
+    """(y, x, n_wave)."""
+    if array.dtype.kind not in "fiu":
+        raise LibraryError(f"{name}: its values are of the kind {array.dtype}, not numbers")
+    if "rows" not in options:
+        if array.ndim != 3:
+            raise LibraryError(
+                f"{name}: its array is of shape {array.shape}, not (rows, columns, channels): for "
+                "a matrix of pixels state `rows` and `columns`"
+            )
+        return array
+    y, x = options["rows"], options["columns"]
+    if array.ndim != 2 or y * x not in array.shape:
+        raise LibraryError(
+            f"{name}: its array of shape {array.shape} has no axis of {y} x {x} = {y * x} pixels"
+        )
+    pixels = array if array.shape[0] == y * x else array.T
+    if options.get("order", "row") == "row":
+        return pixels.reshape(y, x, -1)
+    return pixels.reshape(x, y, -1).transpose(1, 0, 2)
+
+
+def _missing(array: np.ndarray, bad: np.ndarray, ignored: float | None) -> np.ndarray | None:
+    """Which values do not count: those of bad channels, and of the value that says so."""
+    if not bad.any() and ignored is None:
+        return None
+    missing = np.broadcast_to(bad, array.shape)
+    return missing if ignored is None else missing | (array == ignored)
+
+
+def _contents(
+    said: str, array: Any, wavelength: np.ndarray, name: str, scale: float, mask: np.ndarray | None
+) -> Contents:
+    check_wavelength(said, wavelength, array.shape[2])
+    flux = array if scale == 1 else np.asarray(array, float) / scale
+    falling = bool(wavelength[0] > wavelength[-1])
+    source = Source(flux, None, mask, "sigma", None, 2, falling)
+    return Contents(said, source, wavelength, "unknown", None, None, {}, name)

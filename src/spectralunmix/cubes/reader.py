@@ -1,0 +1,200 @@
+"""read_cube: a cube from a FITS file, or from specutils or astropy, as spectra of spaxels."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from astropy.io import fits
+from astropy.nddata import NDData
+
+from spectralunmix.cubes import fits_file, handed_in
+from spectralunmix.cubes.contents import Contents, Said
+from spectralunmix.cubes.cube import Cube
+from spectralunmix.cubes.layouts import Layout
+from spectralunmix.cubes.spectral_axis import read_wcs
+from spectralunmix.cubes.values import Cut, read_values
+from spectralunmix.errors import LibraryError
+
+MEDIA = ("air", "vacuum", "unknown")
+ROWS = 4096  # spectra that are looked through at once
+
+
+class Selection(NamedTuple):
+    """What is taken of a cube, as `read_cube` explains it."""
+
+    redshift: float | None = None
+    window: Sequence[float] | None = None
+    leave_out: Sequence[Sequence[float]] = ()
+    bin_spaxels: int = 1
+    bin_channels: int = 1
+    name: str | None = None
+    scratch: str | None = None
+
+    def check(self) -> None:
+        """ValueError : a value is out of its range."""
+        if self.redshift is not None and not -1 < self.redshift < np.inf:
+            raise ValueError(f"redshift={self.redshift!r}: a number above -1 is needed")
+        for key in ("bin_spaxels", "bin_channels"):
+            width = getattr(self, key)
+            if not isinstance(width, int | np.integer) or width < 1:
+                raise ValueError(f"{key}={width!r}: a whole number of at least 1 is needed")
+        for first, last in [*self.leave_out, *([self.window] if self.window else [])]:
+            if not first < last:
+                raise ValueError(
+                    f"a region from {first!r} to {last!r}: the first wavelength is not the lower"
+                )
+
+
+def read_cube(
+    cube: str | Path | NDData,
+    layout: str | Layout | None = None,
+    *,
+    redshift: float | None = None,
+    window: Sequence[float] | None = None,
+    leave_out: Sequence[Sequence[float]] = (),
+    bin_spaxels: int = 1,
+    bin_channels: int = 1,
+    medium: str | None = None,
+    wavelength_unit: str | None = None,
+    name: str | None = None,
+    scratch: str | None = None,
+) -> Cube:
+    """Read a cube, with its uncertainties as weights.
+
+    Values that are NaN, masked or without an uncertainty have weight 0; a spaxel without any value
+    that counts has no spectrum. Negative values, which noise makes, stay. A cube of more than 2**27
+    values is read in blocks to files on disk, so that it may be larger than memory.
+
+    Parameters
+    ----------
+    cube : str, Path or NDData
+        A FITS file, which may be compressed as a whole; or a `specutils.Spectrum` or an
+        `astropy.nddata.NDData` of three dimensions, with its uncertainty, mask and coordinates.
+    layout : {"muse", "manga", "jwst", "kcwi"}, Layout or None, default None
+        Where a file keeps what; None recognises these four.
+    redshift : float or None, default None
+        z of the object, for rest wavelengths and the names of lines; None where it is not known.
+    window : sequence of float or None, default None
+        First and last wavelength that are read, in Angstrom as observed; None is all.
+    leave_out : sequence of sequence of float, default ()
+        Regions of weight 0, such as sky lines: first and last wavelength, in Angstrom as observed.
+    bin_spaxels, bin_channels : int, default 1
+        So many spaxels, along both axes, or channels are averaged, with the variance of the mean
+        of independent values; what is left over at the end of an axis is not read.
+    medium : {"air", "vacuum", "unknown"} or None, default None
+        What the wavelengths are in; None is what the header, or else the layout, says.
+    wavelength_unit : str or None, default None
+        Where the file says none, or a wrong one.
+    name : str or None, default None
+        What results call the cube; None is the header's OBJECT, or the name of the file.
+    scratch : str or None, default None
+        Folder of the files for a large cube; None is the system's for temporary files.
+
+    Returns
+    -------
+    Cube
+
+    Raises
+    ------
+    LibraryError
+        It is no cube that can be read; the message names the file and the way out.
+    ValueError
+        An argument is out of its range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from astropy.nddata import NDData, StdDevUncertainty
+    >>> from astropy.wcs import WCS
+    >>> from spectralunmix import read_cube
+    >>> wcs = WCS(naxis=3)
+    >>> wcs.wcs.ctype = "RA---TAN", "DEC--TAN", "WAVE"
+    >>> wcs.wcs.cunit, wcs.wcs.crval = ("deg", "deg", "nm"), (10, 20, 500)
+    >>> flux = np.ones((4, 2, 3))
+    >>> read_cube(NDData(flux, StdDevUncertainty(0.1 * flux), wcs=wcs), name="mine")
+    Cube(mine: 6 of 2 x 3 spaxels, 4 channels from 5010 to 5040 Angstrom)
+    """
+    if medium not in (None, *MEDIA):
+        raise ValueError(f"medium={medium!r} is none of {', '.join(MEDIA)}")
+    said = Said(medium, wavelength_unit)
+    of_cube = redshift, window, leave_out, bin_spaxels, bin_channels, name, scratch
+    selection = Selection(*of_cube)
+    selection.check()
+    if isinstance(cube, NDData):
+        return selected(handed_in.contents(cube, said), selection)
+    with fits_file.opened(Path(cube), layout, said, scratch) as contents:
+        return selected(contents, selection)
+
+
+def selected(contents: Contents, selection: Selection) -> Cube:
+    """What is taken of a cube, read.
+
+    Raises
+    ------
+    LibraryError
+        Nothing is left of it.
+    """
+    source, (b, c) = contents.source, (selection.bin_spaxels, selection.bin_channels)
+    wavelength = np.sort(contents.wavelength)
+    inside = _within(contents.said, wavelength, selection.window)
+    n_wave = (inside.stop - inside.start) // c
+    sides = [n for i, n in enumerate(source.flux.shape) if i != source.place]
+    if min(sides) < b or n_wave < 2:
+        raise LibraryError(
+            f"{contents.said}: {sides[0]} x {sides[1]} spaxels of {inside.stop - inside.start} "
+            f"channels are too few for bins of {b} x {b} spaxels and {c} channels"
+        )
+    counted = np.ones(len(wavelength), bool)
+    for first, last in selection.leave_out:
+        counted &= (wavelength < first) | (wavelength > last)
+    values = read_values(source, Cut(inside, counted, b, c), selection.scratch)
+    if not values.spaxels.any():
+        raise LibraryError(
+            f"{contents.said}: no spaxel has a value that counts: all are NaN, masked, left out or "
+            "without an uncertainty above 0"
+        )
+    return Cube(
+        values.spectra,
+        values.inverse_variance,
+        wavelength[inside][: n_wave * c].reshape(n_wave, c).mean(axis=1),
+        values.spaxels,
+        _counted(values.inverse_variance, n_wave),
+        source.uncertainty is not None,
+        contents.medium,
+        selection.redshift,
+        contents.unit,
+        _binned_sky(contents.celestial, b),
+        selection.name or contents.name,
+        contents.about,
+    )
+
+
+def _within(said: str, wavelength: np.ndarray, window: Sequence[float] | None) -> slice:
+    """The channels of a window."""
+    if window is None:
+        return slice(0, len(wavelength))
+    first = int(np.searchsorted(wavelength, window[0]))
+    stop = int(np.searchsorted(wavelength, window[1], side="right"))
+    if stop - first < 2:
+        raise LibraryError(
+            f"{said}: {stop - first} of its channels, from {wavelength[0]:.6g} to "
+            f"{wavelength[-1]:.6g} Angstrom, lie in the window of {window[0]:g} to {window[1]:g}"
+        )
+    return slice(first, stop)
+
+
+def _counted(V: np.ndarray | None, n_wave: int) -> np.ndarray:
+    """Which channels have a weight above 0."""
+    if V is None:
+        return np.ones(n_wave, bool)
+    found = np.zeros(n_wave, bool)
+    for start in range(0, len(V), ROWS):
+        found |= (V[start : start + ROWS] > 0).any(axis=0)
+    return found
+
+
+def _binned_sky(header: fits.Header | None, width: int) -> fits.Header | None:
+    if header is None or width == 1:
+        return header
+    return read_wcs(header, None)[::width, ::width].to_header()

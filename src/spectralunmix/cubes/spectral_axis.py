@@ -1,0 +1,140 @@
+"""The wavelengths of a cube, from its header or an extension; and as a header for results."""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from astropy import units
+from astropy.io import fits
+from astropy.wcs import WCS, FITSFixedWarning
+
+from spectralunmix.errors import LibraryError
+from spectralunmix.libraries.readers.spectrum import unit
+
+EVEN = 1e-4  # of a channel, by which the channels of an even axis may be off
+MEDIA = {"AWAV": "air", "WAVE": "vacuum", "FREQ": "vacuum"}
+NAMES = {"air": "AWAV", "vacuum": "WAVE", "unknown": "WAVE"}
+
+
+class Axes(NamedTuple):
+    """What the header of a cube says of its three axes.
+
+    wavelength : (n_wave,), in Angstrom, as observed; None where the header does not say it
+    place : the axis of the array, from 0, that wavelength runs along
+    medium : air, vacuum, or None where the header does not say it
+    celestial : the header of the two others; None where they have no coordinates
+    """
+
+    wavelength: np.ndarray | None
+    place: int
+    medium: str | None
+    celestial: fits.Header | None
+
+
+def read_wcs(header: fits.Header, hdus: fits.HDUList | None) -> WCS:
+    """The coordinates of a cube, which may have their table in another extension."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FITSFixedWarning)  # of units and dates that it mends
+        return WCS(header, fobj=hdus)
+
+
+def axes_of(
+    path: str, wcs: WCS, shape: tuple[int, ...], wavelength_unit: str | None = None
+) -> Axes:
+    """What the coordinates say of the axes of an array of that shape.
+
+    wavelength_unit : where the header says none, or a wrong one
+
+    Raises
+    ------
+    LibraryError
+        The axis of wavelength has a unit that is none of wavelength.
+    """
+    sky = {wcs.wcs.lng, wcs.wcs.lat} - {-1}
+    place = wcs.wcs.spec
+    if place < 0:
+        left = [i for i in range(3) if i not in sky]
+        place = left[0] if len(left) == 1 else 2
+    others = [i for i in range(3) if i != place]
+    celestial = wcs.sub([i + 1 for i in others]).to_header() if len(sky) == 2 else None
+    kind = str(wcs.wcs.ctype[place])[:4].upper()
+    found = _wavelengths(path, wcs.sub([place + 1]), shape[2 - place], kind, wavelength_unit)
+    return Axes(found, 2 - place, MEDIA.get(kind), celestial)
+
+
+def _wavelengths(
+    path: str, wcs: WCS, n_wave: int, kind: str, stated: str | None
+) -> np.ndarray | None:
+    """In Angstrom; None where the header says nothing of them."""
+    said = str(wcs.wcs.cunit[0]) or None
+    if not (said or stated or kind in MEDIA):
+        return None
+    values = wcs.wcs_pix2world(np.arange(n_wave), 0)[0]
+    return in_angstrom(path, values, stated or said)
+
+
+def in_angstrom(path: str, values: Any, said: str | None) -> np.ndarray:
+    """Wavelengths of that unit in Angstrom.
+
+    Raises
+    ------
+    LibraryError
+        It is no unit of wavelength.
+    """
+    try:
+        values = np.asarray(values, float).ravel() * unit(said or "")
+        return values.to_value(units.Angstrom, units.spectral())
+    except (ValueError, TypeError, units.UnitConversionError):
+        said = f"the unit {said}" if said else "no unit"
+        raise LibraryError(
+            f"{path}: its wavelengths have {said}, which is none of wavelength: state it as "
+            "wavelength_unit"
+        ) from None
+
+
+def check_wavelength(path: str, wavelength: np.ndarray, n_wave: int) -> None:
+    """Raise a LibraryError where they are not those of the channels, or do not run one way."""
+    if len(wavelength) != n_wave:
+        raise LibraryError(
+            f"{path}: {len(wavelength)} wavelengths for {n_wave} channels: the axis of wavelength "
+            "is not where the file says"
+        )
+    steps = np.diff(wavelength)
+    one_way = (steps > 0).all() or (steps < 0).all()
+    if not (np.isfinite(wavelength).all() and one_way and wavelength.min() > 0):
+        raise LibraryError(
+            f"{path}: its wavelengths, from {wavelength[0]:.6g} to {wavelength[-1]:.6g} Angstrom, "
+            "do not rise or fall throughout above 0"
+        )
+
+
+def spectral_header(wavelength: np.ndarray, medium: str, axis: int) -> fits.Header:
+    """Cards of an axis with these wavelengths; none where they are evenly spaced in no way.
+
+    Parameters
+    ----------
+    wavelength : ndarray of shape (n_wave,)
+        In Angstrom, rising.
+    medium : {"air", "vacuum", "unknown"}
+        What they are in.
+    axis : int
+        Number of the axis, from 1.
+    """
+    header, n_wave = fits.Header(), len(wavelength)
+    name, steps = NAMES[medium], np.arange(n_wave)
+    if n_wave < 2:
+        return header
+    first, step = wavelength[0], (wavelength[-1] - wavelength[0]) / (n_wave - 1)
+    ratio = np.log(wavelength[-1] / wavelength[0]) / (n_wave - 1)
+    if np.abs(wavelength - (first + step * steps)).max() < EVEN * step:
+        kind = name
+    elif np.abs(np.log(wavelength / first) - ratio * steps).max() < EVEN * ratio:
+        kind, step = f"{name}-LOG", first * ratio
+    else:
+        return header
+    header[f"CTYPE{axis}"] = (kind, f"wavelength, medium {medium}")
+    header[f"CUNIT{axis}"] = "Angstrom"
+    header[f"CRPIX{axis}"] = 1.0
+    header[f"CRVAL{axis}"] = first
+    header[f"CDELT{axis}"] = step
+    return header
