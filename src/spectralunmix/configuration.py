@@ -42,11 +42,9 @@ class Pca(Model):
     n_components: FromOne = Field(4, description="eigenspectra")
 
 
-class SmoothNmf(Model):
-    n_components: FromOne = Field(4, description="components")
-    smoothness: Lambda = Field(
-        10, description="lambda: smooths over about sqrt(lambda) channels; 0 is plain NMF"
-    )
+class Factorisation(Model):
+    n_components: FromOne | None = None
+    smoothness: Lambda | None = None
     init: Literal["nndsvd", "spa", "random"] = Field("nndsvd", description="starting components")
     max_iter: FromOne = Field(2000, description="most iterations")
     tol: NotNegative = Field(
@@ -59,6 +57,13 @@ class SmoothNmf(Model):
         "`false` goes on with it",
     )
     random_state: FromZero = Field(0, description="seed; used by `init: random` alone")
+
+
+class SmoothNmf(Factorisation):
+    n_components: FromOne = Field(4, description="components")
+    smoothness: Lambda = Field(
+        10, description="lambda: smooths over about sqrt(lambda) channels; 0 is plain NMF"
+    )
 
 
 class Bootstrap(Model):
@@ -162,11 +167,11 @@ class Plot(Model):
     )
 
 
-class SmoothNmfOfCubes(SmoothNmf):
-    n_components: FromOne = Field(3, description="components of a cube")
-    smoothness: Lambda = Field(
-        1, description="lambda: lines of a few channels want less than spectra of stars"
+class SmoothNmfOfCubes(Factorisation):
+    n_components: FromOne | None = Field(
+        None, description="components of a cube; `null`: as its entry says"
     )
+    smoothness: Lambda | None = Field(None, description="lambda; `null`: as its entry says")
     tol: NotNegative = Field(1e-6, description="as above, for cubes")
 
 

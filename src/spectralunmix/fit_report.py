@@ -7,10 +7,25 @@ import torch
 from astropy.table import Table
 
 from spectralunmix import SmoothNMF
+from spectralunmix.errors import LibraryError
 
 PROGRESS = 100  # iterations between two lines of the log, in a long fit
 BLOCK = 2**24  # values that are worked on at once
 HISTORY = ("iterations", "objective", "optimality")
+
+
+def lines_of_progress(flux: np.ndarray) -> int:
+    """Iterations between two lines of the log: each where a pass over the spectra takes seconds."""
+    return 1 if flux.size > BLOCK else PROGRESS
+
+
+def check_rank(n_components: int, shape: tuple[int, ...]) -> None:
+    """Raise a LibraryError where spectra of this shape cannot give so many components."""
+    if n_components > min(shape):
+        raise LibraryError(
+            f"n_components: {n_components} is more than {shape[0]} spectra of {shape[1]} channels "
+            "can give"
+        )
 
 
 def sum_of_squares(flux: np.ndarray, inverse_variance: np.ndarray | None) -> float:

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from spectralunmix.configuration import Configuration
+from spectralunmix.cubes.entry import CubeEntry
 from spectralunmix.libraries.entry import Entry
 from spectralunmix.models import Model, keys
 
@@ -105,6 +106,7 @@ def generated(root: Path) -> dict[Path, str]:
     for page, model, schema in (
         ("config/README.md", Configuration, "config"),
         ("config/libraries/README.md", Entry, "library"),
+        ("config/cubes/README.md", CubeEntry, "cube"),
     ):
         text, table = (root / page).read_text(encoding="utf-8"), "\n".join(rows(model)) + "\n"
         found = list(TABLE.finditer(text))

@@ -108,9 +108,13 @@ def entry_of(name: str, shipped: Callable[[str], Path | None], kind: str = "libr
     return read(file)
 
 
-def settings(config: dict, is_cube: bool) -> dict:
-    """The configuration as it is for a library, or for a cube."""
-    return config | config["cubes"] if is_cube else config
+def settings(config: dict, cube: dict | None) -> dict:
+    """The configuration as it is for a library, or for the cube of this entry."""
+    if cube is None:
+        return config
+    of_entry = {key: cube[key] for key in ("n_components", "smoothness")}
+    given = {k: v for k, v in config["cubes"]["smooth_nmf"].items() if v is not None}
+    return config | config["cubes"] | {"smooth_nmf": of_entry | given}
 
 
 def warnings_of_altered(config: dict) -> list[str]:
@@ -175,24 +179,36 @@ def index_file(library: dict) -> list[str]:
     return [index["file"]] if index else []
 
 
-def local_copies(library: dict, library_path: str | None) -> list[str]:
+def kind(config: dict, name: str) -> str:
+    """Whether that name is of a library, or of a cube."""
+    return "cube" if name == config["cube"] else "library"
+
+
+def local_copies(config: dict, name: str, entry: dict) -> list[str]:
     """Files of the user's that are read: inputs, so that another copy there is noticed.
+
+    Parameters
+    ----------
+    config : dict
+        The configuration.
+    name, entry : str, dict
+        The library or cube, and its entry.
 
     Raises
     ------
     ConfigurationError
         Snakemake cannot take one of them for an input; the message says why, and the way out.
     """
-    found = []
-    for source in library["sources"]:
-        names = [Path(pattern).name for pattern in [*source["members"], *index_file(library)]]
+    found, own = [], own_copy(config, name)
+    for source in entry["sources"]:
+        names = [Path(pattern).name for pattern in [*source["members"], *index_file(entry)]]
         names += [file["name"] for file in source["files"] if "name" in file]
         names += [Path(a).name for file in source["files"] for a in file["addresses"]]
         places = [a for file in source["files"] for a in file["addresses"] if ":" not in a]
-        for place in filter(None, [library_path, *places]):
+        for place in filter(None, [own, *places]):
             path = Path(place).expanduser()
-            if place == library_path and ":" not in place and not path.exists():
-                raise ConfigurationError(f"library_path: {path} does not exist")
+            if place == own and ":" not in place and not path.exists():
+                raise ConfigurationError(f"{kind(config, name)}_path: {path} does not exist")
             files = [path] if path.is_file() else [p for n in names if n for p in path.rglob(n)]
             found += [file for file in files if file.is_file()]
     for file in found:

@@ -58,7 +58,7 @@ def of_library(key):
 
 def settings(wildcards):
     """The configuration as it is for this library, or cube."""
-    return steps.settings(config, wildcards.library in CUBES)
+    return steps.settings(config, CUBES.get(wildcards.library))
 
 
 def setting(part, key):
@@ -69,16 +69,8 @@ def labels(wildcards):
     return steps.class_labels([LIBRARIES[wildcards.library]])
 
 
-def library_path(wildcards):
-    return steps.own_copy(config, wildcards.library)
-
-
 def local_copies(wildcards):
-    return steps.local_copies(ENTRIES[wildcards.library], library_path(wildcards))
-
-
-def index_file(wildcards):
-    return steps.index_file(ENTRIES[wildcards.library])
+    return steps.local_copies(config, wildcards.library, ENTRIES[wildcards.library])
 
 
 def compared(file):

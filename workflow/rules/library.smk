@@ -28,9 +28,9 @@ rule download:
             "libraries.sources",
         ),
         sources=of_library("sources"),
-        library_path=library_path,
-        kind=lambda w: "cube" if w.library in CUBES else "library",
-        also=index_file,
+        library_path=lambda w: steps.own_copy(config, w.library),
+        kind=lambda w: steps.kind(config, w.library),
+        also=lambda w: steps.index_file(ENTRIES[w.library]),
         kept="results/downloads",
     script:
         "../scripts/download.py"

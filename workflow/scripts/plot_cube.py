@@ -1,4 +1,4 @@
-"""Draw the component spectra of a cube, a map of each, and where the model leaves more than noise."""
+"""Draw the component spectra of a cube, a map of each, and what the model leaves."""
 
 import logging
 

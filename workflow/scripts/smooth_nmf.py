@@ -16,8 +16,9 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     inputs, output = snakemake.input, snakemake.output
     wavelength, flux = files.read_spectra(inputs.spectra)
     inverse_variance = files.read_inverse_variance(inputs.spectra)
+    fit_report.check_rank(snakemake.params.n_components, flux.shape)
     settings = {key: value for key, value in snakemake.params.items() if key != "code"}
-    model = SmoothNMF(**settings, verbose=fit_report.PROGRESS)
+    model = SmoothNMF(**settings, verbose=fit_report.lines_of_progress(flux))
     with warnings.catch_warnings():
         # the line below says it; whether to go on with such a fit is the next step's to decide
         warnings.simplefilter("ignore", ConvergenceWarning)

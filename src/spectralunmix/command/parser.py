@@ -145,7 +145,7 @@ examples:
   spectralunmix cube --cube mine --cube-path ~/mine.fits --n-components 4""",
     )
     add_cube_name(command)
-    add_factorisation(command, "cubes.smooth_nmf", 3, 1)
+    add_factorisation(command, of_cube=True)
     add_workflow(command)
 
 

@@ -44,27 +44,25 @@ def add_cube_name(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_factorisation(
-    command: argparse.ArgumentParser,
-    key: str = "smooth_nmf",
-    n_components: int = 4,
-    smoothness: float = 10,
-) -> None:
-    both = "both PCA and NMF" if key == "smooth_nmf" else "NMF"
-    keys = "`pca.n_components` and " if key == "smooth_nmf" else ""
+def add_factorisation(command: argparse.ArgumentParser, *, of_cube: bool = False) -> None:
+    of_library = "`{0}` in config/config.yaml, or {1}"
+    of_entry = "`cubes.{0}` in config/config.yaml, or what the entry says"
+    said = of_entry if of_cube else of_library
+    ranks = said.format("smooth_nmf.n_components", 4)
+    both, ranks = ("NMF", ranks) if of_cube else ("PCA and NMF", f"`pca.n_components` and {ranks}")
     command.add_argument(
         "--n-components",
         metavar="K",
         type=int,
-        help=f"number of components of {both} (default: {keys}`{key}.n_components` in "
-        f"config/config.yaml, or {n_components})",
+        help=f"number of components of {both} (default: {ranks})",
     )
+    smoothness = said.format("smooth_nmf.smoothness", 10)
     command.add_argument(
         "--smoothness",
         metavar="LAMBDA",
         type=float,
         help="NMF smooths over about sqrt(LAMBDA) channels; 0 is plain NMF (default: "
-        f"`{key}.smoothness` in config/config.yaml, or {smoothness:g})",
+        f"{smoothness})",
     )
 
 

@@ -32,7 +32,11 @@ class Contents(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What a caller says in place of the file: medium and unit of the wavelengths, or None."""
+    """What a caller says in place of the file: medium and unit of the wavelengths, or None.
+
+    file : what messages call the file; None is its path
+    """
 
     medium: str | None = None
     wavelength_unit: str | None = None
+    file: str | None = None

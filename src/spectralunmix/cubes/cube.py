@@ -66,7 +66,7 @@ class Cube:
         return self.wavelength / (1 + (self.redshift or 0))
 
     def image(self, values: np.ndarray) -> np.ndarray:
-        """Values (n_spaxels, ...) of the spaxels as images, (..., y, x); NaN where there is none."""
+        """Values (n_spaxels, ...) as images, (..., y, x); NaN where there is no spectrum."""
         images = np.full((*values.shape[1:], *self.spaxels.shape), np.nan, values.dtype)
         images[..., self.spaxels] = np.moveaxis(values, 0, -1)
         return images

@@ -66,7 +66,7 @@ def read_cube_files(spectra_path: str, spaxels_path: str) -> Cube:
 def _of_sky(header: fits.Header) -> fits.Header:
     from spectralunmix.cubes.spectral_axis import read_wcs
 
-    return read_wcs(header, None).celestial.to_header()
+    return read_wcs(header).celestial.to_header()
 
 
 def spaxel_table(cube: Cube) -> Table:
@@ -86,8 +86,8 @@ def what_is_read(cube: Cube) -> str:
     without = 0 if V is None else sum(int((part == 0).sum()) for part in _in_parts(V))
     return (
         f"{len(cube.spectra)} of {y} x {x} spaxels, {len(cube.wavelength)} channels from "
-        f"{cube.wavelength[0]:.6g} to {cube.wavelength[-1]:.6g} Angstrom ({cube.medium}), {weights}; "
-        f"{without / cube.spectra.size:.2%} of the values do not count"
+        f"{cube.wavelength[0]:.6g} to {cube.wavelength[-1]:.6g} Angstrom ({cube.medium}), "
+        f"{weights}; {without / cube.spectra.size:.2%} of the values do not count"
     )
 
 

@@ -11,6 +11,7 @@ from spectralunmix.libraries.entry_files import File
 from spectralunmix.models import (
     FilePattern,
     FromOne,
+    Lambda,
     Line,
     Mistake,
     Model,
@@ -183,6 +184,12 @@ class CubeEntry(Model):
     )
     bin_spaxels: FromOne = Field(1, description="so many spaxels along both axes are averaged")
     bin_channels: FromOne = Field(1, description="so many channels are averaged")
+    n_components: FromOne = Field(3, description="components, where the run does not say it")
+    smoothness: Lambda = Field(
+        1,
+        description="lambda, where the run does not say it: smooths over about sqrt(lambda) "
+        "channels, and lines of few channels want less",
+    )
     maps: Literal["flux", "abundance"] = Field(
         "flux",
         description="what the maps show: the weights, in the unit of the cube, or their share in "

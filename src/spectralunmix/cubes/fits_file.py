@@ -43,17 +43,19 @@ def opened(
     ValueError
         There is no such layout.
     """
+    name = said.file or str(path)
     if not path.is_file():
         what = "is not a file" if path.exists() else "there is no such file"
-        raise LibraryError(f"{path}: {what}")
+        raise LibraryError(f"{name}: {what}")
     with contextlib.ExitStack() as stack, warnings.catch_warnings():
         warnings.simplefilter("ignore", VerifyWarning)  # of cards that nobody asks for
-        with taken_for(str(path), "a whole FITS file"):
+        with taken_for(name, "a whole FITS file"):
             plain = stack.enter_context(_unpacked(path, scratch))
-            hdus = stack.enter_context(fits.open(plain, memmap=True, lazy_load_hdus=False))
-        found = _layout(path, hdus, layout)
-        with taken_for(str(path), "a cube that can be read"):
-            yield _contents(path, hdus, found, said)
+            file = stack.enter_context(open(plain, "rb"))
+            hdus = stack.enter_context(fits.open(file, memmap=False, lazy_load_hdus=False))
+        found = _layout(name, hdus, layout)
+        with taken_for(name, "a cube that can be read"):
+            yield _contents(name, hdus, found, said)
 
 
 @contextlib.contextmanager
@@ -70,7 +72,7 @@ def _unpacked(path: Path, scratch: str | None) -> Iterator[Any]:
             yield plain.name
 
 
-def _layout(path: Path, hdus: fits.HDUList, layout: str | Layout | None) -> Layout:
+def _layout(name: str, hdus: fits.HDUList, layout: str | Layout | None) -> Layout:
     if isinstance(layout, Layout):
         if layout.uncertainty_kind not in KINDS:
             raise ValueError(f"uncertainty_kind={layout.uncertainty_kind!r} is none of {KINDS}")
@@ -80,98 +82,102 @@ def _layout(path: Path, hdus: fits.HDUList, layout: str | Layout | None) -> Layo
             raise ValueError(f"layout={layout!r} is none of {', '.join(LAYOUTS)}")
         return LAYOUTS[layout]
     names = [hdu.name or str(i) for i, hdu in enumerate(hdus)]
-    cubes = [name for name, hdu in zip(names, hdus, strict=True) if _is_cube(hdu)]
-    return recognised(str(path), names, cubes)
+    cubes = [n for n, hdu in zip(names, hdus, strict=True) if _is_cube(hdu)]
+    return recognised(name, names, cubes)
 
 
 def _is_cube(hdu: Any) -> bool:
     return bool(hdu.is_image) and len(hdu.shape) == 3
 
 
-def _contents(path: Path, hdus: fits.HDUList, layout: Layout, said: Said) -> Contents:
-    hdu = _image(path, hdus, layout.flux, "flux")
-    axes = axes_of(str(path), read_wcs(hdu.header, hdus), hdu.shape, said.wavelength_unit)
-    wavelength = _wavelength(path, hdus, layout, axes, said)
-    check_wavelength(str(path), wavelength, hdu.shape[axes.place])
-    uncertainty = _beside(path, hdus, layout.uncertainty, hdu, "uncertainty")
+def _contents(name: str, hdus: fits.HDUList, layout: Layout, said: Said) -> Contents:
+    hdu = _image(name, hdus, layout.flux, "flux")
+    axes = axes_of(name, read_wcs(hdu.header, hdus, name), hdu.shape, said.wavelength_unit)
+    wavelength = _wavelength(name, hdus, layout, axes, said)
+    check_wavelength(name, wavelength, hdu.shape[axes.place])
+    uncertainty = _beside(name, hdus, layout.uncertainty, hdu, "uncertainty")
     of_instrument = layout in LAYOUTS.values()
     if of_instrument and uncertainty is not None:
-        _check_unit(path, hdu, uncertainty, layout)
+        _check_unit(name, hdu, uncertainty, layout)
     # the pipelines of these instruments leave the mask out at times
     absent = of_instrument and layout.mask not in hdus
-    mask = None if absent else _beside(path, hdus, layout.mask, hdu, "mask")
+    mask = None if absent else _beside(name, hdus, layout.mask, hdu, "mask")
     source = Source(
-        *(None if z is None else z.section for z in (hdu, uncertainty, mask)),
-        *(layout.uncertainty_kind, layout.mask_bits, axes.place),
+        hdu.section,
+        None if uncertainty is None else uncertainty.section,
+        None if mask is None else mask.section,
+        layout.uncertainty_kind,
+        layout.mask_bits,
+        axes.place,
         falling=bool(wavelength[0] > wavelength[-1]),
     )
     about = {k: h[k] for h in (hdus[0].header, hdu.header) for k in ABOUT if h.get(k) is not None}
     return Contents(
-        str(path),
+        name,
         source,
         wavelength,
         said.medium or axes.medium or layout.medium,
         axes.celestial,
         hdu.header.get("BUNIT"),
         about,
-        str(about.get("OBJECT") or path.name.split(".")[0]),
+        str(about.get("OBJECT") or Path(name).name.split(".")[0]),
     )
 
 
 def _wavelength(
-    path: Path, hdus: fits.HDUList, layout: Layout, axes: Axes, said: Said
+    name: str, hdus: fits.HDUList, layout: Layout, axes: Axes, said: Said
 ) -> np.ndarray:
     """(n_wave,), in Angstrom: of the header, or of an image or the first column of a table."""
     if layout.wavelength is not None:
-        hdu = _extension(path, hdus, layout.wavelength, "wavelength")
+        hdu = _extension(name, hdus, layout.wavelength, "wavelength")
         if hdu.is_image:
             values, stated = hdu.data, hdu.header.get("BUNIT")
         else:
             values, stated = hdu.data[hdu.columns[0].name], hdu.columns[0].unit
-        return in_angstrom(str(path), values, said.wavelength_unit or stated or "Angstrom")
+        return in_angstrom(name, values, said.wavelength_unit or stated or "Angstrom")
     if axes.wavelength is None:
         raise LibraryError(
-            f"{path}: its header has no wavelengths (CTYPE3, CRVAL3, CDELT3, CUNIT3): state "
+            f"{name}: its header has no wavelengths (CTYPE3, CRVAL3, CDELT3, CUNIT3): state "
             "wavelength_unit where the unit alone is missing, or name the extension that has them "
             "as `wavelength`"
         )
     return axes.wavelength
 
 
-def _extension(path: Path, hdus: fits.HDUList, key: Key, what: str) -> Any:
+def _extension(name: str, hdus: fits.HDUList, key: Key, what: str) -> Any:
     if key < len(hdus) if isinstance(key, int) else key in hdus:
         return hdus[key]
     there = ", ".join(f"{i} {hdu.name}".rstrip() for i, hdu in enumerate(hdus))
     way_out = f"name another as `{what}`"
     if what == "uncertainty":
         way_out += ", or null (None in Python) to let all values weigh alike"
-    raise LibraryError(f"{path}: no extension {key} with its {what}: {way_out}; there are {there}")
+    raise LibraryError(f"{name}: no extension {key} with its {what}: {way_out}; there are {there}")
 
 
-def _image(path: Path, hdus: fits.HDUList, key: Key, what: str) -> Any:
-    hdu = _extension(path, hdus, key, what)
+def _image(name: str, hdus: fits.HDUList, key: Key, what: str) -> Any:
+    hdu = _extension(name, hdus, key, what)
     if not _is_cube(hdu):
         raise LibraryError(
-            f"{path}: extension {key} is not a cube of three dimensions, but of shape "
+            f"{name}: extension {key} is not a cube of three dimensions, but of shape "
             f"{getattr(hdu, 'shape', ())}: name another as `{what}`"
         )
     return hdu
 
 
-def _beside(path: Path, hdus: fits.HDUList, key: Key | None, flux: Any, what: str) -> Any:
+def _beside(name: str, hdus: fits.HDUList, key: Key | None, flux: Any, what: str) -> Any:
     """The extension of that name, of the shape of the flux."""
     if key is None:
         return None
-    hdu = _image(path, hdus, key, what)
+    hdu = _image(name, hdus, key, what)
     if hdu.shape != flux.shape:
         raise LibraryError(
-            f"{path}: its {what} is of shape {hdu.shape}, its flux of {flux.shape}: a value for "
+            f"{name}: its {what} is of shape {hdu.shape}, its flux of {flux.shape}: a value for "
             "each of the flux is needed"
         )
     return hdu
 
 
-def _check_unit(path: Path, flux: Any, uncertainty: Any, layout: Layout) -> None:
+def _check_unit(name: str, flux: Any, uncertainty: Any, layout: Layout) -> None:
     """That the uncertainty's unit, where both are known, is not that of another kind."""
     try:
         of_flux, stated = unit(flux.header["BUNIT"]), unit(uncertainty.header["BUNIT"])
@@ -183,7 +189,7 @@ def _check_unit(path: Path, flux: Any, uncertainty: Any, layout: Layout) -> None
     for kind, expected in powers.items():
         if stated.is_equivalent(expected):
             raise LibraryError(
-                f"{path}: extension {layout.uncertainty} should hold the {layout.uncertainty_kind}"
+                f"{name}: extension {layout.uncertainty} should hold the {layout.uncertainty_kind}"
                 f", but its unit, {uncertainty.header['BUNIT']}, is that of the {kind}: say which "
                 "it is, by naming the extensions with uncertainty_kind"
             )

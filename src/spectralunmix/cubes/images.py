@@ -1,4 +1,4 @@
-"""Hyperspectral images: ENVI files, and arrays of numpy and MATLAB with a spectrum in every pixel."""
+"""Images with a spectrum in every pixel: ENVI files, and arrays of numpy and MATLAB."""
 
 import contextlib
 from collections.abc import Iterator

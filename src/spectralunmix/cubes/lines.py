@@ -158,9 +158,7 @@ def emission_lines(
     for channels, of_group in groups:
         at = wavelength[channels]
         profiles = _profiles(at, places[of_group], velocity, width)
-        left, heights, spread = _solved(at, spectrum[channels], profiles)
-        fluxes[of_group] = heights
-        errors[of_group] = spread
+        _, fluxes[of_group], errors[of_group] = _solved(at, spectrum[channels], profiles)
     found = EmissionLines(names, places, fluxes, errors, float(velocity), float(width))
     if found.significant.any():
         return found

@@ -130,7 +130,14 @@ def read(path: str | Path) -> Written:
         misfit = "CHI2" if "CHI2" in hdus else "MEAN_SQUARE"
         errors = hdus["COMPONENT_ERRORS"].data if "COMPONENT_ERRORS" in hdus else None
         channels = hdus["CHANNELS"].data
-        sky = read_wcs(hdus[misfit].header, None) if "CTYPE1" in hdus[misfit].header else None
-        arrays = [hdus[name].data for name in ("WEIGHTS", "COMPONENTS")]
-        columns = [channels[name] for name in ("WAVELENGTH", "REST_WAVELENGTH", misfit)]
-        return Written(*arrays, errors, hdus[misfit].data, *columns, sky)
+        sky = read_wcs(hdus[misfit].header) if "CTYPE1" in hdus[misfit].header else None
+        return Written(
+            hdus["WEIGHTS"].data,
+            hdus["COMPONENTS"].data,
+            errors,
+            hdus[misfit].data,
+            channels["WAVELENGTH"],
+            channels["REST_WAVELENGTH"],
+            channels[misfit],
+            sky,
+        )

@@ -42,8 +42,7 @@ def read(archive: Path, source: dict, entry: dict) -> Cube:
             **{key: entry[key] for key in OF_SELECTION},
         )
         with _opened(paths, source, entry, folder) as contents:
-            named = contents._replace(said=Path(contents.said).name)
-            return selected(named, selection)
+            return selected(contents, selection)
 
 
 def _opened(
@@ -59,7 +58,7 @@ def _opened(
         raise LibraryError(
             f"members: {named} match {', '.join(source['members'])}: one cube is needed"
         )
-    said = Said(entry["medium"], options.get("wavelength_unit"))
+    said = Said(entry["medium"], options.get("wavelength_unit"), paths[0].name)
     return fits_file.opened(paths[0], layout_of(options), said, folder)
 
 

@@ -17,6 +17,7 @@ from spectralunmix.cubes.values import Cut, read_values
 from spectralunmix.errors import LibraryError
 
 MEDIA = ("air", "vacuum", "unknown")
+SLACK = 1e-9  # relative, of wavelengths by rounding
 ROWS = 4096  # spectra that are looked through at once
 
 
@@ -147,7 +148,7 @@ def selected(contents: Contents, selection: Selection) -> Cube:
         )
     counted = np.ones(len(wavelength), bool)
     for first, last in selection.leave_out:
-        counted &= (wavelength < first) | (wavelength > last)
+        counted &= (wavelength < first * (1 - SLACK)) | (wavelength > last * (1 + SLACK))
     values = read_values(source, Cut(inside, counted, b, c), selection.scratch)
     if not values.spaxels.any():
         raise LibraryError(
@@ -174,8 +175,8 @@ def _within(said: str, wavelength: np.ndarray, window: Sequence[float] | None) -
     """The channels of a window."""
     if window is None:
         return slice(0, len(wavelength))
-    first = int(np.searchsorted(wavelength, window[0]))
-    stop = int(np.searchsorted(wavelength, window[1], side="right"))
+    first, stop = np.searchsorted(wavelength, [window[0] * (1 - SLACK), window[1] * (1 + SLACK)])
+    first, stop = int(first), int(stop)
     if stop - first < 2:
         raise LibraryError(
             f"{said}: {stop - first} of its channels, from {wavelength[0]:.6g} to "
@@ -197,4 +198,4 @@ def _counted(V: np.ndarray | None, n_wave: int) -> np.ndarray:
 def _binned_sky(header: fits.Header | None, width: int) -> fits.Header | None:
     if header is None or width == 1:
         return header
-    return read_wcs(header, None)[::width, ::width].to_header()
+    return read_wcs(header)[::width, ::width].to_header()

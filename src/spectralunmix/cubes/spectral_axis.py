@@ -1,6 +1,8 @@
 """The wavelengths of a cube, from its header or an extension; and as a header for results."""
 
+import re
 import warnings
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,11 +33,27 @@ class Axes(NamedTuple):
     celestial: fits.Header | None
 
 
-def read_wcs(header: fits.Header, hdus: fits.HDUList | None) -> WCS:
-    """The coordinates of a cube, which may have their table in another extension."""
+def read_wcs(
+    header: fits.Header, hdus: fits.HDUList | None = None, path: Path | str = "the cube"
+) -> WCS:
+    """The coordinates of a cube, which may have their table in another extension.
+
+    Raises
+    ------
+    LibraryError
+        The cards say no coordinates that can be.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)  # of units and dates that it mends
-        return WCS(header, fobj=hdus)
+        try:
+            wcs = WCS(header, fobj=hdus)
+            wcs.wcs.set()
+        except Exception as error:  # of wcslib, of several kinds
+            reason = " ".join(re.sub(r"ERROR \d+ in .*", "", str(error)).split())
+            raise LibraryError(
+                f"{path}: its header says no world coordinates that can be ({reason}): correct it"
+            ) from error
+    return wcs
 
 
 def axes_of(
@@ -96,8 +114,8 @@ def check_wavelength(path: str, wavelength: np.ndarray, n_wave: int) -> None:
     """Raise a LibraryError where they are not those of the channels, or do not run one way."""
     if len(wavelength) != n_wave:
         raise LibraryError(
-            f"{path}: {len(wavelength)} wavelengths for {n_wave} channels: the axis of wavelength "
-            "is not where the file says"
+            f"{path}: {len(wavelength)} wavelengths for {n_wave} channels: its header has to say, "
+            "by CTYPE1, 2 or 3, which axis wavelength runs along"
         )
     steps = np.diff(wavelength)
     one_way = (steps > 0).all() or (steps < 0).all()

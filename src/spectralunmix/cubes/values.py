@@ -1,6 +1,8 @@
 """The values of a cube, block by block: spectra of spaxels with their inverse variance."""
 
+import logging
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +10,8 @@ import numpy as np
 
 from spectralunmix.errors import LibraryError
 
+log = logging.getLogger(__name__)
+INTERVAL = 5  # seconds between two lines of the progress
 BLOCK = 2**24  # values that are worked on at once
 LARGE = 2**27  # values from which spectra and weights lie in files without a name, not in memory
 SAFE = 1e30  # inverse variances up to here, and down to its inverse, are kept in float32
@@ -74,16 +78,20 @@ def read_values(source: Source, cut: Cut, scratch: str | None) -> Values:
     n_wave = len(range(*cut.channels.indices(source.flux.shape[source.place]))) // cut.bin_channels
     sides = [n for axis, n in enumerate(source.flux.shape) if axis != source.place]
     y, x = (side // cut.bin_spaxels for side in sides)
-    X = V = None
+    arrays: tuple[np.ndarray, np.ndarray] | None = None
     equal = True  # whether all values weigh 1
+    said, done, whole = time.monotonic(), 0, y * x * n_wave
     for at, flux, weight in _blocks(source, cut):
-        if X is None:
-            X, V = _arrays(y * x, n_wave, source, weight, scratch)
-        for array, block in ((X, flux), (V, weight)):
+        arrays = arrays or _arrays(y * x, n_wave, source, weight, scratch)
+        for array, block in zip(arrays, (flux, weight), strict=True):
             array.reshape(y, x, n_wave).transpose(2, 0, 1)[at] = block
         equal = equal and bool((weight == 1).all())
-    assert X is not None
-    assert V is not None
+        done += flux.size
+        if time.monotonic() - said > INTERVAL:
+            said = time.monotonic()
+            log.info("%d %% of the cube read", 100 * done // whole)
+    assert arrays is not None  # there are channels and spaxels: checked before
+    X, V = arrays
     used = _used(V)
     X, V = _kept(X, used), _kept(V, used)
     return Values(X, None if equal else V, used.reshape(y, x))
@@ -124,7 +132,7 @@ def _binned_channels(cut: Cut) -> np.ndarray:
     """Which channels count after binning: those of which every part does."""
     inside = cut.counted[cut.channels]
     n = len(inside) // cut.bin_channels
-    return inside[: n * cut.bin_channels].reshape(n, cut.bin_channels).all(axis=1)
+    return np.all(inside[: n * cut.bin_channels].reshape(n, cut.bin_channels), axis=1)
 
 
 def _weighted(source: Source, rows: slice) -> tuple[np.ndarray, np.ndarray]:
@@ -148,9 +156,9 @@ def _weighted(source: Source, rows: slice) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _masked(mask: np.ndarray, bits: Sequence[int] | None) -> np.ndarray:
-    if bits is None or mask.dtype.kind not in "iu":
-        return mask != 0
-    return (mask.astype(np.int64) & sum(1 << bit for bit in bits)) != 0
+    chosen = mask if bits is None else mask.astype(np.int64) & sum(1 << bit for bit in bits)
+    masked: np.ndarray = chosen != 0
+    return masked
 
 
 def _binned(

@@ -14,6 +14,7 @@ from spectralunmix.cubes.maps_file import Written
 from spectralunmix.figures.style import COLOURS, heading, text_width
 
 ROW = 1.5  # inches, of a component
+SPECTRUM = 2.4  # width of a spectrum, over that of a map
 MAPS = "viridis"  # even to any eye, and in grey
 BRIGHT = 99.5  # percentile of a map that is its brightest colour
 LENGTHS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # of a scale bar, in arcsec
@@ -44,41 +45,41 @@ def draw(found: Written, said: dict[str, Any], lines: Table, shown: str, width: 
     k = len(found.components)
     fig = Figure(figsize=(width, ROW * (k + 1) + 0.5), layout="constrained")
     fig.suptitle(said["cube"], fontsize=8)
-    grid = fig.add_gridspec(k + 1, 2, width_ratios=[2.6, 1])
+    grid = fig.add_gridspec(k + 1, 2, width_ratios=[SPECTRUM, 1])
     maps, unit = found.maps, said["unit"] or ""
     if shown == "abundance":
         maps, unit = maps / np.nansum(maps, axis=0, keepdims=True), "share of the spaxel"
-    first = None
     for i in range(k):
         spectrum, image = (fig.add_subplot(grid[i, j]) for j in range(2))
-        first = first or spectrum
-        spectrum.sharex(first)
-        _spectrum(spectrum, found, lines, said["components"][i], i)
+        _spectrum(spectrum, found, said["components"][i], i)
+        if len(lines):
+            factor = _axis(found.rest_wavelength)[1]
+            of_component = lines["component"] == said["components"][i]["component"]
+            rows = lines[of_component & lines["significant"]]
+            places = [(row["line"], row["rest_wavelength"] / factor) for row in rows]
+            _name(spectrum, places, 72 * width * 0.8 * SPECTRUM / (SPECTRUM + 1))
         spectrum.tick_params(labelbottom=False)
         _map(image, maps[i], found.celestial, last=1.0 if shown == "abundance" else None)
         _colours(fig, image, unit)
     left, image = (fig.add_subplot(grid[k, j]) for j in range(2))
-    left.sharex(first)
     _misfit(left, found, said, LETTERS[k])
-    _map(image, found.misfit, found.celestial)
+    _map(image, found.misfit, found.celestial, dark=np.nanpercentile(found.misfit, 100 - BRIGHT))
     _colours(fig, image, "χ² a voxel" if said["has_uncertainties"] else "mean square")
     return fig
 
 
-def _spectrum(ax: Axes, found: Written, lines: Table, said: dict[str, Any], i: int) -> None:
-    wavelength, factor = _axis(found.rest_wavelength)
+def _spectrum(ax: Axes, found: Written, said: dict[str, Any], i: int) -> None:
+    wavelength, _ = _axis(found.rest_wavelength)
     component, colour = found.components[i], COLOURS[i % len(COLOURS)]
     ax.plot(wavelength, component, color=colour, lw=0.6)
     if found.errors is not None:
         low, high = component - found.errors[i], component + found.errors[i]
         ax.fill_between(wavelength, low, high, color=colour, alpha=0.3, lw=0)
-    moves = f", {said['velocity']:+.0f} km/s" if "velocity" in said else ""
-    heading(ax, LETTERS[i], f"component {i + 1}: {said['share']:.1%} of the flux{moves}")
-    ax.set(xlim=(wavelength[0], wavelength[-1]), ylim=(-0.03, 1.3), ylabel="flux / maximum")
+    moves = f", lines at {said['velocity']:+.0f} km/s" if "velocity" in said else ""
+    title = f"component {i + 1}: {said['share']:.1%} of the flux{moves}".replace("-", "\u2212")
+    heading(ax, LETTERS[i], title)
+    ax.set(xlim=(wavelength[0], wavelength[-1]), ylim=(-0.03, 1.7), ylabel="flux / maximum")
     ax.set_yticks([0, 0.5, 1])
-    if len(lines):
-        rows = lines[(lines["component"] == said["component"]) & lines["significant"]]
-        _name(ax, [(row["line"], row["rest_wavelength"] / factor) for row in rows])
 
 
 def _axis(wavelength: np.ndarray) -> tuple[np.ndarray, float]:
@@ -87,28 +88,31 @@ def _axis(wavelength: np.ndarray) -> tuple[np.ndarray, float]:
     return wavelength / factor, factor
 
 
-def _name(ax: Axes, lines: list[tuple[str, float]]) -> None:
-    """Names of lines at the top, as far apart as they are wide, with a stroke to their places."""
+def _name(ax: Axes, lines: list[tuple[str, float]], width: float) -> None:
+    """Names of lines at the top, as far apart as they are high, with a stroke to their places.
+
+    width : of the axis, about, in points
+    """
     first, last = ax.get_xlim()
-    points = ax.get_figure().get_figwidth() * 72 * 0.62  # of the axis, about
-    least = text_width("H", 5) * 1.5 * (last - first) / points
-    places = [place for _, place in lines]
-    at = list(places)
+    least = text_width("H", 4.5) * 1.6 * (last - first) / width
+    at = [place for _, place in lines]
     for _ in range(50):  # pushed apart, both of a pair alike
         for i in range(len(at) - 1):
             if (short := least - (at[i + 1] - at[i])) > 0:
                 at[i], at[i + 1] = at[i] - short / 2, at[i + 1] + short / 2
     for (name, place), x in zip(lines, at, strict=True):
-        ax.annotate(
-            name, (place, 1.0), (x, 1.06), fontsize=4.5, rotation=90, ha="center", va="bottom",
-            xycoords=("data", "data"), annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "lw": 0.3, "color": "#808080", "shrinkA": 0, "shrinkB": 0},
-        )  # fmt: skip
+        ax.plot([place, x], [1.03, 1.1], color="#808080", lw=0.3)
+        ax.text(x, 1.12, name, fontsize=4.5, rotation=90, ha="center", va="bottom")
 
 
-def _map(ax: Axes, image: np.ndarray, celestial: WCS | None, last: float | None = None) -> None:
+def _map(
+    ax: Axes,
+    image: np.ndarray,
+    celestial: WCS | None,
+    last: float | None = None,
+    dark: float = 0.0,
+) -> None:
     bright = np.nanpercentile(image, BRIGHT) if last is None else last
-    dark = min(0.0, float(np.nanmin(image))) if last is None else 0.0
     ax.imshow(image, origin="lower", cmap=MAPS, vmin=dark, vmax=bright, interpolation="nearest")
     ax.set_facecolor("#d9d9d9")  # where there is no spectrum
     ax.set(xticks=[], yticks=[])
@@ -141,15 +145,19 @@ def _compass(ax: Axes, shape: tuple[int, ...], celestial: WCS) -> None:
     (longitude, latitude) = celestial.all_pix2world([centre], 0)[0]
     step = proj_plane_pixel_scales(celestial)[1] * 2
     east = step / max(np.cos(np.radians(latitude)), 1e-3)
-    corner = np.array([0.86 * shape[1], 0.80 * shape[0]])
+    corner = np.array([0.84 * shape[1], 0.74 * shape[0]])
     for name, place in (("N", (longitude, latitude + step)), ("E", (longitude + east, latitude))):
         towards = celestial.all_world2pix([place], 0)[0] - centre
         towards *= 0.13 * min(shape) / np.hypot(*towards)
         end = corner + towards
-        ax.annotate("", end, corner, arrowprops={"arrowstyle": "->", "color": "white", "lw": 0.7})
-        ax.text(
-            *(corner + 1.35 * towards), name, color="white", fontsize=5, ha="center", va="center"
+        ax.annotate(
+            "",
+            tuple(end),
+            tuple(corner),
+            arrowprops={"arrowstyle": "->", "color": "white", "lw": 0.7},
         )
+        x, y = corner + 1.4 * towards
+        ax.text(x, y, name, color="white", fontsize=5, ha="center", va="center")
 
 
 def _misfit(ax: Axes, found: Written, said: dict[str, Any], letter: str) -> None:
@@ -163,7 +171,7 @@ def _misfit(ax: Axes, found: Written, said: dict[str, Any], letter: str) -> None
         heading(ax, letter, "what is left: mean square of the residual")
         ax.set_ylabel("mean square")
     top = np.nanpercentile(found.misfit_of_channels, BRIGHT)
-    ax.set_ylim(0, 1.2 * max(top, 1e-300))
+    ax.set(xlim=(wavelength[0], wavelength[-1]), ylim=(0, 1.2 * max(top, 1e-300)))
     frame = "Rest wavelength" if said["redshift"] is not None else "Wavelength"
     redshift = f", z = {said['redshift']:g}" if said["redshift"] else ""
     medium = "" if said["medium"] == "unknown" else f" in {said['medium']}"

@@ -162,8 +162,7 @@ def _listing(path: Path) -> Iterator[tuple[str, int, Open | None]]:
     """Name, unpacked size and what opens each member; None where it is no file."""
     if path.is_dir():
         for file in sorted(p for p in path.rglob("*") if p.is_file()):
-            opened = functools.partial(open, file, "rb")
-            yield file.relative_to(path).as_posix(), file.stat().st_size, opened
+            yield file.relative_to(path).as_posix(), file.stat().st_size, _opens(file)
     elif zipfile.is_zipfile(path):
         yield from _in_zip(path)
     else:
@@ -222,6 +221,10 @@ class _Tar:
 
 def _opened(file: _Tar) -> tarfile.TarFile:
     return tarfile.TarFile(fileobj=file)  # type: ignore[arg-type]  # to read needs no more
+
+
+def _opens(file: Path) -> Open:
+    return lambda: open(file, "rb")
 
 
 def _extracted(archive: tarfile.TarFile, info: tarfile.TarInfo) -> BinaryIO:

@@ -20,6 +20,7 @@ from .scale import Scale, divided, read
 
 OVERSAMPLING = 16  # directions of a sketch beyond k
 BLOCK = 2**26  # bytes of X worked on at once, where it is on disk or a copy is needed
+READ = 2**21  # bytes of X that are read from disk at once: what is made of them stays at hand
 CACHED = 2**20  # bytes that a CPU keeps at hand: 3 times faster where a model is made of them
 
 
@@ -120,6 +121,7 @@ class Spectra:
         row_bytes = self.shape[1] * dtype.itemsize
         self._rows_of_a_block = max(1, BLOCK // row_bytes)
         self._rows_cached = max(1, min(CACHED, BLOCK) // row_bytes)
+        self._rows_read = max(1, min(READ, BLOCK) // row_bytes)
         self._in_memory = self._block(slice(0, len(X)), X, V) if isinstance(X, Tensor) else None
         self._on_disk: tuple[Any, Any] = (None, None) if self._in_memory else (X, V)
         self._count()
@@ -186,8 +188,8 @@ class Spectra:
             return
         X, V = self._on_disk
         stop = stop or self.shape[0]
-        for start in range(first, stop, self._rows_of_a_block):
-            rows = slice(start, min(start + self._rows_of_a_block, stop))
+        for start in range(first, stop, self._rows_read):
+            rows = slice(start, min(start + self._rows_read, stop))
             yield self._block(rows, X[rows], None if V is None else V[rows])
 
     def pieces(self) -> Iterator[Block]:
@@ -275,14 +277,23 @@ class Spectra:
     def _summed(self, Z: Tensor, factor: str) -> Tensor:
         """The products of Z (batch, any, n_spectra) with V or VX, summed over the blocks."""
         Z = Z.to(self.dtype)
-        parts = (_times(Z[..., block.rows], getattr(block, factor)) for block in self.blocks())
+        parts = (_times(Z[..., rows], values) for rows, values in self._of_blocks(factor))
         return functools.reduce(torch.add, parts).double()
 
     def _joined(self, Z: Tensor, factor: str) -> Tensor:
         """The products of Z (batch, any, n_wave) with V' or VX', block by block."""
         Z = Z.to(self.dtype)
-        made = [_times(Z, getattr(block, factor).mT) for block in self.blocks()]
+        made = [_times(Z, values.mT) for _, values in self._of_blocks(factor)]
         return (made[0] if len(made) == 1 else torch.cat(made, dim=-1)).double()
+
+    def _of_blocks(self, factor: str) -> Iterator[tuple[slice, Tensor]]:
+        """Rows, and V or VX of them; of those on disk no more is read than that takes."""
+        if self._in_memory or factor != "V":
+            yield from ((block.rows, getattr(block, factor)) for block in self.blocks())
+            return
+        for start in range(0, self.shape[0], self._rows_read):
+            rows = slice(start, min(start + self._rows_read, self.shape[0]))
+            yield rows, self._weights(self._on_disk[1][rows])
 
     def _weights(self, V: Any) -> Tensor:
         return divided(read(V), self.scale.v).to(self.device, self.dtype)

@@ -100,7 +100,9 @@ def read(rows: Array) -> Tensor:
     """Rows of an array, of any byte order and kind of number, as a tensor of a kind of float."""
     if isinstance(rows, Tensor):
         return rows
-    return torch.from_numpy(np.array(rows, dtype=np.result_type(rows.dtype, np.float32)))
+    kind = np.result_type(rows.dtype, np.float32)
+    shared = rows.dtype == kind and rows.flags.writeable  # torch refuses to share what is not
+    return torch.from_numpy(np.asarray(rows) if shared else np.array(rows, dtype=kind))
 
 
 def _blocks(X: Array, v: Array | None) -> Iterator[tuple[Tensor, Tensor | None]]:
