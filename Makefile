@@ -28,7 +28,7 @@ OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,ME
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure cube report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark synthetic gpu clean help FORCE
+.PHONY: demo paper figure cube report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark synthetic largecube gpu clean help FORCE
 
 help:
 	@echo "make demo        the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -56,6 +56,7 @@ help:
 	@echo "make benchmark   time to optimality, beside other packages, and beside the version of"
 	@echo "                 BEFORE=<commit>"
 	@echo "make synthetic   the rule for the number of components and the bands, on made spectra"
+	@echo "make largecube  time and memory of a cube of 300 x 300 spaxels and 3681 channels"
 	@echo "make gpu         the tests and measurements that need a CUDA device"
 	@echo "make lint        style of code and rules"
 	@echo "make keys        renew the tables of keys in config/ and the JSON schemas"
@@ -139,6 +140,10 @@ benchmark: demo
 # The numbers of docs/choosing.md, on spectra whose components are known; half an hour.
 synthetic: $(READY)
 	$(VENV)/bin/python tests/validity/run.py
+
+# Time and memory of a cube of 300 x 300 spaxels, made of the MUSE cube; five minutes, 8 GB of disk.
+largecube: $(READY)
+	$(VENV)/bin/python tests/benchmark/large_cube.py
 
 # Where there is no CUDA device it says so, and nothing is run.
 gpu: $(READY)

@@ -60,12 +60,12 @@ class TinyCube:
     def results(self):
         return self.folder / "results/tinycube"
 
-    def run(self, command="cube", *arguments, n_resamples=4):
+    def run(self, command="cube", *arguments, n_resamples=4, name="tinycube"):
         """Exit status and what was printed."""
         python = self.folder / ".venv/bin/python"
         words = [python, "-I", "-m", "spectralunmix.cli", command]
         if command != "verify":
-            words += ["--cube", "tinycube", "--cores", "2"]
+            words += ["--cube", name, "--cores", "2"]
             words += ["--set", "cubes.smooth_nmf.smoothness=0.01"]
             words += ["--set", "cubes.smooth_nmf.n_components=2"]
             words += ["--set", f"cubes.bootstrap.n_resamples={n_resamples}"]

@@ -83,6 +83,12 @@ def read_spectra(path: str) -> tuple[np.ndarray, np.ndarray]:
     return wavelength, flux
 
 
+def are_large(path: str) -> bool:
+    """Whether the spectra are so large that they are read from disk in blocks."""
+    with fits.open(path) as hdus:
+        return bool(hdus[0].size > LARGE)
+
+
 def _values(hdu: Any) -> np.ndarray:
     """Of an image, in float64; where it is large as it lies on disk."""
     return hdu.data if hdu.size > LARGE else hdu.data.astype(float)
@@ -192,6 +198,12 @@ class Resamples(NamedTuple):
     counts: np.ndarray
     noise: np.ndarray
     n_not_converged: int
+
+
+def no_resamples(components: np.ndarray, flux: np.ndarray) -> Resamples:
+    """None, of components (k, n_wave) and spectra (n_spectra, n_wave)."""
+    none = components[None][:0]
+    return Resamples(none, np.empty((0, len(flux)), int), none, 0)
 
 
 def write_resamples(path: str, resamples: Resamples) -> None:

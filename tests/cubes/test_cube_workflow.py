@@ -12,6 +12,7 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 import tiny_cube
+from browser import Page, chromium, curves
 from project import Project
 from spectralunmix import read_cube, unmix_cube
 from tiny_cube import TinyCube
@@ -125,6 +126,21 @@ def test_another_copy_elsewhere_is_taken(made, tmp_path):
     assert os.path.exists(copy)
 
 
+def test_a_cube_of_any_name_without_an_entry_of_its_own(made, tmp_path):
+    """As `make cube CUBE=mine CUBE_PATH=...`, here in another layout."""
+    cube, _ = made
+    copy = tmp_path / "ngc 1.fits"
+    tiny_cube.cube_layouts.kcwi(copy, *tiny_cube.values())
+    words = "run", "results/mine/cube.json", "--cube-path", str(copy), "--n-components", "2"
+    code, printed = cube.run(*words, name="mine")
+    assert code == 0, printed
+    said = json.loads((cube.folder / "results/mine/cube.json").read_text())
+    assert said["n_spectra"] == 41
+    assert said["redshift"] is None
+    assert said["medium"] == "vacuum"
+    assert [path.name for path in tmp_path.iterdir()] == ["ngc 1.fits"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -156,3 +172,36 @@ def test_library_and_cube_are_not_both(made):
     code, printed = cube.run("choose", "--library", "pickles1998")
     assert code == 1
     assert "name one of them" in printed
+
+
+@pytest.mark.slow
+def test_a_click_on_the_map_shows_the_spaxel(made):
+    cube, _ = made
+    maps = unmix_cube(read_cube(cube.path), 2, 0.01)
+    with chromium() as browser:
+        for viewport in ({"width": 1200, "height": 1000}, {"width": 390, "height": 844}):
+            with Page(browser, cube.results / "cube.html", viewport=viewport) as page:
+                page.wait_for_selector("#components .scatterlayer")
+                for name, curve in curves(page, "components"):
+                    h = maps.components[int(name.split(":")[0].split()[1]) - 1]
+                    np.testing.assert_allclose(curve, h, atol=1e-5)
+                box = page.locator("#image .nsewdrag").first.bounding_box()
+                # of 7 x 6 spaxels, the second from the left in the lowest row
+                at = box["x"] + box["width"] * 1.5 / 7, box["y"] + box["height"] * 5.5 / 6
+                page.mouse.click(*at)
+                page.wait_for_function(
+                    "document.getElementById('place').textContent === 'spaxel x 1, y 0'"
+                )
+                drawn = dict(curves(page, "one"))
+                row = maps.cube.row(0, 1)
+                model = maps.weights[row] @ maps.components
+                np.testing.assert_allclose(drawn["spectrum"], maps.cube.spectra[row], rtol=1e-5)
+                np.testing.assert_allclose(drawn["model"], model, rtol=1e-3)
+                np.testing.assert_allclose(
+                    drawn["residual"], maps.cube.spectra[row] - model, atol=2e-2
+                )
+                assert f"{maps.weights[row, 0]:.4g}" in page.locator("#values").text_content()
+                page.get_by_label("up").click()
+                assert page.locator("#place").text_content() == "spaxel x 1, y 1"
+                page.select_option("#map", "2")
+                assert page.evaluate("document.documentElement.scrollWidth") <= viewport["width"]

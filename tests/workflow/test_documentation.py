@@ -16,12 +16,15 @@ PAGES = [
     "results/README.md",
     "config/README.md",
     "config/libraries/README.md",
+    "config/cubes/README.md",
     "docs/choosing.md",
+    "docs/cubes.md",
     "src/spectralunmix/nmf/README.md",
 ]
 # Run by other means: what runs this, what takes an hour and makes the README's picture, and what
 # takes minutes and is run on a small library.
 ELSEWHERE = {"make test", "make benchmark", "make choose LIBRARY=pickles1998"}
+ELSEWHERE |= {"make choose CUBE=abell478", "make largecube"}
 
 
 def commands():

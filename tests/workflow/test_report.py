@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import urllib.parse
@@ -12,11 +11,9 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from browser import Page, chromium, curves
+
 pytestmark = pytest.mark.slow
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PICTURES = ("convergence", "reconstructions", "smoothness", "weights", "uniqueness", "diagnostics")
 PHONE = {"width": 390, "height": 844}
 
@@ -147,45 +144,8 @@ def test_doubtful_assignments_are_said_in_every_place(results):
 
 @pytest.fixture(scope="module")
 def browser(results):
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("there is no Chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
-
-
-class Page:
-    """A file opened without a network, with what it complained of and asked for."""
-
-    def __init__(self, browser, path, **options):
-        self.context = browser.new_context(offline=True, **options)
-        self.page = self.context.new_page()
-        self.errors, self.asked = [], []
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", self.heard)
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(f"file://{path}")
-
-    def heard(self, message):
-        if message.type == "error":
-            self.errors.append(message.text)
-
-    def __enter__(self):
-        return self.page
-
-    def __exit__(self, *_):
-        self.context.close()
-        assert self.errors == []
-        assert [url for url in self.asked if not url.startswith(("file:", "data:"))] == []
-
-
-def curves(page, plot):
-    """Name and values of each curve that is drawn."""
-    return page.evaluate(
-        "(id) => document.getElementById(id).data.map((c) => [c.name, Array.from(c.y)])", plot
-    )
 
 
 def test_the_interactive_view(browser, results):

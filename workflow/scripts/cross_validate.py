@@ -6,7 +6,7 @@ import torch
 from snakemake.script import Snakemake
 
 from spectralunmix import choice, cross_validate, files
-from spectralunmix.libraries.readers import has_uncertainties
+from spectralunmix.libraries.readers import noise_is_known
 from spectralunmix.steps import step
 
 
@@ -18,8 +18,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     settings["classes"] = files.read_members(inputs.selection)
     _, flux = files.read_spectra(inputs.spectra)
     found = cross_validate(flux, [k], **settings)
-    of_library = has_uncertainties(files.read_json(inputs.source)["source"])
-    uncertain = of_library or files.read_has_uncertainties(inputs.spectra)  # as a cube says it
+    uncertain = noise_is_known(inputs.source, inputs.spectra)
     files.write_fits_table(snakemake.output.table, choice.as_table(found, uncertain))
     log.info("%d components: %s", k, choice.errors_in_words(found))
 

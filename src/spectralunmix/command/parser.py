@@ -144,7 +144,7 @@ examples:
   spectralunmix cube
   spectralunmix cube --cube mine --cube-path ~/mine.fits --n-components 4""",
     )
-    add_cube_name(command)
+    add_cube_name(command, alone=True)
     add_factorisation(command, of_cube=True)
     add_workflow(command)
 

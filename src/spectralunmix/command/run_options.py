@@ -28,13 +28,15 @@ def add_library_path(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_cube_name(command: argparse.ArgumentParser) -> None:
+def add_cube_name(command: argparse.ArgumentParser, *, alone: bool = False) -> None:
+    default = "`cube` in config/config.yaml, or abell478" if alone else "none, the library"
     command.add_argument(
         "--cube",
         metavar="NAME",
         type=library_name,
-        help="an entry of config/cubes, without .yaml, in place of a library (default of `cube`: "
-        "`cube` in config/config.yaml, or abell478)",
+        help="an entry of config/cubes, without .yaml"
+        + ", in place of a library" * (not alone)
+        + f" (default: {default})",
     )
     command.add_argument(
         "--cube-path",

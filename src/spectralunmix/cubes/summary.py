@@ -129,9 +129,10 @@ def _in_words(numbers: dict[str, Any]) -> list[str]:
             off = abs(ratio["ratio"] / ratio["expected"] - 1) > OFF
             said.append(
                 f"component {i}: {doublet} is {ratio['ratio']:.2f}, "
-                f"{'NOT ' if off else ''}the {ratio['expected']:g} of atomic physics"
-                f"{' within 10 %' if not off else ''}"
+                f"{'NOT ' if off else ''}within 10 % of the {ratio['expected']:g} of atomic physics"
             )
+    if not numbers["n_resamples"]:
+        said.append("no standard errors: there are no resamples")
     if not numbers["converged"]:
         said.append(f"the fit did NOT converge: optimality {numbers['optimality']:.1e}")
     return said

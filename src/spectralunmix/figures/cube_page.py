@@ -116,6 +116,10 @@ def _image(image: np.ndarray, width: int) -> list[list[float | None]]:
 def what_is_shown(cube: Cube) -> str:
     """In words what a spaxel and a channel of the page are."""
     spaxels, channels = bins_of(cube)
-    if spaxels == channels == 1:
-        return "Every spaxel and channel."
-    return f"Means over {spaxels} x {spaxels} spaxels and {channels} channels."
+    if spaxels > 1:
+        return f"Means over {spaxels} x {spaxels} spaxels and {channels} channels."
+    return (
+        "Every spaxel and channel."
+        if channels == 1
+        else (f"Every spaxel; means over {channels} channels.")
+    )

@@ -238,10 +238,19 @@ def _from_copy(
             (found, {"name": found.name, "from": str(found), "sha256": sha256(found)})
             for found in there
         ]
+    if path.is_file() and _may_have_any_name(path, source, files):
+        return [(path, {"name": path.name, "from": str(path), "sha256": sha256(path)})]
     if not path.is_dir():
         names = _shown([file["name"] for file in files])
         raise LibraryError(f"  {path} is not {names}")
     return [_packed(path, wanted, folder)]
+
+
+def _may_have_any_name(path: Path, source: dict, files: list[dict]) -> bool:
+    """Whether a file that the user named is taken: it is the one of the source, and a member."""
+    patterns = [PurePosixPath(pattern).name for pattern in source["members"]]
+    is_member = any(fnmatch.fnmatchcase(path.name, pattern) for pattern in patterns)
+    return is_member and len(files) == 1 and files[0]["sha256"] is None
 
 
 def _unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:

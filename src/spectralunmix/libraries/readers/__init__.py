@@ -12,11 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
+from spectralunmix.files import read_has_uncertainties, read_json
+
 from .. import LibraryError
 from . import fits_image, fits_table, r_subset, text, votable
 from .spectrum import Spectrum
 
-__all__ = ["READERS", "Spectrum", "has_uncertainties", "read"]
+__all__ = ["READERS", "Spectrum", "has_uncertainties", "noise_is_known", "read"]
 
 READERS: dict[str, Callable[[Path, dict], Iterator[Spectrum]]] = {
     "fits_image": fits_image.read,
@@ -55,6 +57,12 @@ def read(path: Path, source: dict) -> Iterator[Spectrum]:
                 "another than the library's entry says?"
             )
         yield spectrum
+
+
+def noise_is_known(source_path: str, spectra_path: str) -> bool:
+    """Whether spectra have uncertainties: as their source has them, or, of a cube, their file."""
+    of_library = has_uncertainties(read_json(source_path)["source"])
+    return of_library or read_has_uncertainties(spectra_path)
 
 
 def has_uncertainties(source: dict) -> bool:
