@@ -212,3 +212,29 @@ def test_folders_in_an_archive_are_counted(tmp_path, monkeypatch):
     path = tar(tmp_path / "folders.tgz", *((folder, b"") for folder in folders))
     with pytest.raises(LibraryError, match=r"folders\.tgz: more than 50 members"):
         list(archives.members(path, ["*"]))
+
+
+def test_files_are_copied_piece_by_piece_and_by_their_names_alone(tmp_path):
+    content = bytes(range(256)) * 5000  # of several pieces
+    packed = tar(tmp_path / "a.tgz", (tarfile.TarInfo("deep/er/a.bin"), content))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("other/a.bin", content)
+        archive.writestr("other/b.txt", b"no")
+    (tmp_path / "folder/x").mkdir(parents=True)
+    (tmp_path / "folder/x/a.bin").write_bytes(content)
+    for i, source in enumerate((packed, tmp_path / "a.zip", tmp_path / "folder")):
+        out = tmp_path / f"out{i}"
+        out.mkdir()
+        assert archives.extract(source, ["*.bin"], 2**21, out) == [out / "a.bin"]
+        assert (out / "a.bin").read_bytes() == content
+        with pytest.raises(LibraryError, match="passes the size limit"):
+            archives.extract(source, ["*.bin"], 1000, tmp_path / "none")
+
+
+def test_two_files_of_one_name_are_not_copied(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / "two" / folder).mkdir(parents=True)
+        (tmp_path / "two" / folder / "x.fits").write_bytes(b"1")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(LibraryError, match=r"two files match, both named x\.fits"):
+        archives.extract(tmp_path / "two", ["*.fits"], 100, tmp_path / "out")

@@ -357,3 +357,32 @@ def test_a_long_download_says_how_far_it_is(tmp_path, web, monkeypatch, caplog):
     shares = [int(line.split()[-2]) for line in lines]
     assert shares == sorted(shares)
     assert len(set(shares)) > 5
+
+
+def test_a_wheel_of_another_python_is_asked_for_as_such():
+    """It is not installed: whatever Python runs, the file is that one."""
+    assert downloads._of_platform("stars-1.0-py3-none-any.whl") == []
+    name = "mpdaf-3.6-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
+    options = downloads._of_platform(name)
+    pairs = list(zip(options[::2], options[1::2], strict=True))
+    assert pairs == [
+        ("--implementation", "cp"),
+        ("--python-version", "311"),
+        ("--abi", "cp311"),
+        ("--platform", "manylinux2014_x86_64"),
+        ("--platform", "manylinux_2_17_x86_64"),
+    ]
+
+
+def test_a_copy_that_the_user_names_may_have_any_name(tmp_path):
+    """Where it is a member, and of no checksum: it is what the user says that it is."""
+    (tmp_path / "elsewhere").mkdir()
+    copy = tmp_path / "elsewhere/of mine.txt"
+    copy.write_text("1 2\n")
+    record = fetch(tmp_path, str(copy), addresses=["stars.txt"])
+    assert record["files"][0]["name"] == "of mine.txt"
+    with pytest.raises(LibraryError, match=r"is not stars\.txt"):
+        fetch(tmp_path, str(copy), addresses=["stars.txt"], sha256=DIGEST)
+    copy.rename(tmp_path / "elsewhere/of mine.csv")
+    with pytest.raises(LibraryError, match=r"is not stars\.txt"):
+        fetch(tmp_path, str(copy.with_suffix(".csv")), addresses=["stars.txt"])

@@ -8,6 +8,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from spectralunmix.cubes.cube import Cube
+from spectralunmix.cubes.spectral_axis import read_wcs
 from spectralunmix.files import (
     BLOCK,
     NOISE,
@@ -64,8 +65,6 @@ def read_cube_files(spectra_path: str, spaxels_path: str) -> Cube:
 
 
 def _of_sky(header: fits.Header) -> fits.Header:
-    from spectralunmix.cubes.spectral_axis import read_wcs
-
     return read_wcs(header).celestial.to_header()
 
 

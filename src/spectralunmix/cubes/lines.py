@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import least_squares, nnls
 
+from spectralunmix.libraries.grids import in_vacuum
+
 LIGHT = 299792.458  # km/s
 WINDOW = 2000.0  # km/s on either side of a line that its fit looks at
 NEAR = 1000.0  # km/s, the largest velocity that is looked for
@@ -104,8 +106,6 @@ def within(wavelength: np.ndarray, medium: str) -> list[tuple[str, float]]:
     medium : {"air", "vacuum", "unknown"}
         Taken for air where it is not known.
     """
-    from spectralunmix.libraries.grids import in_vacuum
-
     margin = 1 + WINDOW / LIGHT
     places = np.array([line.air for line in LINES])
     places = in_vacuum(places) if medium == "vacuum" else places
@@ -221,7 +221,7 @@ def _misfit(
     places: np.ndarray,
     groups: list[Group],
 ) -> np.ndarray:
-    """What all groups leave, over the scatter of each."""
+    """What the best fluxes leave in the channels of all groups."""
     parts = []
     for channels, of_group in groups:
         at = wavelength[channels]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from spectralunmix.cubes import maps_file
 from spectralunmix.cubes.cube import Cube
 
 BLOCK = 2**24  # values of the cube that are worked on at once
@@ -137,6 +138,4 @@ class ComponentMaps:
         residual : bool, default False
             Add RESIDUAL, (n_wave, y, x): the cube less its model.
         """
-        from spectralunmix.cubes.maps_file import write
-
-        write(path, self, residual=residual)
+        maps_file.write(path, self, residual=residual)
