@@ -45,7 +45,7 @@ help:
 	@echo "make validate LIBRARY=miles   what a library holds, and what of its entry is wrong"
 	@echo "                 all of these with CORES=2, or PROFILE=profiles/slurm on a cluster"
 	@echo "make verify      that the results made last are what their manifest says;"
-	@echo "                 LIBRARY=miles REFERENCE=<results of another run>"
+	@echo "                 LIBRARY=miles or CUBE=mine, REFERENCE=<results of another run>"
 	@echo "make addresses   do the libraries' addresses serve the same bytes?"
 	@echo "make clean       remove the environment and all results"
 	@echo
@@ -66,20 +66,17 @@ help:
 demo: override LIBRARY := pickles1998
 paper: override LIBRARY := coelho2014
 demo paper: $(READY)
-	@$(COMMAND) figure $(OF_RUN)
+	@$(COMMAND) figure $(OF_CUBE) $(OF_RUN)
 
-figure scan validate: $(READY)
-	@$(COMMAND) $@ $(OF_RUN)
-
-cube report choose: $(READY)
+figure cube report scan choose validate: $(READY)
 	@$(COMMAND) $@ $(OF_CUBE) $(OF_RUN)
 
 compare: $(READY)
-	@set -f; $(COMMAND) compare --libraries $$LIBRARIES $(OF_RUN)
+	@set -f; $(COMMAND) compare --libraries $$LIBRARIES $(OF_CUBE) $(OF_RUN)
 
 # Of the library that was made last, unless LIBRARY names another.
 verify: $(READY)
-	@$(COMMAND) verify $(OF_LIBRARY) $(call option,REFERENCE,reference)
+	@$(COMMAND) verify $(OF_LIBRARY) $(call option,CUBE,library) $(call option,REFERENCE,reference)
 
 # Do the libraries' addresses still serve the same bytes?
 addresses: $(READY)

@@ -172,7 +172,9 @@ class SmoothNmfOfCubes(Factorisation):
         None, description="components of a cube; `null`: as its entry says"
     )
     smoothness: Lambda | None = Field(None, description="lambda; `null`: as its entry says")
-    tol: NotNegative = Field(1e-6, description="as above, for cubes")
+    tol: NotNegative = Field(
+        1e-6, description="relative projected gradient at which the fit of a cube stops"
+    )
 
 
 class BootstrapOfCubes(Bootstrap):

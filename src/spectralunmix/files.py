@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,8 +17,8 @@ from astropy.table import Column, Table
 from spectralunmix.errors import LibraryError
 
 NOISE = "NOISE"  # card of spectra whose weights are the inverse variance of their noise
-LARGE = 2**29  # bytes of a matrix from which it stays on disk, and is read in blocks of rows
-BLOCK = 2**24  # values that are looked through at once
+LARGE = 2**27  # values of a matrix from which it stays on disk, and is read in blocks of rows
+BLOCK = 2**24  # values that are worked on at once
 
 
 @contextlib.contextmanager
@@ -86,12 +87,23 @@ def read_spectra(path: str) -> tuple[np.ndarray, np.ndarray]:
 def are_large(path: str) -> bool:
     """Whether the spectra are so large that they are read from disk in blocks."""
     with fits.open(path) as hdus:
-        return bool(hdus[0].size > LARGE)
+        return _is_large(hdus[0])
+
+
+def _is_large(hdu: Any) -> bool:
+    return math.prod(hdu.shape) > LARGE
+
+
+def row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Consecutive rows of a matrix, at most BLOCK values at once."""
+    step = max(1, BLOCK // max(1, n_columns))
+    for first in range(0, n_rows, step):
+        yield slice(first, min(first + step, n_rows))
 
 
 def _values(hdu: Any) -> np.ndarray:
     """Of an image, in float64; where it is large as it lies on disk."""
-    return hdu.data if hdu.size > LARGE else hdu.data.astype(float)
+    return hdu.data if _is_large(hdu) else hdu.data.astype(float)
 
 
 def read_inverse_variance(path: str) -> np.ndarray | None:
@@ -128,9 +140,8 @@ def read_curves(path: str) -> tuple[np.ndarray, list[str], np.ndarray]:
 
 def check_finite(path: str, values: np.ndarray) -> None:
     """Raise a LibraryError that names the file where a value is NaN or infinite."""
-    step = max(1, BLOCK // max(1, values[:1].size))
-    parts = (values[i : i + step] for i in range(0, len(values), step))
-    if bad := sum(int((~np.isfinite(part)).sum()) for part in parts):
+    blocks = row_blocks(len(values), values[:1].size)
+    if bad := sum(int((~np.isfinite(values[rows])).sum()) for rows in blocks):
         raise LibraryError(f"{path}: {bad} NaN or infinite values")
 
 

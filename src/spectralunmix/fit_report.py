@@ -8,9 +8,9 @@ from astropy.table import Table
 
 from spectralunmix import SmoothNMF
 from spectralunmix.errors import LibraryError
+from spectralunmix.files import BLOCK, row_blocks
 
 PROGRESS = 100  # iterations between two lines of the log, in a long fit
-BLOCK = 2**24  # values that are worked on at once
 HISTORY = ("iterations", "objective", "optimality")
 
 
@@ -31,12 +31,10 @@ def check_rank(n_components: int, shape: tuple[int, ...]) -> None:
 def sum_of_squares(flux: np.ndarray, inverse_variance: np.ndarray | None) -> float:
     """Of the spectra (n_spectra, n_wave), times their weights where there are some."""
     total = 0.0
-    for start in range(0, len(flux), step := max(1, BLOCK // flux.shape[1])):
-        rows = slice(start, start + step)
+    for rows in row_blocks(*flux.shape):
         squares = np.square(flux[rows], dtype=float)
-        total += float(
-            (squares if inverse_variance is None else inverse_variance[rows] * squares).sum()
-        )
+        v = 1.0 if inverse_variance is None else inverse_variance[rows]
+        total += float((v * squares).sum())
     return total
 
 

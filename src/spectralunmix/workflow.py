@@ -159,6 +159,19 @@ def own_copy(config: dict, name: str) -> str | None:
     return paths if name == config["library"] else None
 
 
+def configured_cubes(cubes: dict) -> list[str]:
+    """The names of the cubes that are configured.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none.
+    """
+    if not cubes:
+        raise ConfigurationError("cube: none is configured: name one, as in --config cube=abell478")
+    return list(cubes)
+
+
 def one_of(names: Iterable[str]) -> str:
     """The regular expression that these names match, and no other text; nothing without any."""
     return "|".join(map(re.escape, names)) or "(?!)"

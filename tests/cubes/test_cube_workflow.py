@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import subprocess
 
 import matplotlib.image
 import numpy as np
@@ -165,6 +166,33 @@ def test_mistakes_of_an_entry_are_named_before_any_work(change, message, made):
     assert "config/cubes/tinycube.yaml" in printed
     assert re.search(message, printed), printed
     assert "Traceback" not in printed
+
+
+def test_a_redshift_given_later_fits_nothing_again(made):
+    cube, _ = made
+    code, printed = cube.run()
+    assert code == 0, printed
+    before = (cube.results / "nmf_fit.json").stat().st_mtime_ns
+    cube.entry["redshift"] = 0.001
+    cube.save()
+    code, printed = cube.run()
+    assert code == 0, printed
+    assert (cube.results / "nmf_fit.json").stat().st_mtime_ns == before
+    assert json.loads((cube.results / "cube.json").read_text())["redshift"] == 0.001
+    cube.entry["redshift"] = 0.0
+    cube.save()
+
+
+def test_without_a_cube_there_is_nothing_to_make(made):
+    cube, _ = made
+    python = cube.folder / ".venv/bin/python"
+    command = [python, "-m", "snakemake", "--cores", "1", "cube_figure"]
+    done = subprocess.run(command, cwd=cube.folder, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "cube: none is configured" in done.stderr
+    code, printed = cube.run("report", "--metric", "angle")
+    assert code == 1
+    assert "--metric is for a library" in printed
 
 
 def test_library_and_cube_are_not_both(made):

@@ -28,7 +28,7 @@ def scene():
 
 def entry(**changes):
     keys = {"redshift": None, "window": None, "leave_out": [], "bin_spaxels": 1}
-    return keys | {"bin_channels": 1, "name": "scene", "medium": None} | changes
+    return keys | {"bin_channels": 1, "medium": None} | changes
 
 
 def source(reader, members, **options):
@@ -117,7 +117,7 @@ def test_abundances_are_those_of_the_scene(scene, tmp_path):
     [
         (np.ones((3, 4)), {}, "state `rows` and `columns`"),
         (np.ones((3, 4)), {"rows": 2, "columns": 3}, "no axis of 2 x 3 = 6 pixels"),
-        (np.array([["a"]]), {}, "not numbers"),
+        (np.array([[["a"] * 3]]), {}, "not numbers"),
         (np.array([[{}]]), {}, "not an array of numbers"),
     ],
 )
@@ -167,3 +167,10 @@ def test_wavelengths_that_do_not_fit(tmp_path):
         images.opened_matrix(files, options) as contents,
     ):
         selected(contents, Selection())
+
+
+def test_the_medium_is_the_entrys(scene, tmp_path):
+    folder = matrix(tmp_path / "files", "scene.npy", scene[0])
+    what = source("matrix", ["scene.npy"], first=400, last=900)
+    assert read(folder, what, entry(medium="air")).medium == "air"
+    assert read(folder, what, entry()).medium == "unknown"

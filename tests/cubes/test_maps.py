@@ -11,7 +11,7 @@ from scipy.optimize import nnls
 from specutils import Spectrum
 
 import cube_layouts as written
-from spectralunmix import bootstrap, cross_validate, read_cube, smooth_nmf, unmix_cube
+from spectralunmix import bootstrap, cross_validate, files, read_cube, smooth_nmf, unmix_cube
 from spectralunmix.cubes import cube_files, maps_file
 from spectralunmix.cubes import maps as of_maps
 
@@ -91,7 +91,7 @@ def test_chi2_of_spaxels_channels_and_all(made):
 def test_in_blocks_it_is_the_same(made, monkeypatch):
     cube, maps, *_ = made
     one = of_maps.ComponentMaps(cube, maps.weights, maps.components, 0.1, 0.0, True, 1)
-    monkeypatch.setattr(of_maps, "BLOCK", 3 * N_WAVE)
+    monkeypatch.setattr(files, "BLOCK", 3 * N_WAVE)
     other = of_maps.ComponentMaps(cube, maps.weights, maps.components, 0.1, 0.0, True, 1)
     np.testing.assert_allclose(other.chi2, one.chi2, rtol=1e-12)
     np.testing.assert_array_equal(other.residual(), maps.residual())
@@ -186,7 +186,7 @@ def test_what_the_workflow_keeps_of_a_cube_is_the_cube(made, tmp_path):
     cube, *_ = made
     paths = str(tmp_path / "spectra.fits"), str(tmp_path / "spaxels.fits")
     cube_files.write_cube(*paths, cube)
-    again = cube_files.read_cube_files(*paths)
+    again = cube_files.read_cube_files(*paths, cube.name, cube.redshift)
     for name in ("spectra", "inverse_variance", "wavelength", "spaxels", "channels"):
         np.testing.assert_array_equal(getattr(again, name), getattr(cube, name))
     for name in ("has_uncertainties", "medium", "redshift", "unit", "name", "about"):
@@ -212,3 +212,12 @@ def test_held_out_rank_and_resamples_work_on_a_cube(made):
     )  # fmt: skip
     assert resamples.components.shape == (4, 2, N_WAVE)
     assert np.abs(resamples.components - maps.components).max() < 0.2
+
+
+def test_a_name_of_any_letters_is_written(made, tmp_path):
+    cube, maps, *_ = made
+    named = dataclasses.replace(cube, name="Größe – α")
+    of_maps.ComponentMaps(named, maps.weights, maps.components, 1, 0, True, 1).write(
+        tmp_path / "maps.fits"
+    )
+    assert fits.getval(tmp_path / "maps.fits", "CUBE") == "Gr??e ? ?"

@@ -90,12 +90,11 @@ def source(**changes):
 
 
 def axis_moved(cube):
-    """Wavelength along the axis that varies fastest, and a header that does not say so."""
+    """Wavelength along the axis that varies fastest, and a header that says the other end."""
 
     def change(hdus):
         for name in ("DATA", "STAT"):
             hdus[name].data = np.moveaxis(hdus[name].data, 0, 2)
-        no_coordinates(hdus)
         hdus.append(fits.ImageHDU(np.linspace(5000, 5100, 60), name="WAVE"))
 
     repairs = [of_file(change)(cube), source(options={"flux": "DATA", "wavelength": "WAVE"})(cube)]
@@ -125,7 +124,7 @@ FAULTS = {
     ),
     "another shape": (data(lambda z: z[:-1], "STAT"), r"uncertainty is of shape \(59, 6, 7\)"),
     "an image": (data(lambda z: z[0]), "not in a layout that is known"),
-    "a table of text": (content(lambda whole: b"a,b\n1,2\n"), "tiny.fits: not a whole FITS file"),
+    "a table of text": (content(lambda whole: b"a,b\n1,2\n"), "tiny.fits: not a FITS file"),
     "cut off": (content(lambda whole: whole[: len(whole) // 2]), "tiny.fits"),
     "no file": (no_file, "tiny.fits does not exist"),
     "no such member": (source(members=["other.fits"]), "other.fits"),

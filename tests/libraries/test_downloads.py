@@ -38,10 +38,12 @@ def in_the_folder_of_the_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def fetch(tmp_path, library_path=None, **file):
+def fetch(tmp_path, library_path=None, kind="library", **file):
     file = {"sha256": None, "over": {}} | file
     source = {"files": [file], "members": ["*.txt"], "options": {}}
-    return sources.fetch([source], library_path, tmp_path / "out/library", tmp_path / "kept", [])
+    return sources.fetch(
+        [source], library_path, tmp_path / "out/library", tmp_path / "kept", [], kind
+    )
 
 
 @pytest.fixture
@@ -375,14 +377,16 @@ def test_a_wheel_of_another_python_is_asked_for_as_such():
 
 
 def test_a_copy_that_the_user_names_may_have_any_name(tmp_path):
-    """Where it is a member, and of no checksum: it is what the user says that it is."""
+    """Of a cube, where it is a member and of no checksum: it is what the user says that it is."""
     (tmp_path / "elsewhere").mkdir()
     copy = tmp_path / "elsewhere/of mine.txt"
     copy.write_text("1 2\n")
-    record = fetch(tmp_path, str(copy), addresses=["stars.txt"])
+    record = fetch(tmp_path, str(copy), "cube", addresses=["stars.txt"])
     assert record["files"][0]["name"] == "of mine.txt"
     with pytest.raises(LibraryError, match=r"is not stars\.txt"):
-        fetch(tmp_path, str(copy), addresses=["stars.txt"], sha256=DIGEST)
-    copy.rename(tmp_path / "elsewhere/of mine.csv")
+        fetch(tmp_path, str(copy), "cube", addresses=["stars.txt"], sha256=DIGEST)
     with pytest.raises(LibraryError, match=r"is not stars\.txt"):
-        fetch(tmp_path, str(copy.with_suffix(".csv")), addresses=["stars.txt"])
+        fetch(tmp_path, str(copy), addresses=["stars.txt"])
+    copy.rename(tmp_path / "elsewhere/of mine.csv")
+    with pytest.raises(LibraryError, match=r"is not \*\.txt"):
+        fetch(tmp_path, str(copy.with_suffix(".csv")), "cube", addresses=["stars.txt"])

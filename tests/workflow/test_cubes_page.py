@@ -27,7 +27,9 @@ def test_the_python_of_the_page(tmp_path, monkeypatch):
 
 def test_the_entry_of_the_page_is_right():
     page = (ROOT / "config/cubes/README.md").read_text()
-    (entry,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.S)
+    entry, of_image = re.findall(r"```yaml\n(.*?)```", page, flags=re.S)
+    about = {"name": "A field", "citation": "nobody"}
+    checked(CubeEntry, about | yaml.safe_load(of_image), "the page")
     found = checked(CubeEntry, yaml.safe_load(entry), "the page")
     assert found["sources"][0]["options"]["uncertainty_kind"] == "sigma"
 
@@ -40,3 +42,9 @@ def test_the_page_says_which_entries_were_run():
         assert len(lines) == 1, path.stem
         original = yaml.safe_load(path.read_text()).get("run_on") == "original"
         assert ("the cube itself" in lines[0]) == original
+
+
+def test_no_page_has_a_place_that_was_to_be_filled_in():
+    for path in ROOT.glob("**/*.md"):
+        if ".venv" not in path.parts:
+            assert not re.search(r"\b(?:TIME|PEAK|RATIO|TODO)_?\w* ", path.read_text()), path

@@ -14,6 +14,8 @@ rule pca:
         "results/{library}/logs/pca.log",
     benchmark:
         "results/{library}/benchmarks/pca.tsv"
+    wildcard_constraints:
+        library=OF_LIBRARIES,
     conda:
         "../../envs/environment.yaml"
     params:

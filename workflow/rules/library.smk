@@ -94,6 +94,8 @@ rule validate:
         "results/{library}/logs/validate.log",
     benchmark:
         "results/{library}/benchmarks/validate.tsv"
+    wildcard_constraints:
+        library=OF_LIBRARIES,
     conda:
         "../../envs/environment.yaml"
     params:
@@ -135,6 +137,8 @@ rule prototypes:
         "results/{library}/logs/prototypes.log",
     benchmark:
         "results/{library}/benchmarks/prototypes.tsv"
+    wildcard_constraints:
+        library=OF_LIBRARIES,
     conda:
         "../../envs/environment.yaml"
     params:

@@ -54,6 +54,8 @@ rule scan:
         "results/{library}/logs/scan.log",
     benchmark:
         "results/{library}/benchmarks/scan.tsv"
+    wildcard_constraints:
+        library=OF_LIBRARIES,
     conda:
         "../../envs/environment.yaml"
     params:

@@ -12,8 +12,6 @@ from spectralunmix.steps import step
 
 def main(snakemake: Snakemake, log: logging.Logger) -> None:
     inputs, options, output = snakemake.input, snakemake.params, snakemake.output
-    if options.run_on == "layout":
-        log.warning("%s: this entry was not run on the cube itself before", options.name)
     source = files.read_json(inputs.source)["source"]
     cube = observed.read(Path(inputs.library), source, dict(options.items()))
     cube_files.write_cube(output.spectra, output.spaxels, cube)

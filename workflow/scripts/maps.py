@@ -5,23 +5,22 @@ import logging
 from snakemake.script import Snakemake
 
 from spectralunmix import files
-from spectralunmix.cubes import cube_files, maps_file, summary
-from spectralunmix.cubes.maps import ComponentMaps
+from spectralunmix.cubes import maps_file, summary
+from spectralunmix.cubes.maps_of_files import read_maps
 from spectralunmix.steps import step
 
 
 def main(snakemake: Snakemake, log: logging.Logger) -> None:
-    inputs, output = snakemake.input, snakemake.output
-    cube = cube_files.read_cube_files(inputs.spectra, inputs.spaxels)
-    _, names, components = files.read_curves(inputs.components)
-    weights = files.read_weights(inputs.weights, names)
-    fit = files.read_json(inputs.fit)
-    ended = fit["smoothness"], fit["optimality"], fit["converged"], fit["n_iter"]
-    maps = ComponentMaps(cube, weights, components, *ended)
-    summary.check_converged(maps, snakemake.params.strict)
-    resamples = files.read_resamples(inputs.resamples, components, len(weights)).components
+    inputs, options, output = snakemake.input, snakemake.params, snakemake.output
+    if options.run_on == "layout":
+        log.warning("%s: this entry was not run on the cube itself before", options.name)
+    maps = read_maps(inputs, options.name, options.redshift)
+    summary.check_converged(maps, options.strict)
+    fits = files.read_resamples(inputs.resamples, maps.components, len(maps.weights))
+    resamples = fits.components
     errors = resamples.std(axis=0, ddof=1) if len(resamples) else None
-    maps_file.write(output.maps, maps, standard_errors=errors)
+    how = {"standard_errors": errors, "abundances": options.shown == "abundance"}
+    maps_file.write(output.maps, maps, **how)
     lines = summary.lines_of(maps)
     files.write_table(output.lines, summary.table_of_lines(lines))
     said = summary.summary(maps, lines, len(resamples))

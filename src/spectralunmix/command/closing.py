@@ -57,6 +57,7 @@ def of_cube(folder: Path) -> list[str]:
         "",
         f"maps and components: {folder}/maps.fits",
         f"figure: {folder}/cube.pdf, .png and .svg",
+        f"numbers: {folder}/cube.json, emission lines in {folder}/lines.ecsv",
         f"every spaxel: {folder}/cube.html, to open in a browser",
     ]
 

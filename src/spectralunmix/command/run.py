@@ -22,6 +22,7 @@ SETTINGS = WORKING / "settings.json"
 OUTPUT = WORKING / "output.log"
 DEFAULT_LIBRARY = "coelho2014"  # where the configuration names none
 DEFAULT_CUBE = "abell478"  # likewise
+OWN_CUBE = "mine"  # where a path is named, and no entry
 
 
 def run(options: argparse.Namespace) -> None:
@@ -105,9 +106,13 @@ def settings(options: argparse.Namespace) -> dict:
         library = options.libraries[0]
     cube = given.get("cube")
     if options.command == "cube" and not cube:
-        cube = configured("cube", DEFAULT_CUBE)
+        cube = configured("cube", OWN_CUBE if given.get("cube_path") else DEFAULT_CUBE)
     if cube and library:
         raise RunError(f"--library {library} and --cube {cube}: name one of them")
+    for option in ("library_path", "metric") if cube else ("cube_path",):
+        if given.get(option) is not None:
+            kind = "a library" if cube else "a cube, which --cube names"
+            raise RunError(f"--{option.replace('_', '-')} is for {kind}: leave it out")
     n_components = {"n_components": given.get("n_components")}
     smooth_nmf = n_components | {"smoothness": given.get("smoothness")}
     content = {

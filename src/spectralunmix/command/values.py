@@ -21,5 +21,7 @@ def existing_folder(text: str) -> str:
 def library_name(text: str) -> str:
     """What can be the name of an entry, without .yaml."""
     if not text or "/" in text or text.startswith("."):
-        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a library")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the name of an entry: without folders and .yaml"
+        )
     return text

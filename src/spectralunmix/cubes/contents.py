@@ -5,14 +5,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from astropy.io import fits
 
-from spectralunmix.cubes.values import Source
+from spectralunmix.cubes.values import Arrays
 
 
 class Contents(NamedTuple):
     """What a file or an object holds of a cube.
 
     said : what messages call it
-    source : its arrays
+    arrays : what it is made of
     wavelength : (n_wave,), in Angstrom, as observed, in the order of the array
     medium : air, vacuum or unknown
     celestial : header of the coordinates of the image, or None
@@ -22,7 +22,7 @@ class Contents(NamedTuple):
     """
 
     said: str
-    source: Source
+    arrays: Arrays
     wavelength: np.ndarray
     medium: str
     celestial: fits.Header | None

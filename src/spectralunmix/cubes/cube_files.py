@@ -1,7 +1,6 @@
 """A cube as the workflow keeps it: the matrix of its spectra, and an image of their places."""
 
 import json
-from collections.abc import Iterator
 
 import numpy as np
 from astropy.io import fits
@@ -10,12 +9,12 @@ from astropy.table import Table
 from spectralunmix.cubes.cube import Cube
 from spectralunmix.cubes.spectral_axis import read_wcs
 from spectralunmix.files import (
-    BLOCK,
     NOISE,
     read_inverse_variance,
     read_medium,
     read_spectra,
     replacing,
+    row_blocks,
     write_spectra,
 )
 
@@ -32,7 +31,7 @@ def write_cube(spectra_path: str, spaxels_path: str, cube: Cube) -> None:
     unit = (cube.unit or "", "of the cube")
     write_spectra(spectra_path, cube.wavelength, *arrays, cube.medium, unit, cube.has_uncertainties)
     primary = fits.PrimaryHDU()
-    about = {"name": cube.name, "unit": cube.unit, "redshift": cube.redshift, "cards": cube.about}
+    about = {"unit": cube.unit, "cards": cube.about}
     primary.header["ABOUT"] = json.dumps(about, ensure_ascii=True)
     image = fits.ImageHDU(cube.spaxels.astype(np.uint8), cube.celestial, SPAXELS)
     channels = fits.ImageHDU(cube.channels.astype(np.uint8), name="CHANNELS")
@@ -40,8 +39,10 @@ def write_cube(spectra_path: str, spaxels_path: str, cube: Cube) -> None:
         fits.HDUList([primary, image, channels]).writeto(part, overwrite=True)
 
 
-def read_cube_files(spectra_path: str, spaxels_path: str) -> Cube:
-    """The cube of these two files."""
+def read_cube_files(
+    spectra_path: str, spaxels_path: str, name: str, redshift: float | None
+) -> Cube:
+    """The cube of these two files; what it is called and its redshift the entry says."""
     wavelength, spectra = read_spectra(spectra_path)
     with fits.open(spaxels_path, memmap=False) as hdus:
         about = json.loads(hdus[0].header["ABOUT"])
@@ -56,10 +57,10 @@ def read_cube_files(spectra_path: str, spaxels_path: str) -> Cube:
         channels,
         bool(fits.getheader(spectra_path, 0).get(NOISE, False)),
         read_medium(spectra_path),
-        about["redshift"],
+        redshift,
         about["unit"],
         celestial,
-        about["name"],
+        name,
         about["cards"],
     )
 
@@ -82,14 +83,10 @@ def what_is_read(cube: Cube) -> str:
     """The cube in a line of the log."""
     (y, x), V = cube.spaxels.shape, cube.inverse_variance
     weights = "with uncertainties" if cube.has_uncertainties else "all values weigh alike"
-    without = 0 if V is None else sum(int((part == 0).sum()) for part in _in_parts(V))
+    blocks = () if V is None else row_blocks(*V.shape)
+    without = 0 if V is None else sum(int((V[rows] == 0).sum()) for rows in blocks)
     return (
         f"{len(cube.spectra)} of {y} x {x} spaxels, {len(cube.wavelength)} channels from "
         f"{cube.wavelength[0]:.6g} to {cube.wavelength[-1]:.6g} Angstrom ({cube.medium}), "
-        f"{weights}; {without / cube.spectra.size:.2%} of the values do not count"
+        f"{weights}; {without} of {cube.spectra.size} values do not count"
     )
-
-
-def _in_parts(V: np.ndarray) -> Iterator[np.ndarray]:
-    step = max(1, BLOCK // V.shape[1])
-    return (V[start : start + step] for start in range(0, len(V), step))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Gt, Interval
+from annotated_types import Gt, Interval, Le
 from pydantic import Field
 
 from spectralunmix.libraries.entry_files import File
@@ -26,7 +26,7 @@ from spectralunmix.yaml_files import read_yaml
 
 MOST_BYTES = 2**40  # that a file of a cube may have unpacked: 1 TiB
 NAMED = ("flux", "uncertainty", "uncertainty_kind", "mask", "mask_bits", "wavelength")
-Redshift = Annotated[float, Gt(-1), Number]
+Redshift = Annotated[float, Gt(-1), Le(20), Number]
 
 
 class CubeOptions(Model):
@@ -46,7 +46,8 @@ class CubeOptions(Model):
     )
     mask: WholeNumberOrText = optional("extension with the mask; default: none")
     mask_bits: list[Annotated[int, Interval(ge=0, le=62), Whole]] = optional(
-        "bits of the mask, from 0, that mean that a value does not count; default: any"
+        "bits of the mask, from 0, that mean that a value does not count; default: any",
+        min_length=1,
     )
     wavelength: WholeNumberOrText = optional(
         "extension with the wavelengths, an image or a table whose first column they are; "

@@ -1,7 +1,7 @@
 """Cubes in FITS files: extensions by the layout, wavelengths and coordinates by the header."""
 
 import contextlib
-import shutil
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -21,20 +21,28 @@ from spectralunmix.cubes.spectral_axis import (
     in_angstrom,
     read_wcs,
 )
-from spectralunmix.cubes.values import Source
+from spectralunmix.cubes.values import Arrays
 from spectralunmix.errors import LibraryError
-from spectralunmix.libraries.archives import uncompressed
+from spectralunmix.libraries.archives import CHUNK, too_large, uncompressed
 from spectralunmix.libraries.readers.files import taken_for
 from spectralunmix.libraries.readers.spectrum import unit
 
+LARGEST = 2**40  # bytes of a file that is compressed: a user's own file is trusted
+NEARLY = 1.001  # factor by which equal units may differ
 ABOUT = ("OBJECT", "TELESCOP", "INSTRUME", "DATE-OBS", "EXPTIME", "PROGRAM")
 
 
 @contextlib.contextmanager
 def opened(
-    path: Path, layout: str | Layout | None, said: Said, scratch: str | None
+    path: Path,
+    layout: str | Layout | None,
+    said: Said,
+    scratch: str | None,
+    largest: int = LARGEST,
 ) -> Iterator[Contents]:
     """What a file holds, whose arrays are read where they are asked for, and not before.
+
+    largest : bytes that a compressed file may have unpacked
 
     Raises
     ------
@@ -50,16 +58,35 @@ def opened(
     with contextlib.ExitStack() as stack, warnings.catch_warnings():
         warnings.simplefilter("ignore", VerifyWarning)  # of cards that nobody asks for
         with taken_for(name, "a whole FITS file"):
-            plain = stack.enter_context(_unpacked(path, scratch))
+            plain = stack.enter_context(_unpacked(path, name, scratch, largest))
             file = stack.enter_context(open(plain, "rb"))
+            if file.read(6) != b"SIMPLE":
+                raise LibraryError(f"{name}: not a FITS file: it does not begin as one does")
+            file.seek(0)
             hdus = stack.enter_context(fits.open(file, memmap=False, lazy_load_hdus=False))
+        _check_sizes(name, hdus, os.fstat(file.fileno()).st_size)
         found = _layout(name, hdus, layout)
         with taken_for(name, "a cube that can be read"):
             yield _contents(name, hdus, found, said)
 
 
+def _check_sizes(name: str, hdus: fits.HDUList, size: int) -> None:
+    """Raise a LibraryError for an image that is compressed, or longer than the file."""
+    for hdu in hdus:
+        if isinstance(hdu, fits.CompImageHDU):
+            raise LibraryError(
+                f"{name}: extension {hdu.name} is compressed in tiles, which is not read: "
+                "unpack it with funpack"
+            )
+        if hdu.size > size:
+            raise LibraryError(
+                f"{name}: not a whole FITS file (extension {hdu.name} says that it has "
+                f"{hdu.size} B)"
+            )
+
+
 @contextlib.contextmanager
-def _unpacked(path: Path, scratch: str | None) -> Iterator[Any]:
+def _unpacked(path: Path, name: str, scratch: str | None, largest: int) -> Iterator[Any]:
     """The file, or where it is compressed as a whole a temporary one with what it unpacks to."""
     with open(path, "rb") as file:
         packed: Any = uncompressed(file)
@@ -67,7 +94,12 @@ def _unpacked(path: Path, scratch: str | None) -> Iterator[Any]:
             yield path
             return
         with tempfile.NamedTemporaryFile(dir=scratch, suffix=".fits") as plain:
-            shutil.copyfileobj(packed, plain)
+            left = largest
+            while part := packed.read(CHUNK):
+                left -= len(part)
+                if left < 0:
+                    raise too_large(name)
+                plain.write(part)
             plain.flush()
             yield plain.name
 
@@ -92,8 +124,13 @@ def _is_cube(hdu: Any) -> bool:
 
 def _contents(name: str, hdus: fits.HDUList, layout: Layout, said: Said) -> Contents:
     hdu = _image(name, hdus, layout.flux, "flux")
-    axes = axes_of(name, read_wcs(hdu.header, hdus, name), hdu.shape, said.wavelength_unit)
+    elsewhere = layout.wavelength is not None  # the header's unit of them is not needed then
+    wcs = read_wcs(hdu.header, hdus, name, "Angstrom" if elsewhere else said.wavelength_unit)
+    axes = axes_of(name, wcs, hdu.shape, said.wavelength_unit, not elsewhere)
     wavelength = _wavelength(name, hdus, layout, axes, said)
+    unknown = axes.medium is None and axes.celestial is None  # the header says no axis
+    if unknown and hdu.shape.count(len(wavelength)) == 1:
+        axes = axes._replace(place=hdu.shape.index(len(wavelength)))
     check_wavelength(name, wavelength, hdu.shape[axes.place])
     uncertainty = _beside(name, hdus, layout.uncertainty, hdu, "uncertainty")
     of_instrument = layout in LAYOUTS.values()
@@ -102,7 +139,7 @@ def _contents(name: str, hdus: fits.HDUList, layout: Layout, said: Said) -> Cont
     # the pipelines of these instruments leave the mask out at times
     absent = of_instrument and layout.mask not in hdus
     mask = None if absent else _beside(name, hdus, layout.mask, hdu, "mask")
-    source = Source(
+    arrays = Arrays(
         hdu.section,
         None if uncertainty is None else uncertainty.section,
         None if mask is None else mask.section,
@@ -114,7 +151,7 @@ def _contents(name: str, hdus: fits.HDUList, layout: Layout, said: Said) -> Cont
     about = {k: h[k] for h in (hdus[0].header, hdu.header) for k in ABOUT if h.get(k) is not None}
     return Contents(
         name,
-        source,
+        arrays,
         wavelength,
         said.medium or axes.medium or layout.medium,
         axes.celestial,
@@ -150,7 +187,10 @@ def _extension(name: str, hdus: fits.HDUList, key: Key, what: str) -> Any:
     there = ", ".join(f"{i} {hdu.name}".rstrip() for i, hdu in enumerate(hdus))
     way_out = f"name another as `{what}`"
     if what == "uncertainty":
-        way_out += ", or null (None in Python) to let all values weigh alike"
+        way_out += (
+            ", or the flux alone, as in options: {flux: DATA}, or Layout('DATA') in Python, to let "
+            "all values weigh alike"
+        )
     raise LibraryError(f"{name}: no extension {key} with its {what}: {way_out}; there are {there}")
 
 
@@ -184,7 +224,15 @@ def _check_unit(name: str, flux: Any, uncertainty: Any, layout: Layout) -> None:
     except (KeyError, ValueError, TypeError):
         return
     powers = {"sigma": of_flux, "variance": of_flux**2, "inverse_variance": of_flux**-2}
-    if stated.is_equivalent(powers[layout.uncertainty_kind]):
+    expected = powers[layout.uncertainty_kind]
+    if stated.is_equivalent(expected):
+        factor = stated.to(expected)
+        if not 1 / NEARLY < factor < NEARLY:
+            raise LibraryError(
+                f"{name}: the unit of extension {layout.uncertainty}, "
+                f"{uncertainty.header['BUNIT']}, is {factor:.3g} times that of the flux: bring "
+                "them to one, or name the extensions if the unit is wrong"
+            )
         return
     for kind, expected in powers.items():
         if stated.is_equivalent(expected):

@@ -9,13 +9,13 @@ from astropy.wcs import WCS
 
 from spectralunmix.cubes.contents import Contents, Said
 from spectralunmix.cubes.spectral_axis import Axes, axes_of, check_wavelength
-from spectralunmix.cubes.values import Source
+from spectralunmix.cubes.values import Arrays
 from spectralunmix.errors import LibraryError
 
 KINDS = {
-    StdDevUncertainty: "sigma",
-    VarianceUncertainty: "variance",
-    InverseVariance: "inverse_variance",
+    StdDevUncertainty: ("sigma", 1),
+    VarianceUncertainty: ("variance", 2),
+    InverseVariance: ("inverse_variance", -2),
 }
 SAID = "the cube"
 
@@ -39,22 +39,35 @@ def contents(data: NDData, said: Said) -> Contents:
     uncertainty, kind = _uncertainty(data)
     mask = None if data.mask is None else np.broadcast_to(np.asarray(data.mask), flux.shape)
     falling = bool(axes.wavelength[0] > axes.wavelength[-1])
-    source = Source(flux, uncertainty, mask, kind, None, axes.place, falling)
+    arrays = Arrays(flux, uncertainty, mask, kind, None, axes.place, falling)
     unit = None if data.unit is None else data.unit.to_string()
     medium = said.medium or axes.medium or "unknown"
-    return Contents(SAID, source, axes.wavelength, medium, axes.celestial, unit, {}, "cube")
+    return Contents(SAID, arrays, axes.wavelength, medium, axes.celestial, unit, {}, "cube")
 
 
 def _uncertainty(data: NDData) -> tuple[np.ndarray | None, str]:
     if data.uncertainty is None:
         return None, "sigma"
-    for known, kind in KINDS.items():
+    for known, (kind, power) in KINDS.items():
         if isinstance(data.uncertainty, known):
-            return np.asarray(data.uncertainty.array), kind
+            values = np.asarray(data.uncertainty.array)
+            return values * _in_unit_of_flux(data, power), kind
     raise LibraryError(
         f"{SAID} has an uncertainty of the kind {type(data.uncertainty).__name__}: one of "
         f"{', '.join(known.__name__ for known in KINDS)} is needed"
     )
+
+
+def _in_unit_of_flux(data: NDData, power: int) -> float:
+    """What brings the uncertainty from its own unit to a power of that of the flux."""
+    if data.unit is None or data.uncertainty.unit is None:
+        return 1.0
+    try:
+        return float(data.uncertainty.unit.to(data.unit**power))
+    except units.UnitConversionError:
+        raise LibraryError(
+            f"{SAID} has an uncertainty in {data.uncertainty.unit}, its flux is in {data.unit}"
+        ) from None
 
 
 def _axes(data: NDData, shape: tuple[int, ...], said: Said) -> Axes:

@@ -3,13 +3,12 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from spectralunmix.cubes.contents import Contents
 from spectralunmix.cubes.spectral_axis import check_wavelength, in_angstrom
-from spectralunmix.cubes.values import Source
+from spectralunmix.cubes.values import Arrays
 from spectralunmix.errors import LibraryError
 from spectralunmix.libraries.readers.files import taken_for
 
@@ -38,16 +37,20 @@ def opened_envi(paths: list[Path], options: dict) -> Iterator[Contents]:
         image = envi.open(str(header), str(values))
         array = image.open_memmap(interleave="bip", writable=False)
         said = image.metadata
-        centres = image.bands.centers
-        scale = float(said.get("reflectance scale factor", 1)) or 1.0
+        centres, scale = image.bands.centers, float(said.get("reflectance scale factor", 1))
         bad = np.array([float(b) for b in said.get("bbl", [1] * array.shape[2])]) == 0
         ignored = said.get("data ignore value")
+        ignored = None if ignored is None else float(ignored)
     if centres is None:
         raise LibraryError(f"{header.name}: it has no wavelengths, which the cube needs")
-    unit = options.get("wavelength_unit") or image.bands.band_unit
-    wavelength = in_angstrom(header.name, centres, unit)
-    missing = _missing(array, bad, None if ignored is None else float(ignored))
-    yield _contents(header.name, array, wavelength, header.stem, scale, missing)
+    if len(bad) != array.shape[2]:
+        raise LibraryError(f"{header.name}: {len(bad)} bad bands (bbl) of {array.shape[2]}")
+    wavelength = in_angstrom(
+        header.name, centres, options.get("wavelength_unit") or image.bands.band_unit
+    )
+    found = _contents(header.name, array, wavelength, header.stem)
+    mask = np.broadcast_to(bad, array.shape) if bad.any() else None
+    yield found._replace(arrays=found.arrays._replace(mask=mask, scale=scale, ignored=ignored))
 
 
 @contextlib.contextmanager
@@ -59,7 +62,6 @@ def opened_matrix(paths: list[Path], options: dict) -> Iterator[Contents]:
     LibraryError
         It holds no such array of numbers, or one of another shape than the options say.
     """
-    text = options.get("wavelength_file")
     files = [path for path in paths if path.suffix.lower() in (".npy", ".mat")]
     if len(files) != 1:
         there = ", ".join(path.name for path in paths) or "none"
@@ -68,14 +70,20 @@ def opened_matrix(paths: list[Path], options: dict) -> Iterator[Contents]:
     with taken_for(file.name, "an array of numbers"):
         array = _array(file, options.get("variable"))
     array = _as_image(file.name, array, options)
-    if text:
-        (lines,) = [path for path in paths if path != file] or [file]
-        with taken_for(lines.name, "a file of text with a wavelength a line"):
-            values = np.loadtxt(lines, ndmin=1)
+    if "wavelength_file" in options:
+        values = _listed(options["wavelength_file"], [path for path in paths if path != file])
     else:
         values = np.linspace(options["first"], options["last"], array.shape[2])
     wavelength = in_angstrom(file.name, values, options.get("wavelength_unit") or "nm")
-    yield _contents(file.name, array, wavelength, file.stem, 1.0, None)
+    yield _contents(file.name, array, wavelength, file.stem)
+
+
+def _listed(pattern: str, files: list[Path]) -> np.ndarray:
+    """The wavelengths of a file of text."""
+    if len(files) != 1:
+        raise LibraryError(f"wavelength_file: {len(files)} files match {pattern}, not one")
+    with taken_for(files[0].name, "a file of text with a wavelength a line"):
+        return np.loadtxt(files[0], ndmin=1)
 
 
 def _array(file: Path, variable: str | None) -> np.ndarray:
@@ -99,8 +107,6 @@ def _array(file: Path, variable: str | None) -> np.ndarray:
 
 def _as_image(name: str, array: np.ndarray, options: dict) -> np.ndarray:
     """(y, x, n_wave)."""
-    if array.dtype.kind not in "fiu":
-        raise LibraryError(f"{name}: its values are of the kind {array.dtype}, not numbers")
     if "rows" not in options:
         if array.ndim != 3:
             raise LibraryError(
@@ -119,19 +125,10 @@ def _as_image(name: str, array: np.ndarray, options: dict) -> np.ndarray:
     return pixels.reshape(x, y, -1).transpose(1, 0, 2)
 
 
-def _missing(array: np.ndarray, bad: np.ndarray, ignored: float | None) -> np.ndarray | None:
-    """Which values do not count: those of bad channels, and of the value that says so."""
-    if not bad.any() and ignored is None:
-        return None
-    missing = np.broadcast_to(bad, array.shape)
-    return missing if ignored is None else missing | (array == ignored)
-
-
-def _contents(
-    said: str, array: Any, wavelength: np.ndarray, name: str, scale: float, mask: np.ndarray | None
-) -> Contents:
+def _contents(said: str, array: np.ndarray, wavelength: np.ndarray, name: str) -> Contents:
+    if array.dtype.kind not in "fiu":
+        raise LibraryError(f"{said}: its values are of the kind {array.dtype}, not numbers")
     check_wavelength(said, wavelength, array.shape[2])
-    flux = array if scale == 1 else np.asarray(array, float) / scale
     falling = bool(wavelength[0] > wavelength[-1])
-    source = Source(flux, None, mask, "sigma", None, 2, falling)
-    return Contents(said, source, wavelength, "unknown", None, None, {}, name)
+    arrays = Arrays(array, None, None, "sigma", None, 2, falling)
+    return Contents(said, arrays, wavelength, "unknown", None, None, {}, name)

@@ -79,6 +79,6 @@ def recognised(path: str, names: Sequence[str], cubes: Sequence[str]) -> Layout:
     there = ", ".join(f"{name} (cube)" if name in cubes else name for name in names)
     raise LibraryError(
         f"{path}: not in a layout that is known ({', '.join(LAYOUTS)}): name its extensions, as "
-        "Layout(flux=..., uncertainty=..., uncertainty_kind=...), or in the entry's `extensions`; "
+        "Layout(flux=..., uncertainty=..., uncertainty_kind=...), or in the entry's `options`; "
         f"there are {there}"
     )

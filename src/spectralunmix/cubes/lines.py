@@ -11,10 +11,16 @@ from spectralunmix.libraries.grids import in_vacuum
 
 LIGHT = 299792.458  # km/s
 WINDOW = 2000.0  # km/s on either side of a line that its fit looks at
-NEAR = 1000.0  # km/s, the largest velocity that is looked for
-WIDTHS = (30.0, 400.0)  # km/s, of lines
+FASTEST = 1000.0  # km/s, the largest velocity that is looked for
+WIDTHS = (10.0, 400.0)  # km/s, of lines
+AT_THE_END = 0.98  # of these, from where on the best is no measurement
 SIGNIFICANT = 5.0  # times its error, from where on a line's flux is one
-FEWEST = 3  # channels a line, and an error, need
+STRONG = 10.0  # times its error, that the strongest line has to be
+FEWEST_LINES = 2  # that are significant, since one alone may be any line
+FEWEST = 3  # channels for each line, and each term of the continuum
+CONTINUUM = 3  # terms of the continuum, a parabola
+COVERED = 0.5  # share of a line that has to be in channels that count
+TINY = 1e-300
 
 
 class Line(NamedTuple):
@@ -72,9 +78,11 @@ class EmissionLines:
     wavelengths : ndarray
         Their rest wavelengths, in the spectrum's medium.
     fluxes, errors : ndarray
-        In the spectrum's unit times Angstrom.
+        In the spectrum's unit times Angstrom; NaN where too few channels at the line count.
     velocity, width : float
-        Of all lines, in km/s; NaN where no line is significant.
+        Of all lines, in km/s, the width (sigma) with the instrument's; NaN where fewer than two
+        lines are significant, none is of ten times its error, or the best velocity or width is
+        at the end of what is looked for.
     """
 
     names: list[str]
@@ -86,14 +94,30 @@ class EmissionLines:
 
     @property
     def significant(self) -> np.ndarray:
-        """Whether each line has a flux of at least five times its error."""
-        return self.fluxes > SIGNIFICANT * self.errors
+        """Whether each line has a flux of at least five times its error; none without velocity."""
+        there = np.nan_to_num(self.fluxes) > SIGNIFICANT * np.nan_to_num(self.errors, nan=np.inf)
+        return there & np.isfinite(self.velocity)
 
     def ratio(self, doublet: str) -> float | None:
         """Of a pair's two lines, one of DOUBLETS; None where one is not significant."""
         first, second, _ = DOUBLETS[doublet]
         flux = dict(zip(self.names, np.where(self.significant, self.fluxes, 0), strict=True))
         return float(flux[first] / flux[second]) if flux.get(first) and flux.get(second) else None
+
+
+class Group(NamedTuple):
+    """Lines whose windows touch.
+
+    wavelength, values, widths : (n,), of the channels of these windows that count
+    lines : which of all lines they are
+    places : their rest wavelengths
+    """
+
+    wavelength: np.ndarray
+    values: np.ndarray
+    widths: np.ndarray
+    lines: list[int]
+    places: np.ndarray
 
 
 def within(wavelength: np.ndarray, medium: str) -> list[tuple[str, float]]:
@@ -106,20 +130,19 @@ def within(wavelength: np.ndarray, medium: str) -> list[tuple[str, float]]:
     medium : {"air", "vacuum", "unknown"}
         Taken for air where it is not known.
     """
-    margin = 1 + WINDOW / LIGHT
     places = np.array([line.air for line in LINES])
     places = in_vacuum(places) if medium == "vacuum" else places
-    inside = (places > wavelength[0] * margin) & (places < wavelength[-1] / margin)
+    inside = (places > wavelength[0]) & (places < wavelength[-1])
     return [(LINES[i].name, float(places[i])) for i in np.flatnonzero(inside)]
 
 
 def emission_lines(
     wavelength: np.ndarray, spectrum: np.ndarray, counted: np.ndarray, medium: str
 ) -> EmissionLines:
-    """Gaussians of one velocity and width on a straight continuum, at all lines of a spectrum.
+    """Gaussians of one velocity and width on a curved continuum, at all lines of a spectrum.
 
-    Fluxes are at least zero. Their errors are of the scatter that the fit leaves: where stars have
-    absorption lines they say little.
+    Fluxes are at least zero. Their errors are of the scatter that the fit leaves, taken as
+    correlated as it is: smoothing correlates it, and so do the absorption lines of stars.
 
     Parameters
     ----------
@@ -138,93 +161,92 @@ def emission_lines(
     """
     lines = within(wavelength, medium)
     names, places = [name for name, _ in lines], np.array([place for _, place in lines])
-    none = np.zeros(len(names))
-    groups = _groups(wavelength, counted, places)
+    fluxes, errors = np.full((2, len(names)), np.nan)
+    groups = _groups(wavelength, spectrum, counted, places)
     if not groups:
-        return EmissionLines(names, places, none, none, np.nan, np.nan)
-    starts = [(v, w) for v in np.linspace(-0.6, 0.6, 13) * NEAR for w in (60.0, 150.0)]
-    cost = [
-        np.square(_misfit(start, wavelength, spectrum, places, groups)).sum() for start in starts
-    ]
+        return EmissionLines(names, places, fluxes, errors, np.nan, np.nan)
+    starts = [(v, w) for v in np.linspace(-0.6, 0.6, 13) * FASTEST for w in (60.0, 150.0)]
     best = least_squares(
-        _misfit,
-        starts[int(np.argmin(cost))],
-        bounds=([-NEAR, WIDTHS[0]], [NEAR, WIDTHS[1]]),
+        _left_by_all,
+        min(starts, key=lambda start: float(np.square(_left_by_all(start, groups)).sum())),
+        bounds=([-FASTEST, WIDTHS[0]], [FASTEST, WIDTHS[1]]),
         x_scale=(30.0, 30.0),
-        args=(wavelength, spectrum, places, groups),
+        args=(groups,),
     )
-    velocity, width = best.x
-    fluxes, errors = np.zeros(len(names)), np.full(len(names), np.inf)
-    for channels, of_group in groups:
-        at = wavelength[channels]
-        profiles = _profiles(at, places[of_group], velocity, width)
-        _, fluxes[of_group], errors[of_group] = _solved(at, spectrum[channels], profiles)
-    found = EmissionLines(names, places, fluxes, errors, float(velocity), float(width))
-    if found.significant.any():
-        return found
-    return dataclasses.replace(found, velocity=np.nan, width=np.nan)
-
-
-Group = tuple[np.ndarray, list[int]]  # channels, and the lines in them
-
-
-def _groups(wavelength: np.ndarray, counted: np.ndarray, places: np.ndarray) -> list[Group]:
-    """Lines whose windows touch, with the channels of these windows."""
-    groups: list[Group] = []
-    last = -np.inf
-    for i, place in enumerate(places):
-        if place * (1 - WINDOW / LIGHT) < last and groups:
-            groups[-1][1].append(i)
-        else:
-            groups.append((np.array([], int), [i]))
-        last = place * (1 + WINDOW / LIGHT)
-    found = []
-    for _, of_group in groups:
-        low, high = places[of_group[0]], places[of_group[-1]]
-        inside = (wavelength > low * (1 - WINDOW / LIGHT)) & (
-            wavelength < high * (1 + WINDOW / LIGHT)
-        )
-        channels = np.flatnonzero(inside & counted)
-        if len(channels) > FEWEST * (len(of_group) + 2) and inside.sum() == len(channels):
-            found.append((channels, of_group))
+    velocity, width = map(float, best.x)
+    for group in groups:
+        _, fluxes[group.lines], errors[group.lines] = _solved(group, velocity, width)
+    found = EmissionLines(names, places, fluxes, errors, velocity, width)
+    at_the_end = abs(velocity) > AT_THE_END * FASTEST or width > AT_THE_END * WIDTHS[1]
+    strong = found.fluxes > STRONG * found.errors
+    if at_the_end or found.significant.sum() < FEWEST_LINES or not strong.any():
+        return dataclasses.replace(found, velocity=np.nan, width=np.nan)
     return found
 
 
-def _profiles(at: np.ndarray, places: np.ndarray, velocity: float, width: float) -> np.ndarray:
-    """(n_lines, n), Gaussians of area 1 Angstrom."""
-    centres = places[:, None] * (1 + velocity / LIGHT)
-    sigma = centres * width / LIGHT
-    return np.exp(-0.5 * ((at - centres) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+def _groups(
+    wavelength: np.ndarray, spectrum: np.ndarray, counted: np.ndarray, places: np.ndarray
+) -> list[Group]:
+    """The lines in groups, in their order, of as many channels as a fit needs."""
+    reach = WINDOW / LIGHT
+    together: list[list[int]] = []
+    for i, place in enumerate(places):
+        if together and place * (1 - reach) < places[together[-1][-1]] * (1 + reach):
+            together[-1].append(i)
+        else:
+            together.append([i])
+    widths, groups = np.gradient(wavelength), []
+    for lines in together:
+        low, high = places[lines[0]] * (1 - reach), places[lines[-1]] * (1 + reach)
+        at = (wavelength > low) & (wavelength < high) & counted
+        if at.sum() > FEWEST * (len(lines) + CONTINUUM):
+            groups.append(Group(wavelength[at], spectrum[at], widths[at], lines, places[lines]))
+    return groups
+
+
+def _profiles(group: Group, velocity: float, width: float) -> np.ndarray:
+    """(n_lines, n), Gaussians of area 1 Angstrom; 0 of a line half of which does not count."""
+    centres = group.places[:, None] * (1 + velocity / LIGHT)
+    sigma = np.maximum(centres * width / LIGHT, np.median(group.widths) / 3)
+    made = np.exp(-0.5 * ((group.wavelength - centres) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+    area = (made * group.widths).sum(axis=1, keepdims=True)
+    return np.where(area > COVERED, made, 0)
 
 
 def _solved(
-    at: np.ndarray, values: np.ndarray, profiles: np.ndarray
+    group: Group, velocity: float, width: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is left of the values, fluxes of at least zero, and their errors."""
-    x = (at - at.mean()) / np.ptp(at)
-    straight = np.stack([np.ones_like(x), x])
+    profiles = _profiles(group, velocity, width)
+    x = 2 * (group.wavelength - group.wavelength.mean()) / np.ptp(group.wavelength)
+    continuum = np.stack([x**power for power in range(CONTINUUM)])
     # the continuum may have either sign: nnls takes it twice
-    design = np.concatenate([profiles, straight, -straight]).T
+    design = np.concatenate([profiles, continuum, -continuum]).T
     scale = np.abs(design).max(axis=0)
-    found = nnls(design / scale, values)[0] / scale
-    left = values - design @ found
-    free = design[:, : len(profiles) + 2]
-    variance = np.square(left).sum() / max(len(at) - free.shape[1], 1)
-    spread = np.sqrt(np.diag(np.linalg.pinv(free.T @ free)) * variance)
-    return left, found[: len(profiles)], spread[: len(profiles)]
+    scale[scale == 0] = 1
+    found = nnls(design / scale, group.values)[0] / scale
+    left = group.values - design @ found
+    free = (design / scale)[:, : len(profiles) + CONTINUUM]
+    n_free = max(len(left) - free.shape[1], 1)
+    variance = np.square(left).sum() / n_free * _correlated(left)
+    of_each = np.diag(np.linalg.pinv(free.T @ free))[: len(profiles)] / scale[: len(profiles)] ** 2
+    measured = profiles.any(axis=1)
+    fluxes = np.where(measured, found[: len(profiles)], np.nan)
+    return left, fluxes, np.where(measured, np.sqrt(of_each * variance), np.nan)
 
 
-def _misfit(
-    parameters: Sequence[float],
-    wavelength: np.ndarray,
-    spectrum: np.ndarray,
-    places: np.ndarray,
-    groups: list[Group],
-) -> np.ndarray:
-    """What the best fluxes leave in the channels of all groups."""
-    parts = []
-    for channels, of_group in groups:
-        at = wavelength[channels]
-        profiles = _profiles(at, places[of_group], *parameters)
-        parts.append(_solved(at, spectrum[channels], profiles)[0])
-    return np.concatenate(parts)
+def _correlated(left: np.ndarray) -> float:
+    """By how much the variance of sums of neighbours exceeds that of independent values."""
+    left = left - left.mean()
+    total = 1.0
+    for lag in range(1, len(left) // 4):
+        correlation = float(left[:-lag] @ left[lag:]) / max(float(left @ left), TINY)
+        if correlation <= 0:
+            break
+        total += 2 * correlation
+    return total
+
+
+def _left_by_all(parameters: Sequence[float], groups: Sequence[Group]) -> np.ndarray:
+    """What the best fluxes at a velocity and a width leave in all channels."""
+    return np.concatenate([_solved(group, *parameters)[0] for group in groups])

@@ -10,8 +10,7 @@ import numpy as np
 
 from spectralunmix.cubes import maps_file
 from spectralunmix.cubes.cube import Cube
-
-BLOCK = 2**24  # values of the cube that are worked on at once
+from spectralunmix.files import row_blocks
 
 
 class _Misfit(NamedTuple):
@@ -97,7 +96,8 @@ class ComponentMaps:
         of_channels = np.zeros(n_wave), np.zeros(n_wave)
         parts = []
         for _, residual, v in self._residuals():
-            weighted, counts = v * residual**2, v > 0
+            weighted = v * residual**2
+            counts = v > 0 if self.cube.has_uncertainties else v
             of_channels[0][:] += weighted.sum(axis=0)
             of_channels[1][:] += counts.sum(axis=0)
             parts.append((weighted.sum(axis=1), counts.sum(axis=1)))
@@ -106,9 +106,8 @@ class ComponentMaps:
 
     def _residuals(self) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Rows of some spaxels, their residual, and their weights, (n, n_wave)."""
-        cube, step = self.cube, max(1, BLOCK // self.components.shape[1])
-        for start in range(0, len(cube.spectra), step):
-            rows = slice(start, start + step)
+        cube = self.cube
+        for rows in row_blocks(*cube.spectra.shape):
             residual = cube.spectra[rows] - self.weights[rows] @ self.components
             given = cube.inverse_variance
             v = np.ones_like(residual) if given is None else np.asarray(given[rows], float)

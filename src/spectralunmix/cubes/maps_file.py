@@ -21,10 +21,12 @@ def write(
     maps: "ComponentMaps",
     *,
     residual: bool = False,
+    abundances: bool = False,
     standard_errors: np.ndarray | None = None,
 ) -> None:
     """Write them, as `ComponentMaps.write` says.
 
+    abundances : add ABUNDANCES (k, y, x), weights over their sum
     standard_errors : of the components, (k, n_wave), an extension COMPONENT_ERRORS; None for none
     """
     cube = maps.cube
@@ -46,6 +48,9 @@ def write(
     if standard_errors is not None:
         errors = np.where(cube.channels, standard_errors, np.nan)
         hdus.append(fits.ImageHDU(errors, of_components, "COMPONENT_ERRORS"))
+    if abundances:
+        header = _counting_components(sky.copy(), 3)
+        hdus.append(fits.ImageHDU(maps.abundances, header, "ABUNDANCES"))
     if residual:
         header = sky.copy()
         header.update(spectral_header(cube.wavelength, cube.medium, 3))
@@ -62,7 +67,8 @@ def _about(maps: "ComponentMaps") -> fits.Header:
     for key, value in cube.about.items():
         header[key] = value
     header["CREATOR"] = f"spectralunmix {__version__}"
-    header["CUBE"] = (cube.name[:60], "what was unmixed")
+    name = cube.name.encode("ascii", "replace").decode()  # as FITS has it
+    header["CUBE"] = (name[:60], "what was unmixed")
     header["NCOMP"] = (len(maps.components), "number of components")
     header["LAMBDA"] = (maps.smoothness, "smoothness of the fit")
     header["CONVERGD"] = (maps.converged, "whether the fit reached its tolerance")

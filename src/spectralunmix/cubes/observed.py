@@ -11,8 +11,10 @@ from spectralunmix.cubes.layouts import Layout
 from spectralunmix.cubes.reader import Selection, selected
 from spectralunmix.errors import LibraryError
 from spectralunmix.libraries import archives
+from spectralunmix.libraries.sources import at_work_in
 
-OF_SELECTION = ("window", "leave_out", "bin_spaxels", "bin_channels", "name")
+PART = ".download-"  # begins the names of folders that are gone at the end
+OF_SELECTION = ("window", "leave_out", "bin_spaxels", "bin_channels")
 
 
 def read(archive: Path, source: dict, entry: dict) -> Cube:
@@ -33,16 +35,19 @@ def read(archive: Path, source: dict, entry: dict) -> Cube:
         It is not what the entry says.
     """
     wanted = [*source["members"], source["options"].get("wavelength_file")]
-    with tempfile.TemporaryDirectory(dir=archive.parent, prefix=".download-") as folder:
+    with (
+        at_work_in(archive.parent, f"{PART}*"),  # what a killed run left there goes first
+        tempfile.TemporaryDirectory(dir=archive.parent, prefix=PART) as folder,
+    ):
         patterns = [pattern for pattern in wanted if pattern]
         paths = archives.extract(archive, patterns, source["largest_member"], Path(folder))
         selection = Selection(
-            redshift=entry["redshift"],
             scratch=folder,
             **{key: entry[key] for key in OF_SELECTION},
         )
         with _opened(paths, source, entry, folder) as contents:
-            return selected(contents, selection)
+            medium = entry["medium"] or contents.medium
+            return selected(contents._replace(medium=medium), selection)
 
 
 def _opened(
@@ -59,7 +64,8 @@ def _opened(
             f"members: {named} match {', '.join(source['members'])}: one cube is needed"
         )
     said = Said(entry["medium"], options.get("wavelength_unit"), paths[0].name)
-    return fits_file.opened(paths[0], layout_of(options), said, folder)
+    largest = source["largest_member"]
+    return fits_file.opened(paths[0], layout_of(options), said, folder, largest)
 
 
 def layout_of(options: dict) -> str | Layout | None:

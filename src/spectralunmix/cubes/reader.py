@@ -1,5 +1,6 @@
 """read_cube: a cube from a FITS file, or from specutils or astropy, as spectra of spaxels."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,10 +16,12 @@ from spectralunmix.cubes.layouts import Layout
 from spectralunmix.cubes.spectral_axis import read_wcs
 from spectralunmix.cubes.values import Cut, read_values
 from spectralunmix.errors import LibraryError
+from spectralunmix.files import row_blocks
 
+log = logging.getLogger(__name__)
 MEDIA = ("air", "vacuum", "unknown")
+MOST = 20  # redshift
 SLACK = 1e-9  # relative, of wavelengths by rounding
-ROWS = 4096  # spectra that are looked through at once
 
 
 class Selection(NamedTuple):
@@ -33,9 +36,12 @@ class Selection(NamedTuple):
     scratch: str | None = None
 
     def check(self) -> None:
-        """ValueError : a value is out of its range."""
-        if self.redshift is not None and not -1 < self.redshift < np.inf:
-            raise ValueError(f"redshift={self.redshift!r}: a number above -1 is needed")
+        """Raise a ValueError where a value is out of its range."""
+        if self.redshift is not None and not -1 < self.redshift <= MOST:
+            raise ValueError(
+                f"redshift={self.redshift!r}: z is needed, above -1 and at most {MOST}, not a "
+                "velocity"
+            )
         for key in ("bin_spaxels", "bin_channels"):
             width = getattr(self, key)
             if not isinstance(width, int | np.integer) or width < 1:
@@ -123,6 +129,8 @@ def read_cube(
     selection = Selection(*of_cube)
     selection.check()
     if isinstance(cube, NDData):
+        if layout is not None:
+            raise ValueError(f"layout={layout!r} is for files: an NDData says its own")
         return selected(handed_in.contents(cube, said), selection)
     with fits_file.opened(Path(cube), layout, said, scratch) as contents:
         return selected(contents, selection)
@@ -136,11 +144,11 @@ def selected(contents: Contents, selection: Selection) -> Cube:
     LibraryError
         Nothing is left of it.
     """
-    source, (b, c) = contents.source, (selection.bin_spaxels, selection.bin_channels)
+    arrays, (b, c) = contents.arrays, (selection.bin_spaxels, selection.bin_channels)
     wavelength = np.sort(contents.wavelength)
     inside = _within(contents.said, wavelength, selection.window)
     n_wave = (inside.stop - inside.start) // c
-    sides = [n for i, n in enumerate(source.flux.shape) if i != source.place]
+    sides = [n for i, n in enumerate(arrays.flux.shape) if i != arrays.place]
     if min(sides) < b or n_wave < 2:
         raise LibraryError(
             f"{contents.said}: {sides[0]} x {sides[1]} spaxels of {inside.stop - inside.start} "
@@ -148,8 +156,10 @@ def selected(contents: Contents, selection: Selection) -> Cube:
         )
     counted = np.ones(len(wavelength), bool)
     for first, last in selection.leave_out:
+        if last < wavelength[0] or first > wavelength[-1]:
+            log.warning("leave_out: %g to %g Angstrom is outside of the cube", first, last)
         counted &= (wavelength < first * (1 - SLACK)) | (wavelength > last * (1 + SLACK))
-    values = read_values(source, Cut(inside, counted, b, c), selection.scratch)
+    values = read_values(arrays, Cut(inside, counted, b, c), selection.scratch)
     if not values.spaxels.any():
         raise LibraryError(
             f"{contents.said}: no spaxel has a value that counts: all are NaN, masked, left out or "
@@ -161,7 +171,7 @@ def selected(contents: Contents, selection: Selection) -> Cube:
         wavelength[inside][: n_wave * c].reshape(n_wave, c).mean(axis=1),
         values.spaxels,
         _counted(values.inverse_variance, n_wave),
-        source.uncertainty is not None,
+        arrays.uncertainty is not None,
         contents.medium,
         selection.redshift,
         contents.unit,
@@ -190,8 +200,8 @@ def _counted(V: np.ndarray | None, n_wave: int) -> np.ndarray:
     if V is None:
         return np.ones(n_wave, bool)
     found = np.zeros(n_wave, bool)
-    for start in range(0, len(V), ROWS):
-        found |= (V[start : start + ROWS] > 0).any(axis=0)
+    for rows in row_blocks(*V.shape):
+        found |= (V[rows] > 0).any(axis=0)
     return found
 
 

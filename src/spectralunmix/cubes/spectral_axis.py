@@ -34,15 +34,27 @@ class Axes(NamedTuple):
 
 
 def read_wcs(
-    header: fits.Header, hdus: fits.HDUList | None = None, path: Path | str = "the cube"
+    header: fits.Header,
+    hdus: fits.HDUList | None = None,
+    path: Path | str = "the cube",
+    wavelength_unit: str | None = None,
 ) -> WCS:
     """The coordinates of a cube, which may have their table in another extension.
+
+    wavelength_unit : in place of the header's, of an axis that is one of wavelength
 
     Raises
     ------
     LibraryError
-        The cards say no coordinates that can be.
+        The cards say no coordinates that can be, or no unit of wavelength.
     """
+    header = header.copy()
+    for axis in (1, 2, 3):
+        if str(header.get(f"CTYPE{axis}"))[:4].upper() in MEDIA:
+            if wavelength_unit:
+                header[f"CUNIT{axis}"] = _unit_of(path, wavelength_unit).to_string("fits")
+            elif not str(header.get(f"CUNIT{axis}") or "").strip():
+                raise _no_unit(path, "no unit")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FITSFixedWarning)  # of units and dates that it mends
         try:
@@ -57,11 +69,16 @@ def read_wcs(
 
 
 def axes_of(
-    path: str, wcs: WCS, shape: tuple[int, ...], wavelength_unit: str | None = None
+    path: str,
+    wcs: WCS,
+    shape: tuple[int, ...],
+    wavelength_unit: str | None = None,
+    wanted: bool = True,
 ) -> Axes:
     """What the coordinates say of the axes of an array of that shape.
 
-    wavelength_unit : where the header says none, or a wrong one
+    wavelength_unit : where the header says none
+    wanted : whether wavelengths are: else they are found elsewhere
 
     Raises
     ------
@@ -76,7 +93,9 @@ def axes_of(
     others = [i for i in range(3) if i != place]
     celestial = wcs.sub([i + 1 for i in others]).to_header() if len(sky) == 2 else None
     kind = str(wcs.wcs.ctype[place])[:4].upper()
-    found = _wavelengths(path, wcs.sub([place + 1]), shape[2 - place], kind, wavelength_unit)
+    found = None
+    if wanted:
+        found = _wavelengths(path, wcs.sub([place + 1]), shape[2 - place], kind, wavelength_unit)
     return Axes(found, 2 - place, MEDIA.get(kind), celestial)
 
 
@@ -85,10 +104,11 @@ def _wavelengths(
 ) -> np.ndarray | None:
     """In Angstrom; None where the header says nothing of them."""
     said = str(wcs.wcs.cunit[0]) or None
-    if not (said or stated or kind in MEDIA):
+    if kind not in MEDIA:  # wcslib leaves its values as they are
+        said = stated or said
+    if said is None:
         return None
-    values = wcs.wcs_pix2world(np.arange(n_wave), 0)[0]
-    return in_angstrom(path, values, stated or said)
+    return in_angstrom(path, wcs.wcs_pix2world(np.arange(n_wave), 0)[0], said)
 
 
 def in_angstrom(path: str, values: Any, said: str | None) -> np.ndarray:
@@ -100,14 +120,24 @@ def in_angstrom(path: str, values: Any, said: str | None) -> np.ndarray:
         It is no unit of wavelength.
     """
     try:
-        values = np.asarray(values, float).ravel() * unit(said or "")
+        values = np.asarray(values, float).ravel() * _unit_of(path, said)
         return values.to_value(units.Angstrom, units.spectral())
     except (ValueError, TypeError, units.UnitConversionError):
-        said = f"the unit {said}" if said else "no unit"
-        raise LibraryError(
-            f"{path}: its wavelengths have {said}, which is none of wavelength: state it as "
-            "wavelength_unit"
-        ) from None
+        raise _no_unit(path, f"the unit {said}") from None
+
+
+def _unit_of(path: Path | str, said: str | None) -> units.UnitBase:
+    try:
+        return unit(said or "")
+    except (ValueError, TypeError):
+        raise _no_unit(path, f"the unit {said}") from None
+
+
+def _no_unit(path: Path | str, has: str) -> LibraryError:
+    return LibraryError(
+        f"{path}: its wavelengths have {has}, which is none of wavelength: state it as "
+        "wavelength_unit"
+    )
 
 
 def check_wavelength(path: str, wavelength: np.ndarray, n_wave: int) -> None:

@@ -11,6 +11,13 @@ from spectralunmix.cubes.maps import ComponentMaps
 from spectralunmix.errors import LibraryError
 from spectralunmix.files import component_names
 
+COLUMNS = {
+    "rest_wavelength": ("Angstrom", "in the medium of the cube"),
+    "flux": ("Angstrom", "area of the line in the component, whose maximum is 1, at rest"),
+    "error": ("Angstrom", "of the flux, from the scatter that the fit leaves"),
+    "velocity": ("km/s", "of all lines of the component, against the redshift"),
+    "width": ("km/s", "sigma of all lines of the component, with the instrument's"),
+}
 OFF = 0.1  # share by which a doublet's ratio may be off what atomic physics says, unremarked
 
 
@@ -46,12 +53,8 @@ def table_of_lines(found: Sequence[EmissionLines]) -> Table:
                 column.append(value)
     table = Table(columns)
     if len(table):
-        for name, unit in (
-            ("rest_wavelength", "Angstrom"),
-            ("velocity", "km/s"),
-            ("width", "km/s"),
-        ):
-            table[name].unit = unit
+        for name, (unit, meaning) in COLUMNS.items():
+            table[name].unit, table[name].description = unit, meaning
     return table
 
 
@@ -122,7 +125,7 @@ def _in_words(numbers: dict[str, Any]) -> list[str]:
         if component["lines"]:
             words += (
                 f", and emission lines at {component['velocity']:+.0f} km/s, "
-                f"{component['width']:.0f} km/s wide: {', '.join(component['lines'])}"
+                f"sigma {component['width']:.0f} km/s: {', '.join(component['lines'])}"
             )
         said.append(words)
         for doublet, ratio in component["doublets"].items():
@@ -131,6 +134,10 @@ def _in_words(numbers: dict[str, Any]) -> list[str]:
                 f"component {i}: {doublet} is {ratio['ratio']:.2f}, "
                 f"{'NOT ' if off else ''}within 10 % of the {ratio['expected']:g} of atomic physics"
             )
+    if numbers["redshift"] is None:
+        said.append("no line is named: the entry gives no redshift")
+    elif numbers["medium"] == "unknown":
+        said.append("lines are looked for at wavelengths in air: the cube does not say the medium")
     if not numbers["n_resamples"]:
         said.append("no standard errors: there are no resamples")
     if not numbers["converged"]:

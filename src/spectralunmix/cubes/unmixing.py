@@ -44,6 +44,8 @@ def unmix_cube(
 
     Raises
     ------
+    TypeError
+        It is not a Cube.
     ValueError
         As `smooth_nmf` does.
 
@@ -52,6 +54,8 @@ def unmix_cube(
     ConvergenceWarning
         As `smooth_nmf` does.
     """
+    if not isinstance(cube, Cube):
+        raise TypeError(f"a Cube is needed, as read_cube gives it, not a {type(cube).__name__}")
     result = smooth_nmf(
         cube.spectra,
         n_components,

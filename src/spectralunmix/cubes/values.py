@@ -1,6 +1,7 @@
 """The values of a cube, block by block: spectra of spaxels with their inverse variance."""
 
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -9,16 +10,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spectralunmix.errors import LibraryError
+from spectralunmix.files import row_blocks
 
 log = logging.getLogger(__name__)
 INTERVAL = 5  # seconds between two lines of the progress
-BLOCK = 2**24  # values that are worked on at once
+BLOCK = 2**24  # values of the file that are worked on at once
 LARGE = 2**27  # values from which spectra and weights lie in files without a name, not in memory
 SAFE = 1e30  # inverse variances up to here, and down to its inverse, are kept in float32
+POWERS = {"sigma": -2, "variance": -1, "inverse_variance": 1}
 
 
-class Source(NamedTuple):
-    """Arrays of a cube's three dimensions, or what reads them in slices of the first.
+class Arrays(NamedTuple):
+    """What a cube is made of: arrays of three dimensions, or what reads them in slices.
 
     flux : array
     uncertainty, mask : array or None
@@ -26,6 +29,8 @@ class Source(NamedTuple):
     mask_bits : the bits of the mask that count; None for any
     place : the axis of wavelength
     falling : whether wavelength falls along it
+    scale : what the flux is divided by
+    ignored : the flux that means that there is none; None where no value does
     """
 
     flux: Any
@@ -35,6 +40,8 @@ class Source(NamedTuple):
     mask_bits: Sequence[int] | None
     place: int
     falling: bool
+    scale: float = 1.0
+    ignored: float | None = None
 
 
 class Cut(NamedTuple):
@@ -59,15 +66,23 @@ class Values(NamedTuple):
     spaxels: np.ndarray
 
 
-def read_values(source: Source, cut: Cut, scratch: str | None) -> Values:
+class Block(NamedTuple):
+    """Flux and weights (n_wave, y, x) of a part of a cube, binned, and where in the whole it is."""
+
+    place: tuple[slice, ...]
+    flux: np.ndarray
+    weight: np.ndarray
+
+
+def read_values(arrays: Arrays, cut: Cut, scratch: str | None) -> Values:
     """The spectra of a cube.
 
     Parameters
     ----------
-    source : Source
-        The arrays.
+    arrays : Arrays
+        What it is made of.
     cut : Cut
-        What is read of them.
+        What is read of it.
     scratch : str or None
         Folder of files that hold large arrays; None for the system's.
 
@@ -75,81 +90,109 @@ def read_values(source: Source, cut: Cut, scratch: str | None) -> Values:
     -------
     Values
     """
-    n_wave = len(range(*cut.channels.indices(source.flux.shape[source.place]))) // cut.bin_channels
-    sides = [n for axis, n in enumerate(source.flux.shape) if axis != source.place]
+    n_wave = (cut.channels.stop - cut.channels.start) // cut.bin_channels
+    sides = [n for axis, n in enumerate(arrays.flux.shape) if axis != arrays.place]
     y, x = (side // cut.bin_spaxels for side in sides)
-    arrays: tuple[np.ndarray, np.ndarray] | None = None
-    equal = True  # whether all values weigh 1
-    said, done, whole = time.monotonic(), 0, y * x * n_wave
-    for at, flux, weight in _blocks(source, cut):
-        arrays = arrays or _arrays(y * x, n_wave, source, weight, scratch)
-        for array, block in zip(arrays, (flux, weight), strict=True):
-            array.reshape(y, x, n_wave).transpose(2, 0, 1)[at] = block
-        equal = equal and bool((weight == 1).all())
-        done += flux.size
+    precision = np.result_type(np.asarray(arrays.flux[:1]).dtype.newbyteorder("="), np.float32)
+    X = _array((y * x, n_wave), precision, scratch)
+    V = _array((y * x, n_wave), precision, scratch)
+    all_alike = True
+    said, done = time.monotonic(), 0
+    for block in _blocks(arrays, cut):
+        if V.dtype == np.float32 and _beyond_float32(block.weight):
+            V = _in_float64(V, scratch)
+        for whole, values in ((X, block.flux), (V, block.weight)):
+            whole.reshape(y, x, n_wave).transpose(2, 0, 1)[block.place] = values
+        all_alike = all_alike and bool((block.weight == 1).all())
+        done += block.flux.size
         if time.monotonic() - said > INTERVAL:
             said = time.monotonic()
-            log.info("%d %% of the cube read", 100 * done // whole)
-    assert arrays is not None  # there are channels and spaxels: checked before
-    X, V = arrays
-    used = _used(V)
+            log.info("%d %% of the cube read", 100 * done // X.size)
+    used = np.concatenate([(V[rows] > 0).any(axis=1) for rows in row_blocks(*V.shape)])
     X, V = _kept(X, used), _kept(V, used)
-    return Values(X, None if equal else V, used.reshape(y, x))
+    return Values(X, None if all_alike else V, used.reshape(y, x))
 
 
-def _blocks(source: Source, cut: Cut) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
-    """Flux and weight (n_wave, y, x) of parts of the cube, and where in the whole they go."""
-    shape = source.flux.shape
-    # of the array's axes that which is read in slices: wavelength, y or x
-    order = [source.place, *(axis for axis in range(3) if axis != source.place)]
-    read_along = order.index(0)
-    width = cut.bin_channels if read_along == 0 else cut.bin_spaxels
-    first, stop, _ = cut.channels.indices(shape[source.place])
-    if source.falling:
-        first, stop = shape[source.place] - stop, shape[source.place] - first
-    begin, end = (first, stop) if read_along == 0 else (0, shape[0])
+def _blocks(arrays: Arrays, cut: Cut) -> Iterator[Block]:
+    """All parts of a cube, in the order of the file."""
+    shape, place = arrays.flux.shape, arrays.place
+    first, stop = cut.channels.start, cut.channels.stop
+    stop = first + (stop - first) // cut.bin_channels * cut.bin_channels
+    if arrays.falling:
+        first, stop = shape[place] - stop, shape[place] - first
+    if place != 0:  # slices of the file are rows or columns of the image, of all wavelengths
+        for rows in _slices(0, shape[0], cut.bin_spaxels, shape):
+            flux, weight = _in_order(arrays, rows, slice(first, stop))
+            at = slice(rows.start // cut.bin_spaxels, rows.stop // cut.bin_spaxels)
+            along = 1 + [axis for axis in range(3) if axis != place].index(0)
+            where = (*(slice(None),) * along, at)
+            yield _finished(arrays, cut, where, slice(None), flux, weight)
+        return
+    n, width = (stop - first) // cut.bin_channels, cut.bin_channels
+    for planes in _slices(first, stop, width, shape):
+        flux, weight = _in_order(arrays, planes, slice(None))
+        at = slice((planes.start - first) // width, (planes.stop - first) // width)
+        if arrays.falling:
+            at = slice(n - at.stop, n - at.start)
+        yield _finished(arrays, cut, (at,), at, flux, weight)
+
+
+def _slices(first: int, stop: int, width: int, shape: tuple[int, ...]) -> Iterator[slice]:
+    """Slices of the first axis, each of whole bins; what is left over at the end is none."""
     thick = max(1, BLOCK // (shape[1] * shape[2]) // width) * width
-    n = (end - begin) // width
-    if read_along == 0 and source.falling:
-        begin = end - n * width  # as in rising order, where what is left over is at the end
-    for start in range(begin, begin + n * width, thick):
-        rows = slice(start, min(start + thick, begin + n * width))
-        flux, weight = (z.transpose(order) for z in _weighted(source, rows))
-        inside = slice(None) if read_along == 0 else slice(first, stop)
-        flux, weight = flux[inside], weight[inside]
-        if source.falling:
-            flux, weight = flux[::-1], weight[::-1]
-        a, b = (rows.start - begin) // width, (rows.stop - begin) // width
-        at = slice(n - b, n - a) if read_along == 0 and source.falling else slice(a, b)
-        flux, weight = _binned(flux, weight, cut.bin_channels, cut.bin_spaxels)
-        counted = _binned_channels(cut)[at if read_along == 0 else slice(None)]
-        weight[~counted[: len(weight)]] = 0
-        flux[weight == 0] = 0
-        yield (*(slice(None),) * read_along, at), flux, weight
+    stop = first + (stop - first) // width * width
+    for start in range(first, stop, thick):
+        yield slice(start, min(start + thick, stop))
 
 
-def _binned_channels(cut: Cut) -> np.ndarray:
-    """Which channels count after binning: those of which every part does."""
-    inside = cut.counted[cut.channels]
-    n = len(inside) // cut.bin_channels
-    return np.all(inside[: n * cut.bin_channels].reshape(n, cut.bin_channels), axis=1)
+def _in_order(arrays: Arrays, part: slice, inside: slice) -> tuple[np.ndarray, np.ndarray]:
+    """Flux and weights of a slice of the file, (n_wave, y, x) in rising wavelength.
+
+    inside : which wavelengths, in the file's order
+    """
+    order = [arrays.place, *(axis for axis in range(3) if axis != arrays.place)]
+    turned = slice(None, None, -1 if arrays.falling else 1)
+    flux, weight = (z.transpose(order)[inside][turned] for z in _weighted(arrays, part))
+    return flux, weight
 
 
-def _weighted(source: Source, rows: slice) -> tuple[np.ndarray, np.ndarray]:
+def _finished(
+    arrays: Arrays,
+    cut: Cut,
+    place: tuple[slice, ...],
+    channels: slice,
+    flux: np.ndarray,
+    weight: np.ndarray,
+) -> Block:
+    """The block, binned, with weight 0 in channels that do not count."""
+    flux, weight = _binned(flux, weight, cut)
+    if arrays.uncertainty is None:  # the number of values in a bin: 1 where all of them count
+        weight /= cut.bin_channels * cut.bin_spaxels**2
+    counted = cut.counted[cut.channels]
+    n = len(counted) // cut.bin_channels
+    counted = np.all(counted[: n * cut.bin_channels].reshape(n, -1), axis=1)
+    weight[~counted[channels]] = 0
+    flux[weight == 0] = 0
+    return Block(place, flux, weight)
+
+
+def _weighted(arrays: Arrays, part: slice) -> tuple[np.ndarray, np.ndarray]:
     """Flux and its inverse variance, 0 where a value does not count, in float64."""
-    flux = np.array(source.flux[rows], dtype=float)
+    flux = np.array(arrays.flux[part], dtype=float)
     good = np.isfinite(flux)
-    if source.mask is not None:
-        good &= ~_masked(np.asarray(source.mask[rows]), source.mask_bits)
-    if source.uncertainty is None:
+    if arrays.ignored is not None:
+        good &= flux != arrays.ignored
+    flux /= arrays.scale
+    if arrays.mask is not None:
+        good &= ~_masked(np.asarray(arrays.mask[part]), arrays.mask_bits)
+    if arrays.uncertainty is None:
         weight = np.ones_like(flux)
     else:
-        given = np.array(source.uncertainty[rows], dtype=float)
-        good &= np.isfinite(given) & (given > 0)
-        given[~good] = 1
-        power = {"sigma": -2, "variance": -1, "inverse_variance": 1}[source.kind]
+        weight = np.array(arrays.uncertainty[part], dtype=float)
+        good &= np.isfinite(weight) & (weight > 0)
+        weight[~good] = 1
         with np.errstate(over="ignore"):
-            weight = given**power
+            weight **= POWERS[arrays.kind]
         good &= np.isfinite(weight) & (weight > 0)
     flux[~good], weight[~good] = 0, 0
     return flux, weight
@@ -161,16 +204,14 @@ def _masked(mask: np.ndarray, bits: Sequence[int] | None) -> np.ndarray:
     return masked
 
 
-def _binned(
-    flux: np.ndarray, weight: np.ndarray, channels: int, spaxels: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _binned(flux: np.ndarray, weight: np.ndarray, cut: Cut) -> tuple[np.ndarray, np.ndarray]:
     """Means of the values that count, and the inverse of the variances of these means.
 
     What is left over at the end of an axis is not read.
     """
-    if channels == spaxels == 1:
-        return np.array(flux), np.array(weight)
-    widths = (channels, spaxels, spaxels)
+    widths = (cut.bin_channels, cut.bin_spaxels, cut.bin_spaxels)
+    if widths == (1, 1, 1):
+        return flux, weight
     whole = tuple(slice(n // w * w) for n, w in zip(flux.shape, widths, strict=True))
     parts = [n for size, w in zip(flux.shape, widths, strict=True) for n in (size // w, w)]
     flux, weight = (z[whole].reshape(parts) for z in (flux, weight))
@@ -183,44 +224,39 @@ def _binned(
     return mean, np.where(some, n_good**2 / np.where(some, variance, 1), 0)
 
 
-def _arrays(
-    n: int, n_wave: int, source: Source, weight: np.ndarray, scratch: str | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Two arrays (n, n_wave), on disk where they are large."""
-    precision = np.result_type(np.asarray(source.flux[:1]).dtype.newbyteorder("="), np.float32)
+def _beyond_float32(weight: np.ndarray) -> bool:
     some = weight[weight > 0]
-    if some.size and not (some.max() < SAFE and some.min() > 1 / SAFE):
-        precision = np.dtype(float)
-    if n * n_wave < LARGE:
-        return np.zeros((n, n_wave), precision), np.zeros((n, n_wave), precision)
-    return _on_disk((n, n_wave), precision, scratch), _on_disk((n, n_wave), precision, scratch)
+    return bool(some.size) and not (some.max() < SAFE and some.min() > 1 / SAFE)
 
 
-def _on_disk(shape: tuple[int, int], dtype: np.dtype, scratch: str | None) -> np.ndarray:
-    """An array in a file that is gone with it."""
+def _in_float64(V: np.ndarray, scratch: str | None) -> np.ndarray:
+    wider = _array(V.shape, np.dtype(float), scratch)
+    for rows in row_blocks(*V.shape):
+        wider[rows] = V[rows]
+    return wider
+
+
+def _array(shape: tuple[int, ...], dtype: np.dtype, scratch: str | None) -> np.ndarray:
+    """Zeros; where there are many of them in a file that is gone with the array."""
+    size = int(np.prod(shape))
+    if size < LARGE:
+        return np.zeros(shape, dtype)
     try:
         with tempfile.TemporaryFile(dir=scratch) as file:
+            if hasattr(os, "posix_fallocate"):  # else a full disk would end the process later on
+                os.posix_fallocate(file.fileno(), 0, size * dtype.itemsize)
             return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
     except OSError as error:
-        where = scratch or tempfile.gettempdir()
         raise LibraryError(
-            f"{where}: no room for {np.prod(shape) * dtype.itemsize / 2**30:.1f} GiB ({error}): "
-            "name another folder as `scratch`, or in the environment as TMPDIR"
+            f"{scratch or tempfile.gettempdir()}: no room for {size * dtype.itemsize / 2**30:.2g} "
+            f"GiB ({error}): name another folder as `scratch`, or in the environment as TMPDIR"
         ) from error
-
-
-def _used(V: np.ndarray) -> np.ndarray:
-    """Which rows have a value that counts."""
-    step = max(1, BLOCK // V.shape[1])
-    parts = [(V[i : i + step] > 0).any(axis=1) for i in range(0, len(V), step)]
-    return np.concatenate(parts)
 
 
 def _kept(Z: np.ndarray, used: np.ndarray) -> np.ndarray:
     """The rows in use, moved to the front of the same memory."""
-    rows = np.flatnonzero(used)
-    if len(rows) < len(Z):
-        step = max(1, BLOCK // Z.shape[1])
-        for i in range(0, len(rows), step):
-            Z[i : i + step][: len(rows) - i] = Z[rows[i : i + step]]
-    return Z[: len(rows)]
+    at = np.flatnonzero(used)
+    if len(at) < len(Z):
+        for rows in row_blocks(len(at), Z.shape[1]):
+            Z[rows] = Z[at[rows]]
+    return Z[: len(at)]

@@ -62,7 +62,7 @@ def draw(found: Written, said: dict[str, Any], lines: Table, shown: str, width: 
         _map(image, maps[i], found.celestial, last=1.0 if shown == "abundance" else None)
         _colours(fig, image, unit)
     left, image = (fig.add_subplot(grid[k, j]) for j in range(2))
-    _misfit(left, found, said, LETTERS[k])
+    _misfit(left, found, said, LETTERS[k % len(LETTERS)])
     _map(image, found.misfit, found.celestial, dark=np.nanpercentile(found.misfit, 100 - BRIGHT))
     _colours(fig, image, "χ² a voxel" if said["has_uncertainties"] else "mean square")
     return fig
@@ -77,7 +77,7 @@ def _spectrum(ax: Axes, found: Written, said: dict[str, Any], i: int) -> None:
         ax.fill_between(wavelength, low, high, color=colour, alpha=0.3, lw=0)
     moves = f", lines at {said['velocity']:+.0f} km/s" if "velocity" in said else ""
     title = f"component {i + 1}: {said['share']:.1%} of the flux{moves}".replace("-", "\u2212")
-    heading(ax, LETTERS[i], title)
+    heading(ax, LETTERS[i % len(LETTERS)], title)
     ax.set(xlim=(wavelength[0], wavelength[-1]), ylim=(-0.03, 1.7), ylabel="flux / maximum")
     ax.set_yticks([0, 0.5, 1])
 
@@ -118,7 +118,8 @@ def _map(
     ax.set(xticks=[], yticks=[])
     if celestial is not None:
         _scale_bar(ax, image.shape, celestial)
-        _compass(ax, image.shape, celestial)
+        if celestial.wcs.lngtyp == "RA":
+            _compass(ax, image.shape, celestial)
 
 
 def _colours(fig: Figure, ax: Axes, label: str) -> None:

@@ -10,6 +10,7 @@ from spectralunmix.cubes.cube import Cube
 from spectralunmix.cubes.maps import ComponentMaps
 from spectralunmix.figures.interactive import encoded, rounded
 from spectralunmix.figures.style import COLOURS
+from spectralunmix.files import row_blocks
 
 MOST_SPAXELS = 2500  # of a page, so that a browser stays quick
 MOST_VALUES = 3_000_000  # of all its spectra, 12 MB
@@ -86,9 +87,7 @@ def _binned(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Sums of the values that count in each bin, and how many these are, (n_bins, n_wave)."""
     sums, counts = np.zeros((n_bins, n_wave)), np.zeros((n_bins, n_wave))
-    step = max(1, 2**22 // cube.spectra.shape[1])
-    for start in range(0, len(cube.spectra), step):
-        rows = slice(start, start + step)
+    for rows in row_blocks(*cube.spectra.shape):
         flux = np.asarray(cube.spectra[rows, : n_wave * width], float)
         V = cube.inverse_variance
         good = np.ones(flux.shape, bool) if V is None else V[rows, : n_wave * width] > 0

@@ -1,4 +1,4 @@
-"""Members of an archive or folder, read into memory and never extracted."""
+"""Members of an archive or folder, read into memory, or copied by their names alone."""
 
 import bz2
 import contextlib
@@ -124,8 +124,8 @@ def uncompressed(file: BinaryIO) -> Readable:
 
 def too_large(name: str) -> LibraryError:
     return LibraryError(
-        f"{name}: passes the size limit; not read. Where it is right, raise largest_member in the "
-        "library's entry"
+        f"{name}: passes the size limit; not read. Where it is right, raise largest_member in its "
+        "entry"
     )
 
 
@@ -141,7 +141,7 @@ def _matching(path: Path, patterns: list[str], largest: int) -> Iterator[tuple[s
         if not any(fnmatch.fnmatchcase(f"/{name}", f"*/{pattern}") for pattern in patterns):
             continue
         total += size
-        if size > largest or total > MAX_TOTAL:
+        if size > largest or total > max(MAX_TOTAL, largest):
             raise too_large(f"{path}: member '{name}'")
         yield name, size, opened
 

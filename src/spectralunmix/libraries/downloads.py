@@ -190,8 +190,10 @@ def _of_platform(name: str) -> list[str]:
     tags = parse_wheel_filename(name)[3]
     if all(tag.platform == "any" and tag.abi == "none" for tag in tags):
         return []
-    interpreter = sorted(tag.interpreter for tag in tags)[0]  # as in cp311
-    options = ["--implementation", interpreter[:2], "--python-version", interpreter[2:]]
+    interpreter = max(tag.interpreter for tag in tags)  # as in cp311
+    options = ["--implementation", interpreter[:2]]
+    if interpreter[2:] not in ("", "2", "3") and {tag.abi for tag in tags} != {"abi3"}:
+        options += ["--python-version", interpreter[2:]]
     for option, values in (
         ("--abi", {tag.abi for tag in tags}),
         ("--platform", {tag.platform for tag in tags}),

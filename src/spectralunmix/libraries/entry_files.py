@@ -68,7 +68,7 @@ class File(Model):
         if ":" not in address and not _is_below_the_run(address):
             yield (
                 "lies outside the folder of the run: an entry may not look there: write its last "
-                "part alone here, and name the whole path as LIBRARY_PATH or library_path"
+                "part alone here, and name the whole path as LIBRARY_PATH or CUBE_PATH"
             )
         if address.startswith("pypi:"):
             named = (self.name or "").endswith(".whl")

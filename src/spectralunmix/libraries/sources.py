@@ -51,7 +51,7 @@ def fetch(
     failures = []
     half_kept = f"{'[0-9a-f]' * 64}.part-*"  # the folder may have other people's files too
     half_done = ".download-*", f"{target.name}.part-*"
-    with _at_work_in(kept, half_kept), _at_work_in(target.parent, *half_done):
+    with at_work_in(kept, half_kept), at_work_in(target.parent, *half_done):
         for source in sources:
             wanted = [*source["members"], *also]
             if "wavelength_file" in source["options"]:
@@ -59,7 +59,7 @@ def fetch(
             with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
                 try:
                     if local:
-                        obtained = _from_copy(source, local, wanted, Path(folder))
+                        obtained = _from_copy(source, local, wanted, Path(folder), kind)
                     else:
                         obtained = _from_addresses(source, library_path, wanted, kept, Path(folder))
                 except LibraryError as error:
@@ -83,7 +83,7 @@ def _advice(sources: list[dict], failures: list[str], kind: str) -> list[str]:
         names = " or ".join(_shown([file["name"] for file in files_of(s)]) for s in sources)
         lines += [f"Fetch {names} by hand, put it anywhere and name that file or its folder:"]
     else:
-        lines += ["Put the spectra there, correct the path in the entry, or name another:"]
+        lines += ["Put it there, correct the path in the entry, or name another:"]
     make = {"library": "make figure LIBRARY=... LIBRARY", "cube": "make cube CUBE=... CUBE"}[kind]
     lines += [f"  {make}_PATH=<path>, or snakemake ... --config {kind}_path=<path>"]
     if kind == "library" and not any(map(is_wheel, addresses)):
@@ -92,7 +92,7 @@ def _advice(sources: list[dict], failures: list[str], kind: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _at_work_in(folder: Path, *patterns: str) -> Iterator[None]:
+def at_work_in(folder: Path, *patterns: str) -> Iterator[None]:
     """Hold the folder, first cleared of what a killed run left, unless others are at work in it.
 
     patterns : of the names that such a run leaves
@@ -199,7 +199,7 @@ def _from_address(
             return _packed(path, wanted, folder)
         if not path.is_file():
             what = "is not a file" if path.exists() else "does not exist"
-            raise LibraryError(f"{path} {what}; it is named in the library's entry, at `addresses`")
+            raise LibraryError(f"{path} {what}; it is named in the entry, at `addresses`")
         check(path, file)
         return path, {"name": name, "from": address, "sha256": sha256(path)}
     # a file without a published checksum is known by its address
@@ -220,13 +220,13 @@ def _inside(address: str) -> Path:
     if not Path(os.path.abspath(path)).is_relative_to(Path.cwd()):
         raise LibraryError(
             f"{path} lies outside the folder of the run: an entry may not look there: write its "
-            "last part alone here, and name the whole path as LIBRARY_PATH or library_path"
+            "last part alone here, and name the whole path as LIBRARY_PATH or CUBE_PATH"
         )
     return path
 
 
 def _from_copy(
-    source: dict, path: Path, wanted: list[str], folder: Path
+    source: dict, path: Path, wanted: list[str], folder: Path, kind: str
 ) -> list[tuple[Path, dict]]:
     """The user's copy: a file named as the source's one, or a folder with its files or members."""
     files = files_of(source)
@@ -238,19 +238,15 @@ def _from_copy(
             (found, {"name": found.name, "from": str(found), "sha256": sha256(found)})
             for found in there
         ]
-    if path.is_file() and _may_have_any_name(path, source, files):
-        return [(path, {"name": path.name, "from": str(path), "sha256": sha256(path)})]
+    names = [file["name"] for file in files]
+    if path.is_file() and kind == "cube" and len(files) == 1 and files[0]["sha256"] is None:
+        # one file is the cube, which the user says it is, whatever its name
+        names = [PurePosixPath(pattern).name for pattern in source["members"]]
+        if any(fnmatch.fnmatchcase(path.name, name) for name in names):
+            return [(path, {"name": path.name, "from": str(path), "sha256": sha256(path)})]
     if not path.is_dir():
-        names = _shown([file["name"] for file in files])
-        raise LibraryError(f"  {path} is not {names}")
+        raise LibraryError(f"  {path} is not {_shown(names)}")
     return [_packed(path, wanted, folder)]
-
-
-def _may_have_any_name(path: Path, source: dict, files: list[dict]) -> bool:
-    """Whether a file that the user named is taken: it is the one of the source, and a member."""
-    patterns = [PurePosixPath(pattern).name for pattern in source["members"]]
-    is_member = any(fnmatch.fnmatchcase(path.name, pattern) for pattern in patterns)
-    return is_member and len(files) == 1 and files[0]["sha256"] is None
 
 
 def _unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
