@@ -250,7 +250,7 @@ def test_a_wheel_that_pip_moves_while_it_is_looked_at(tmp_path, pip):
 def test_a_missing_path_is_not_to_be_fetched(tmp_path):
     with pytest.raises(LibraryError) as error:
         fetch(tmp_path, addresses=[str(tmp_path / "gone")])
-    assert f"{tmp_path}/gone does not exist; it is named in the library's entry" in str(error.value)
+    assert f"{tmp_path}/gone does not exist; it is named in the entry" in str(error.value)
     assert "by hand" not in str(error.value)
     with pytest.raises(LibraryError, match=r"Fetch x\.txt by hand"):
         fetch(tmp_path, addresses=["http://127.0.0.1:9/x.txt"])

@@ -171,8 +171,8 @@ def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch):
     [
         (["fit", "x.csv", "--smothness", "3"], "no option --smothness: is --smoothness meant?"),
         (["verify", "--xyz"], "no option --xyz"),
-        (["figure", "--library", ""], "'' is not the name of a library"),
-        (["figure", "--library", "../x"], "'../x' is not the name of a library"),
+        (["figure", "--library", ""], f"'' {NO_NAME}"),
+        (["figure", "--library", "../x"], f"'../x' {NO_NAME}"),
         (["figure", "--cores", "0"], "'0': a whole number of at least 1 is needed"),
         (["figure", "--profile", "nothere"], "'nothere': there is no such folder"),
         (["figure", "--set", "a..b=1"], "a..b=1: neither a target nor KEY=VALUE"),
