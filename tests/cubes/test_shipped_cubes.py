@@ -57,7 +57,12 @@ def test_the_rotating_emitter(project):
     said, folder = made(project, "rotating_emitter")
     assert said["converged"]
     assert said["components"][0]["share"] == pytest.approx(0.84, abs=0.03)
-    assert all(part["lines"] == [] for part in said["components"])  # of no known redshift
+    receding, approaching = sorted((p["velocity"] for p in said["components"][1:]), reverse=True)
+    assert receding - approaching == pytest.approx(149, abs=3)  # the peaks lie 165 apart
+    for part in said["components"][1:]:
+        assert {"Hα", "[NII] 6583"} <= set(part["lines"])
+        ratio = part["doublets"].get("[NII] 6583/6548", {"ratio": 3.05})["ratio"]
+        assert ratio == pytest.approx(3.05, rel=0.2)
     with fits.open(folder / "maps.fits") as hdus:
         wavelength = hdus["CHANNELS"].data["WAVELENGTH"]
         near = (wavelength > 9050) & (wavelength < 9090)

@@ -8,6 +8,7 @@ from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from spectralunmix.cubes.maps_file import Written
@@ -19,6 +20,9 @@ MAPS = "viridis"  # even to any eye, and in grey
 BRIGHT = 99.5  # percentile of a map that is its brightest colour
 LENGTHS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # of a scale bar, in arcsec
 MICRON = 20000  # Angstrom, from where on axes are in micrometres
+OUTLINED: list[Any] = [
+    withStroke(linewidth=1.2, foreground="black")
+]  # white that is seen on bright maps
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -78,7 +82,8 @@ def _spectrum(ax: Axes, found: Written, said: dict[str, Any], i: int) -> None:
     moves = f", lines at {said['velocity']:+.0f} km/s" if "velocity" in said else ""
     title = f"component {i + 1}: {said['share']:.1%} of the flux{moves}".replace("-", "\u2212")
     heading(ax, LETTERS[i % len(LETTERS)], title)
-    ax.set(xlim=(wavelength[0], wavelength[-1]), ylim=(-0.03, 1.7), ylabel="flux / maximum")
+    top = 1.7 if said["lines"] else 1.15  # the names of lines need room
+    ax.set(xlim=(wavelength[0], wavelength[-1]), ylim=(-0.03, top), ylabel="flux / maximum")
     ax.set_yticks([0, 0.5, 1])
 
 
@@ -137,7 +142,8 @@ def _scale_bar(ax: Axes, shape: tuple[int, ...], celestial: WCS) -> None:
     x, y = 0.06 * shape[1] - 0.5, 0.07 * shape[0] - 0.5
     ax.plot([x, x + length / arcsec], [y, y], color="white", lw=1.5, solid_capstyle="butt")
     label = f"{length:g}″" if length < 60 else f"{length / 60:g}′"
-    ax.text(x, y + 0.02 * shape[0], label, color="white", fontsize=5, va="bottom")
+    words = ax.text(x, y + 0.02 * shape[0], label, color="white", fontsize=5, va="bottom")
+    words.set_path_effects(OUTLINED)
 
 
 def _compass(ax: Axes, shape: tuple[int, ...], celestial: WCS) -> None:
@@ -146,7 +152,7 @@ def _compass(ax: Axes, shape: tuple[int, ...], celestial: WCS) -> None:
     (longitude, latitude) = celestial.all_pix2world([centre], 0)[0]
     step = proj_plane_pixel_scales(celestial)[1] * 2
     east = step / max(np.cos(np.radians(latitude)), 1e-3)
-    corner = np.array([0.84 * shape[1], 0.74 * shape[0]])
+    corner = np.array([shape[1], shape[0]]) - 0.5 - 0.25 * min(shape)
     for name, place in (("N", (longitude, latitude + step)), ("E", (longitude + east, latitude))):
         towards = celestial.all_world2pix([place], 0)[0] - centre
         towards *= 0.13 * min(shape) / np.hypot(*towards)
@@ -158,7 +164,8 @@ def _compass(ax: Axes, shape: tuple[int, ...], celestial: WCS) -> None:
             arrowprops={"arrowstyle": "->", "color": "white", "lw": 0.7},
         )
         x, y = corner + 1.4 * towards
-        ax.text(x, y, name, color="white", fontsize=5, ha="center", va="center")
+        words = ax.text(x, y, name, color="white", fontsize=5, ha="center", va="center")
+        words.set_path_effects(OUTLINED)
 
 
 def _misfit(ax: Axes, found: Written, said: dict[str, Any], letter: str) -> None:
