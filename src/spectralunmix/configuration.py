@@ -189,7 +189,7 @@ class ChooseOfCubes(Choose):
     n_components: Annotated[list[FromOne], *WithoutDoubles] = Field(
         [1, 2, 3, 4, 5, 6],
         min_length=1,
-        description="numbers of components that `make choose CUBE=...` compares",
+        description="numbers of components that `make choose` compares, of a cube",
     )
     smoothness: Annotated[list[Lambda], *WithoutDoubles] = Field(
         [0, 1, 10], min_length=1, max_length=7, description="at each of these smoothnesses"

@@ -24,7 +24,12 @@ PAGES = [
 # Run by other means: what runs this, what takes an hour and makes the README's picture, and what
 # takes minutes and is run on a small library.
 ELSEWHERE = {"make test", "make benchmark", "make choose LIBRARY=pickles1998"}
-ELSEWHERE |= {"make choose CUBE=abell478", "make largecube"}
+ELSEWHERE |= {
+    "make choose CUBE=abell478",
+    "make largecube",
+    "make cube CUBE=mine CUBE_PATH=/data/ngc1275.fits N_COMPONENTS=4",
+    "make cube CUBE=samson CUBE_PATH=/data/samson_1.mat",
+}
 
 
 def commands():
