@@ -122,7 +122,7 @@ def warnings_of_altered(config: dict) -> list[str]:
 
     Nothing while our own command is at work, which has set them aside before it started Snakemake.
     """
-    libraries = [config["library"], *config["compare"], *filter(None, [config["cube"]])]
+    libraries = [config["library"], *config["compare"], *filter(None, [config.get("cube")])]
     if config["compare"]:
         libraries.append("comparison")
     warnings: list[str] = []

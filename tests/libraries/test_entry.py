@@ -280,7 +280,7 @@ def test_files_that_may_be_named(file):
 
 OUTSIDE = (
     "lies outside the folder of the run: an entry may not look there: write its last part alone "
-    "here, and name the whole path as LIBRARY_PATH or library_path"
+    "here, and name the whole path as LIBRARY_PATH or CUBE_PATH"
 )
 WHEEL = "a wheel is pypi:name==version, with `name`, a .whl, and sha256"
 
