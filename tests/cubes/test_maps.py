@@ -12,8 +12,9 @@ from specutils import Spectrum
 
 import cube_layouts as written
 from spectralunmix import bootstrap, cross_validate, files, read_cube, smooth_nmf, unmix_cube
-from spectralunmix.cubes import cube_files, maps_file
+from spectralunmix.cubes import cube_files, maps_file, summary
 from spectralunmix.cubes import maps as of_maps
+from spectralunmix.figures.cube import draw
 
 N_WAVE, Y, X = 120, 9, 8
 LAMBDA = 0.001
@@ -221,3 +222,19 @@ def test_a_name_of_any_letters_is_written(made, tmp_path):
         tmp_path / "maps.fits"
     )
     assert fits.getval(tmp_path / "maps.fits", "CUBE") == "Gr??e ? ?"
+
+
+def test_the_picture_of_abundances_shows_those_of_the_file(made, tmp_path):
+    _, maps, *_ = made
+    maps_file.write(tmp_path / "maps.fits", maps, abundances=True)
+    found = maps_file.read(tmp_path / "maps.fits")
+    np.testing.assert_array_equal(found.abundances, maps.abundances)
+    lines = summary.lines_of(maps)
+    said = summary.summary(maps, lines, 0)
+    figure = draw(found, said, summary.table_of_lines(lines), 7.1)
+    drawn = [ax.images[0] for ax in figure.axes if ax.images]
+    for image, abundance in zip(drawn, maps.abundances, strict=False):
+        np.testing.assert_array_equal(image.get_array().filled(np.nan), abundance)
+        assert image.get_clim() == (0, 1)
+    maps.write(tmp_path / "plain.fits")
+    assert maps_file.read(tmp_path / "plain.fits").abundances is None

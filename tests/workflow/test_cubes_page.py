@@ -45,6 +45,8 @@ def test_the_page_says_which_entries_were_run():
 
 
 def test_no_page_has_a_place_that_was_to_be_filled_in():
-    for path in ROOT.glob("**/*.md"):
-        if ".venv" not in path.parts:
-            assert not re.search(r"\b(?:TIME|PEAK|RATIO|TODO)_?\w* ", path.read_text()), path
+    folders = ("docs", "config", "results", "src")
+    pages = [*ROOT.glob("*.md"), *(p for name in folders for p in (ROOT / name).rglob("*.md"))]
+    assert len(pages) >= 8
+    for path in pages:
+        assert not re.search(r"\b(?:TIME|PEAK|RATIO|TODO)_?\w* ", path.read_text()), path

@@ -134,7 +134,6 @@ rule plot_cube:
             "libraries.__init__",
             "libraries.readers.spectrum",
         ),
-        shown=of_library("maps"),
         width=config["plot"]["width"],
     script:
         "../scripts/plot_cube.py"

@@ -17,7 +17,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     found = maps_file.read(inputs.maps)
     said, lines = files.read_json(inputs.summary), files.read_table(inputs.lines)
     with mpl.rc_context(STYLE):
-        fig = draw(found, said, lines, options.shown, options.width)
+        fig = draw(found, said, lines, options.width)
         save(fig, output.pdf, output.png, output.svg)
     log.info("%d components and their maps", len(found.components))
 

@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
 
 def make(options: argparse.Namespace, changes: dict) -> None:
     """Start Snakemake with these changes of the configuration, and end with what was made."""
-    cube = changes.get("cube") if options.command != "figure" else None
+    cube = changes.get("cube") if "cube" in vars(options) else None  # of commands that take one
     library = str(cube or changes.get("library") or configured("library", DEFAULT_LIBRARY))
     compared = options.command == "compare"
     folder = RESULTS / ("comparison" if compared else library)

@@ -9,7 +9,7 @@ from astropy.table import Table
 from spectralunmix.cubes.cube import Cube
 from spectralunmix.cubes.spectral_axis import read_wcs
 from spectralunmix.files import (
-    NOISE,
+    read_has_uncertainties,
     read_inverse_variance,
     read_medium,
     read_spectra,
@@ -55,7 +55,7 @@ def read_cube_files(
         wavelength,
         spaxels,
         channels,
-        bool(fits.getheader(spectra_path, 0).get(NOISE, False)),
+        read_has_uncertainties(spectra_path),
         read_medium(spectra_path),
         redshift,
         about["unit"],

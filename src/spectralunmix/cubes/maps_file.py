@@ -113,7 +113,8 @@ def _channels(maps: "ComponentMaps") -> fits.BinTableHDU:
 class Written(NamedTuple):
     """What such a file holds.
 
-    maps : (k, y, x), components (k, n_wave), errors (k, n_wave) or None
+    maps : (k, y, x), abundances (k, y, x) or None
+    components : (k, n_wave), errors (k, n_wave) or None
     misfit : (y, x), chi^2 a voxel, or the mean square without uncertainties
     wavelength, rest_wavelength : (n_wave,), in Angstrom
     misfit_of_channels : (n_wave,)
@@ -121,6 +122,7 @@ class Written(NamedTuple):
     """
 
     maps: np.ndarray
+    abundances: np.ndarray | None
     components: np.ndarray
     errors: np.ndarray | None
     misfit: np.ndarray
@@ -134,11 +136,14 @@ def read(path: str | Path) -> Written:
     """What `write` has written."""
     with fits.open(path, memmap=False) as hdus:
         misfit = "CHI2" if "CHI2" in hdus else "MEAN_SQUARE"
-        errors = hdus["COMPONENT_ERRORS"].data if "COMPONENT_ERRORS" in hdus else None
+        abundances, errors = (
+            hdus[name].data if name in hdus else None for name in ("ABUNDANCES", "COMPONENT_ERRORS")
+        )
         channels = hdus["CHANNELS"].data
         sky = read_wcs(hdus[misfit].header) if "CTYPE1" in hdus[misfit].header else None
         return Written(
             hdus["WEIGHTS"].data,
+            abundances,
             hdus["COMPONENTS"].data,
             errors,
             hdus[misfit].data,

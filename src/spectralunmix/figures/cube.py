@@ -20,25 +20,22 @@ MAPS = "viridis"  # even to any eye, and in grey
 BRIGHT = 99.5  # percentile of a map that is its brightest colour
 LENGTHS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # of a scale bar, in arcsec
 MICRON = 20000  # Angstrom, from where on axes are in micrometres
-OUTLINED: list[Any] = [
-    withStroke(linewidth=1.2, foreground="black")
-]  # white that is seen on bright maps
+# White words are seen on bright maps, too.
+OUTLINED: list[Any] = [withStroke(linewidth=1.2, foreground="black")]
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def draw(found: Written, said: dict[str, Any], lines: Table, shown: str, width: float) -> Figure:
+def draw(found: Written, said: dict[str, Any], lines: Table, width: float) -> Figure:
     """The figure of a cube.
 
     Parameters
     ----------
     found : Written
-        Components and maps, as `maps_file.read` gives them.
+        Components and maps, as `maps_file.read` gives them; of abundances, where it has them.
     said : dict
         The summary of the cube.
     lines : Table
         Emission lines of the components.
-    shown : {"flux", "abundance"}
-        What the maps show.
     width : float
         Of the figure, in inches.
 
@@ -50,9 +47,9 @@ def draw(found: Written, said: dict[str, Any], lines: Table, shown: str, width: 
     fig = Figure(figsize=(width, ROW * (k + 1) + 0.5), layout="constrained")
     fig.suptitle(said["cube"], fontsize=8)
     grid = fig.add_gridspec(k + 1, 2, width_ratios=[SPECTRUM, 1])
-    maps, unit = found.maps, said["unit"] or ""
-    if shown == "abundance":
-        maps, unit = maps / np.nansum(maps, axis=0, keepdims=True), "share of the spaxel"
+    maps, unit, brightest = found.maps, said["unit"] or "", None
+    if found.abundances is not None:
+        maps, unit, brightest = found.abundances, "share of the spaxel", 1.0
     for i in range(k):
         spectrum, image = (fig.add_subplot(grid[i, j]) for j in range(2))
         _spectrum(spectrum, found, said["components"][i], i)
@@ -63,7 +60,7 @@ def draw(found: Written, said: dict[str, Any], lines: Table, shown: str, width: 
             places = [(row["line"], row["rest_wavelength"] / factor) for row in rows]
             _name(spectrum, places, 72 * width * 0.8 * SPECTRUM / (SPECTRUM + 1))
         spectrum.tick_params(labelbottom=False)
-        _map(image, maps[i], found.celestial, last=1.0 if shown == "abundance" else None)
+        _map(image, maps[i], found.celestial, last=brightest)
         _colours(fig, image, unit)
     left, image = (fig.add_subplot(grid[k, j]) for j in range(2))
     _misfit(left, found, said, LETTERS[k % len(LETTERS)])

@@ -117,8 +117,6 @@ def what_is_shown(cube: Cube) -> str:
     spaxels, channels = bins_of(cube)
     if spaxels > 1:
         return f"Means over {spaxels} x {spaxels} spaxels and {channels} channels."
-    return (
-        "Every spaxel and channel."
-        if channels == 1
-        else (f"Every spaxel; means over {channels} channels.")
-    )
+    if channels > 1:
+        return f"Every spaxel; means over {channels} channels."
+    return "Every spaxel and channel."

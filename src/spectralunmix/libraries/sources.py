@@ -41,7 +41,7 @@ def fetch(
     one is used or is an error, an address is tried before the library's own.
     kept : folder of files had before, which are not fetched again
     also : patterns of files that are needed beside the spectra
-    kind : library or cube, for messages
+    kind : library or cube; the user's copy of a cube may have any name that its members have
     """
     local = None
     if library_path and not _is_web(library_path):
