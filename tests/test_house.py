@@ -19,12 +19,17 @@ WRITTEN = {".py", ".smk", ".html", ".css", ".rst", ".md", ".sh", ""}  # and no d
 FOREIGN_TO_NMF = {"numpy", "scipy", "torch"}  # that it may import
 # Of the solver's package, for all: the rest is for the estimator.
 OVER_NMF = {  # what is built on it, and what else of the package each imports
-    "inputs.py": set(),
-    "factorisation.py": {"inputs"},
-    "estimator.py": {"factorisation", "inputs"},
-    "model_selection.py": {"comparison", "factorisation", "inputs"},
-    "published.py": {"factorisation"},
-    "uncertainty.py": {"comparison", "factorisation", "inputs"},
+    "inputs.py": {"cluster"},
+    "factorisation.py": {"cluster", "inputs", "threads"},
+    "estimator.py": {"cluster", "factorisation", "inputs"},
+    "model_selection.py": {"cluster", "comparison", "factorisation", "inputs", "threads"},
+    "published.py": {"factorisation", "threads"},
+    "uncertainty.py": {"cluster", "comparison", "factorisation", "inputs", "threads"},
+    "cluster/arrays.py": {"factorisation"},
+    "cluster/conductor.py": {"cluster"},
+    "cluster/fits.py": {"cluster", "factorisation"},
+    "cluster/rank.py": set(),
+    "cluster/resampled.py": {"cluster", "model_selection", "threads", "uncertainty"},
 }
 PUBLIC_OF_NMF = {  # the benchmark's passes and batches among them
     "spectralunmix.nmf.data": {"Spectra"},

@@ -10,6 +10,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
+from .cluster.arrays import is_dask, squares_left, unmixed
 from .factorisation import (
     Result,
     best_weights,
@@ -125,6 +126,9 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """Weights (n_spectra, k) of the spectra X (n_spectra, n_wave), the components held."""
         check_is_fitted(self)
         check_smoothness(self.smoothness)
+        if is_dask(X):
+            X, H = self._checked(X, inverse_variance, reset=False), float_array(self.components_)
+            return unmixed(X, H, self.smoothness, inverse_variance, self.dtype)
         spectra = self._spectra(X, inverse_variance)
         W = best_weights(spectra, float_array(self.components_), self.smoothness)
         return as_given(X, self.dtype)(spectra.scale.of_weights(W.T))
@@ -132,7 +136,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def inverse_transform(self, X: Array) -> Array:
         """Spectra (n_spectra, n_wave) of the weights X (n_spectra, k)."""
         check_is_fitted(self)
-        weights = X if isinstance(X, Tensor) else check_array(X)
+        weights = X if isinstance(X, Tensor) or is_dask(X) else check_array(X)
         if weights.shape[1] != len(self.components_):
             k = len(self.components_)
             raise ValueError(f"X is {tuple(weights.shape)}, not weights of {k} components")
@@ -143,8 +147,12 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def score(self, X: Array, y: object = None, *, inverse_variance: Array | None = None) -> float:
         """Minus the mean of v (X - W H)^2 over X (n_spectra, n_wave): higher is better."""
         check_is_fitted(self)
-        spectra = self._spectra(X, inverse_variance)
         H = float_array(self.components_)
+        if is_dask(X):
+            X = self._checked(X, inverse_variance, reset=False)
+            squares = squares_left(X, H, self.smoothness, inverse_variance).sum().compute()
+            return -float(squares) / (X.shape[0] * X.shape[1])
+        spectra = self._spectra(X, inverse_variance)
         squares = misfit(spectra, best_weights(spectra, H, self.smoothness), H)
         return -float(spectra.scale.of_squares(squares)) / (spectra.shape[0] * spectra.shape[1])
 
@@ -183,7 +191,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def _checked(self, X: Array, inverse_variance: Array | None, reset: bool) -> Array:
         """X as `results` takes it, with the channels of the fit unless this is one (`reset`)."""
         check_not_masked(X, inverse_variance)
-        if on_disk(X) or isinstance(X, Tensor):
+        if on_disk(X) or isinstance(X, Tensor) or is_dask(X):
             self._check_dimensions(X, reset)
             return X
         return validate_data(self, X, reset=reset, dtype=FLOATS, ensure_all_finite=False)

@@ -1,16 +1,13 @@
 """smooth_nmf and unmix: the factorisation, and its weights alone, as functions of arrays."""
 
-import contextlib
 import dataclasses
-import functools
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 
 import numpy as np
 import torch
-from threadpoolctl import ThreadpoolController
 
+from .cluster.arrays import is_dask, unmixed
 from .inputs import Array, as_floats
 from .nmf import solver, starts
 from .nmf.arrays import as_given, float_array
@@ -26,11 +23,11 @@ from .nmf.checks import (
     memory_explained,
     spectra_of,
 )
+from .nmf.communication import ALONE, Communicator
 from .nmf.data import Spectra
 from .nmf.progress import Progress
 from .nmf.scale import exponent
-
-LARGE = 2**23  # values of X from which passes over it gain by more threads
+from .threads import one_blas_thread
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -186,11 +183,20 @@ def results(
     settings: Settings,
     smoothness: list[float],
     every_start: bool = False,
+    comm: Communicator = ALONE,
 ) -> list[list[Result]]:
-    """At each smoothness the best of the starts, or every start: all fits share passes over X."""
+    """At each smoothness the best of the starts, or every start: all fits share passes over X.
+
+    comm : the processes that have further spectra; the weights are those of this one's
+    """
+    if is_dask(X):
+        from .cluster.fits import results_of_dask
+
+        return results_of_dask(X, inverse_variance, settings, smoothness, every_start)
     with one_blas_thread(), memory_explained(X, inverse_variance, settings.dtype, settings.device):
-        spectra = spectra_of(X, inverse_variance, settings.device, DTYPES[settings.dtype])
-        check_rank(settings.n_components, spectra.shape)
+        dtype = DTYPES[settings.dtype]
+        spectra = spectra_of(X, inverse_variance, settings.device, dtype, comm)
+        check_rank(settings.n_components, (spectra.n_in_all, spectra.shape[1]))
         H = _starts(spectra, settings)
         fits = solver.solve(
             spectra,
@@ -285,6 +291,9 @@ def unmix(
     check_smoothness(smoothness)
     check_not_masked(X, inverse_variance)
     H = float_array(components)
+    if is_dask(X):
+        check_components(H, X.shape[1])
+        return unmixed(X, H, smoothness, inverse_variance, np.float64)
     data = as_floats(X)
     check_two_dimensions(data)
     check_components(H, data.shape[1])
@@ -308,42 +317,11 @@ def misfit(spectra: Spectra, W: np.ndarray, H: np.ndarray) -> float:
     return spectra.misfit(*(torch.from_numpy(Z).to(spectra.device) for Z in (W, H)))
 
 
-def one_blas_thread() -> AbstractContextManager:
-    """A context in which numpy takes one thread, and torch, which makes the passes over X, all.
-
-    Two pools of threads in turn wait for the same cores: a fit of 80 x 2250 pixels with weights
-    takes up to 5 times as long on 2 cores.
-    """
-    return _thread_pools().limit(limits=1, user_api="blas")
-
-
-@contextlib.contextmanager
-def threads_for(X: np.ndarray) -> Iterator[None]:
-    """A context for batches of fits of X: one thread of torch too, unless X is large.
-
-    The threads of small operations wait for one another: with two a batch of fits of 80 x 4739
-    pixels takes eight times as long.
-    """
-    n_threads = torch.get_num_threads()
-    with one_blas_thread():
-        if X.size < LARGE:
-            torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(n_threads)
-
-
-@functools.cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()  # looks through all libraries that are loaded, once
-
-
 def _starts(spectra: Spectra, settings: Settings) -> np.ndarray:
     """(n_starts, k, n_wave)."""
     k, n_wave = settings.n_components, spectra.shape[1]
-    largest = max(float(X.max()) for _, X, *_ in spectra.unweighted().pieces())
-    if not largest > 0:
+    largest = torch.stack([X.max().double() for _, X, *_ in spectra.unweighted().pieces()]).max()
+    if not spectra.comm.largest(largest) > 0:
         raise ValueError("X has no value above zero: there is nothing to factorise")
     if not isinstance(settings.init, str):
         H = float_array(settings.init)
@@ -367,7 +345,8 @@ def _result(
 ) -> Result:
     """The fit of least objective, in the caller's unit and kind of array."""
     best = min(of_starts, key=lambda fit: fit.F)
-    W, H = _maximum_gauge(best.W, best.H)
+    flux = torch.from_numpy(best.W.sum(axis=1) * best.H.sum(axis=1))
+    W, H = _maximum_gauge(best.W, best.H, spectra.comm.total(flux).numpy())
     iterations, objective = map(np.array, zip(*best.objective, strict=True))
     optimality = np.array([value for _, value in best.optimality])
     return Result(
@@ -385,13 +364,14 @@ def _result(
 
 def _n_empty(result: Result) -> int:
     """How many components have no weight, or no value, above 0."""
-    W, H = float_array(result.weights), float_array(result.components)
-    return int((W.max(axis=0) * H.max(axis=1) == 0).sum())
+    found = (result.weights > 0).any(axis=0), (result.components > 0).any(axis=1)
+    weights, components = (np.asarray(of, dtype=bool) for of in found)
+    return int((~(weights & components)).sum())
 
 
-def _maximum_gauge(W: np.ndarray, H: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same W H with every component's maximum 1, by falling share of the total flux."""
+def _maximum_gauge(W: np.ndarray, H: np.ndarray, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same W H with every component's maximum 1, by falling flux in all spectra."""
     maximum = H.max(axis=1, keepdims=True)
     maximum[maximum == 0] = 1
-    order = np.argsort(-W.sum(axis=1) * H.sum(axis=1), kind="stable")
+    order = np.argsort(-flux, kind="stable")
     return (W * maximum)[order], (H / maximum)[order]

@@ -7,6 +7,7 @@ import torch
 from astropy.table import Table
 
 from spectralunmix import SmoothNMF
+from spectralunmix.cluster.arrays import is_dask
 from spectralunmix.errors import LibraryError
 from spectralunmix.files import BLOCK, row_blocks
 
@@ -30,6 +31,9 @@ def check_rank(n_components: int, shape: tuple[int, ...]) -> None:
 
 def sum_of_squares(flux: np.ndarray, inverse_variance: np.ndarray | None) -> float:
     """Of the spectra (n_spectra, n_wave), times their weights where there are some."""
+    if is_dask(flux):
+        v = 1.0 if inverse_variance is None else inverse_variance
+        return float((v * flux.astype(float) ** 2).sum().compute())
     total = 0.0
     for rows in row_blocks(*flux.shape):
         squares = np.square(flux[rows], dtype=float)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from .cluster.arrays import is_dask
 from .nmf.arrays import on_disk
 from .nmf.checks import check_not_masked, check_two_dimensions
 
@@ -18,7 +19,7 @@ def as_floats(X: Array) -> Array:
     scikit-learn takes a second to import, and so is imported where it is needed.
     """
     floats = type(X) is np.ndarray and X.dtype in FLOATS and X.ndim == 2 and X.size > 0
-    if floats or on_disk(X) or isinstance(X, Tensor):
+    if floats or on_disk(X) or isinstance(X, Tensor) or is_dask(X):
         return X
     from sklearn.utils.validation import check_array
 
@@ -28,8 +29,13 @@ def as_floats(X: Array) -> Array:
 def in_memory(X: Array, inverse_variance: Array | None) -> np.ndarray:
     """X (n_spectra, n_wave) as an array of numpy, checked, for fits of parts of it.
 
-    ValueError : of `check_not_masked` and `check_two_dimensions`
+    ValueError : of `check_not_masked` and `check_two_dimensions`; a Dask array
     """
+    if is_dask(X):
+        raise ValueError(
+            "X is a Dask array, of which this takes none, or none without a cluster (`client = "
+            "distributed.Client()`): give X.compute(), or that of some of the spectra"
+        )
     check_not_masked(X, inverse_variance)
     if isinstance(X, Tensor):
         X = X.detach().cpu().numpy()

@@ -5,6 +5,7 @@ import dataclasses
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
@@ -40,8 +41,8 @@ class Matrix:
         Of the spectra.
     """
 
-    flux: np.ndarray
-    inverse_variance: np.ndarray | None
+    flux: Any  # of numpy, or of Dask
+    inverse_variance: Any
     wavelength: np.ndarray | None
     unit: str | None
     names: list[str]

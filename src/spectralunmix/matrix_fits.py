@@ -167,7 +167,7 @@ def _is_matrix(hdu: Any) -> bool:
 def _of_image(path: Path, hdus: fits.HDUList, hdu: Any) -> Found:
     flux = matrix(path, f"extension {hdu.name or hdus.index(hdu)}", hdu.data)
     if WAVELENGTH in hdus:
-        return Found(flux, *_of_wavelength_extension(path, hdus))
+        return Found(flux, *of_wavelength_extension(path, hdus))
     return Found(flux, *_of_header(path, hdu, flux.shape[1]))
 
 
@@ -190,11 +190,11 @@ def _of_table(path: Path, hdus: fits.HDUList, hdu: Any) -> Found:
             )
         return Found(flux, wavelength[0], unit_of(hdu.columns[name].unit))
     if WAVELENGTH in hdus:
-        return Found(flux, *_of_wavelength_extension(path, hdus))
+        return Found(flux, *of_wavelength_extension(path, hdus))
     return Found(flux, None, None)
 
 
-def _of_wavelength_extension(path: Path, hdus: fits.HDUList) -> tuple[np.ndarray, str | None]:
+def of_wavelength_extension(path: Path, hdus: fits.HDUList) -> tuple[np.ndarray, str | None]:
     """Wavelengths, and their unit: an image, or a table's column of that name, else its first."""
     hdu = hdus[WAVELENGTH]
     if is_image(hdu):

@@ -7,19 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from .cluster.arrays import of_cluster
 from .comparison import mean_distance
-from .factorisation import misfit, threads_for
+from .factorisation import misfit
 from .inputs import Array, in_memory
 from .nmf import solver, starts
 from .nmf.checks import (
     check_at_least_zero,
     check_rank,
     check_smoothness,
+    check_two_dimensions,
     check_whole_number,
     spectra_of,
 )
 from .nmf.data import Spectra
 from .nmf.resamples import counted_fits
+from .threads import threads_for
 
 SEGMENTS = 10  # of the channels: weights are found from every second one, errors are of the others
 # Where one spectrum alone gains, the mean gain is one standard error exactly, however large it is:
@@ -118,10 +121,9 @@ class CrossValidation:
         return cls(smoothness=parts[0].smoothness, **values)
 
 
-class _Folds(NamedTuple):
+class Folds(NamedTuple):
     """What all fits of a cross-validation share."""
 
-    spectra: Spectra
     held: list[np.ndarray]  # which spectra each fold holds out, (n_spectra,) bool
     n_repeats: int  # of which each spectrum is in one fold
     smoothness: np.ndarray
@@ -157,7 +159,7 @@ def cross_validate(
     Parameters
     ----------
     X : array of shape (n_spectra, n_wave)
-        The spectra, in memory.
+        The spectra, in memory; or a Dask array, where there is a `distributed.Client`.
     n_components : sequence of int
         Numbers of components, rising.
     smoothness : sequence of float
@@ -210,7 +212,9 @@ def cross_validate(
     for name, value in (("n_starts", n_starts), ("random_state", random_state)):
         check_whole_number(name, value, least=0)
     check_at_least_zero("tol", tol)
-    X = in_memory(X, inverse_variance)
+    on_cluster = of_cluster(X)
+    X = X if on_cluster else in_memory(X, inverse_variance)
+    check_two_dimensions(X)
     if not 2 <= n_folds <= len(X):
         raise ValueError(f"n_folds={n_folds}: 2 to the number of spectra, {len(X)}, is needed")
     rng = np.random.default_rng(random_state)
@@ -225,12 +229,22 @@ def cross_validate(
     check_rank(max(n_components), X.shape)
     if X.shape[1] < 2:
         raise ValueError("one channel: cross_validate needs others to find the weights from")
+    seeds = [random_state + 1 + start for start in range(n_starts)]
+    of = Folds(held, n_repeats, values, init, random_state, seeds, max_iter, tol)
+    if on_cluster:
+        from .cluster.resampled import cross_validation
+
+        return cross_validation(X, inverse_variance, of, n_components)
     with threads_for(X):
         spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
-        seeds = [random_state + 1 + start for start in range(n_starts)]
-        of = _Folds(spectra, held, n_repeats, values, init, random_state, seeds, max_iter, tol)
-        parts = [_of_rank(of, k) for k in n_components]
-    return CrossValidation.joined(parts)
+        return cross_validation_of(spectra, of, n_components)
+
+
+def cross_validation_of(
+    spectra: Spectra, of: Folds, n_components: Sequence[int]
+) -> CrossValidation:
+    """`cross_validate`, its errors those of the spectra that this process has."""
+    return CrossValidation.joined([_of_k(spectra, of, k) for k in n_components])
 
 
 def _check(n_components: Sequence[int], smoothness: Sequence[float], init: str) -> None:
@@ -264,26 +278,25 @@ def folds(
     return fold
 
 
-def _of_rank(of: _Folds, k: int) -> CrossValidation:
+def _of_k(spectra: Spectra, of: Folds, k: int) -> CrossValidation:
     """The part of one number of components: all its fits are one batch."""
-    fits = _fits(of, k)  # (n_folds * n_repeats + 1 + n_starts, n_smoothness)
+    fits = _fits(spectra, of, k)  # (n_folds * n_repeats + 1 + n_starts, n_smoothness)
     whole = len(of.held)  # the row of the fit of all spectra
-    errors = np.zeros((len(of.smoothness), of.spectra.shape[0]))
+    errors = np.zeros((len(of.smoothness), spectra.shape[0]))
     for held, row in zip(of.held, fits, strict=False):
         H = np.stack([fit.H for fit in row])
-        errors[:, held] += held_out_errors(of.spectra, held, H) / of.n_repeats
+        errors[:, held] += held_out_errors(spectra, held, H) / of.n_repeats
     columns = list(zip(*fits, strict=True))
-    squares = float(of.spectra.sum_of_squares)
+    squares = float(spectra.sum_of_squares)
     components = [[fit.H for fit in column] for column in columns]
-    missed = [sum(not fit.converged for fit in column) for column in columns]
     found = {
-        "reduced_chi2": [_reduced_chi2(of.spectra, _lowest(column[whole:])) for column in columns],
+        "reduced_chi2": [_reduced_chi2(spectra, _lowest(column[whole:])) for column in columns],
         "subsample_distance": [_mean_distance(H[:whole], H[whole]) for H in components],
         "start_distance": [_from_best(column[whole:]) for column in columns],
         "same_minimum": [_share_of_best(column[whole:], squares) for column in columns],
-        "n_not_converged": missed,
+        "n_not_converged": [sum(not fit.converged for fit in column) for column in columns],
     }
-    errors = of.spectra.scale.of_squares(errors)
+    errors = spectra.scale.of_squares(errors)
     by_smoothness = {name: np.array([values]) for name, values in found.items()}
     return CrossValidation(np.array([k]), of.smoothness, errors[None], **by_smoothness)
 
@@ -297,11 +310,11 @@ def _reduced_chi2(spectra: Spectra, fit: solver.Fit) -> float:
     if V is None:
         return np.nan
     counts, k = V > 0, len(fit.H)
-    n_spectra, n_wave = int(counts.any(dim=1).sum()), int(counts.any(dim=0).sum())
-    free = int(counts.sum()) - k * (n_spectra + n_wave - k)
-    if free <= 0:
-        return np.nan
-    return float(spectra.scale.of_squares(misfit(spectra, fit.W, fit.H))) / free
+    n_spectra, n_pixels = spectra.comm.all_reduce(counts.any(dim=1).sum(), counts.sum())
+    n_wave = int(spectra.comm.any(counts.any(dim=0)).sum())
+    free = int(n_pixels) - k * (int(n_spectra) + n_wave - k)
+    chi2 = float(spectra.scale.of_squares(misfit(spectra, fit.W, fit.H)))
+    return chi2 / free if free > 0 else np.nan
 
 
 def _mean_distance(components: list[np.ndarray], others: np.ndarray) -> float:
@@ -335,20 +348,20 @@ def above(objective: float, least: float, squares: float) -> float:
     return (objective - least) / max(least, EXACT * squares)
 
 
-def _fits(of: _Folds, k: int) -> list[list[solver.Fit]]:
+def _fits(spectra: Spectra, of: Folds, k: int) -> list[list[solver.Fit]]:
     """Of each fold's others, of all spectra, and of all from other starts; at each smoothness."""
     counts = [~held for held in of.held]
     H = []
-    for seen in (*counts, np.ones(of.spectra.shape[0], dtype=bool)):
+    for seen in (*counts, np.ones(spectra.shape[0], dtype=bool)):
         rng = np.random.RandomState(of.random_state)
-        H.append(starts.named(of.spectra.rows(seen), of.init, k, rng=rng))
+        H.append(starts.named(spectra.rows(seen), of.init, k, rng=rng))
     for seed in of.seeds:
-        H.append(starts.named(of.spectra, "random", k, rng=np.random.RandomState(seed)))
-    counts += [np.ones(of.spectra.shape[0], dtype=bool)] * (1 + len(of.seeds))
+        H.append(starts.named(spectra, "random", k, rng=np.random.RandomState(seed)))
+    counts += [np.ones(spectra.shape[0], dtype=bool)] * (1 + len(of.seeds))
     each = len(of.smoothness)
     of_each = np.repeat(np.stack(counts), each, axis=0), np.repeat(np.concatenate(H), each, axis=0)
     lam = np.tile(of.smoothness, len(H))
-    found = list(counted_fits(of.spectra, *of_each, lam, of.max_iter, of.tol))
+    found = list(counted_fits(spectra, *of_each, lam, of.max_iter, of.tol))
     return [found[first : first + each] for first in range(0, len(found), each)]
 
 
@@ -361,8 +374,7 @@ def held_out_errors(spectra: Spectra, held: np.ndarray, H: np.ndarray) -> np.nda
     block = next(spectra.rows(held).blocks())
     V = torch.ones_like(block.X) if block.V is None else block.V
     n_wave = H.shape[2]
-    n_segments = min(SEGMENTS, n_wave)
-    even = torch.from_numpy(np.arange(n_wave) * n_segments // n_wave % 2 == 0)
+    even = torch.from_numpy(np.arange(n_wave) * min(SEGMENTS, n_wave) // n_wave % 2 == 0)
     squares, n_pixels = np.zeros((len(H), len(V))), np.zeros(len(V))
     for known in (even, ~even):
         seen = Spectra(block.X[:, known], None if block.V is None else block.V[:, known])

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from .cluster.arrays import of_cluster
 from .comparison import in_order_of
-from .factorisation import threads_for, unmix
+from .factorisation import unmix
 from .inputs import Array, in_memory
 from .nmf.arrays import float_array
 from .nmf.checks import (
@@ -16,10 +17,13 @@ from .nmf.checks import (
     check_components,
     check_rank,
     check_smoothness,
+    check_two_dimensions,
     check_whole_number,
     spectra_of,
 )
+from .nmf.communication import ALONE, Communicator
 from .nmf.resamples import counted_fits
+from .threads import threads_for
 
 # What a refit leaves of the optimality that it begins with. It begins at the fit in question, so
 # one that ends early shows too little spread: 2 % too little at the most in what was tried. Without
@@ -28,6 +32,7 @@ TOL = 5e-4
 TOL_WITHOUT_SMOOTHNESS = 1e-6
 RESAMPLED = "spectra", "noise"
 ABSENT = 1e-9  # of the largest contribution to a spectrum; a component below it is rounding
+NOISE_ROWS = 1024  # that are drawn from one seed
 OF_NOISE = 1  # in the seed, so that spectra and noise are not drawn from the same numbers
 
 
@@ -40,8 +45,8 @@ class Bootstrap:
     components : ndarray of shape (n_resamples, k, n_wave)
         H >= 0, each divided by its maximum, in the order of the fit's; 0 throughout where no
         spectrum of the resample has the component.
-    counts : ndarray of int, shape (n_resamples, n_spectra)
-        How often each resample has each spectrum.
+    counts : array of int, shape (n_resamples, n_spectra)
+        How often each resample has each spectrum; a Dask array of a Dask array.
     n_not_converged : int
         How many of the fits stopped before their tolerance.
     """
@@ -89,7 +94,7 @@ def bootstrap(
     Parameters
     ----------
     X : array of shape (n_spectra, n_wave)
-        The spectra, in memory.
+        The spectra, in memory; or a Dask array, where there is a `distributed.Client`.
     components : array of shape (k, n_wave)
         Those that `smooth_nmf` found of them.
     smoothness : float, default 1.0
@@ -141,27 +146,73 @@ def bootstrap(
         raise ValueError(f"resample={resample!r}: 'spectra' or 'noise' is needed")
     if resample == "noise" and inverse_variance is None:
         raise ValueError("resample='noise' needs inverse_variance, which says how much noise")
-    X, H, tol = _checked(X, inverse_variance, components, smoothness, max_iter, tol)
+    on_cluster = of_cluster(X)
+    X, H, tol = _checked(X, inverse_variance, components, smoothness, max_iter, tol, on_cluster)
     labels = np.zeros(len(X)) if classes is None else np.asarray(classes)
     # NaN equals nothing, itself neither: its spectra would be drawn in no class
     if labels.shape != (len(X),) or (labels != labels).any():
         raise ValueError(f"classes: one for each of the {len(X)} spectra is needed")
     numbers = range(first, first + n_resamples)
-    if resample == "spectra":
-        counts = np.stack([drawn(labels, random_state, number) for number in numbers])
-        found, missed = _refits(X, H, counts, smoothness, inverse_variance, max_iter, tol)
-    else:
-        counts = np.ones((n_resamples, len(X)), dtype=int)
-        v = np.asarray(inverse_variance, float)
-        model = unmix(X, H, smoothness=smoothness, inverse_variance=v) @ H
-        noise = np.sqrt(np.divide(1, v, out=np.zeros_like(v), where=v > 0))
-        found, missed = np.empty((n_resamples, *H.shape)), 0
-        for i, number in enumerate(numbers):
-            rng = np.random.default_rng([random_state, number, OF_NOISE])
-            noisy = model + noise * rng.standard_normal(X.shape)
-            made = _refits(noisy, H, counts[i : i + 1], smoothness, v, max_iter, tol)
-            found[i], missed = made[0][0], missed + made[1]
+    of = Resampling(resample, labels, random_state, numbers, smoothness, max_iter, tol)
+    if on_cluster:
+        from .cluster.resampled import bootstrap_of_dask
+
+        return bootstrap_of_dask(X, inverse_variance, H, of)
+    v = None if inverse_variance is None else np.asarray(inverse_variance, float)
+    return bootstrap_of(X, v, H, of, slice(0, len(X)))
+
+
+class Resampling(NamedTuple):
+    """What all resamples share: arguments of `bootstrap`, and the classes of all spectra."""
+
+    resample: str
+    classes: np.ndarray
+    random_state: int
+    numbers: range
+    smoothness: float
+    max_iter: int
+    tol: float
+
+
+def bootstrap_of(
+    X: np.ndarray,
+    v: np.ndarray | None,
+    H: np.ndarray,
+    of: Resampling,
+    rows: slice,
+    comm: Communicator = ALONE,
+) -> Bootstrap:
+    """`bootstrap` of spectra of which this process has some rows: its counts are of these."""
+    fit = of.smoothness, v, of.max_iter, of.tol, comm
+    if of.resample == "spectra":
+        every = (drawn(of.classes, of.random_state, number)[rows] for number in of.numbers)
+        counts = np.stack(list(every))
+        found, missed = _refits(X, H, counts, *fit)
+        return Bootstrap(found, counts, missed)
+    assert v is not None
+    counts = np.ones((len(of.numbers), len(X)), dtype=int)
+    model = unmix(X, H, smoothness=of.smoothness, inverse_variance=v) @ H
+    error = np.sqrt(np.divide(1, v, out=np.zeros_like(v, dtype=float), where=v > 0))
+    found, missed = np.empty((len(of.numbers), *H.shape)), 0
+    for i, number in enumerate(of.numbers):
+        noise = drawn_noise(rows, X.shape[1], of.random_state, number)
+        noise *= error
+        noise += model
+        made = _refits(noise, H, counts[i : i + 1], *fit)
+        found[i], missed = made[0][0], missed + made[1]
     return Bootstrap(found, counts, missed)
+
+
+def drawn_noise(rows: slice, n_wave: int, random_state: int, number: int) -> np.ndarray:
+    """Noise of unit variance, (n_rows, n_wave), of those rows, whoever has the others."""
+    parts = []
+    for block in range(rows.start // NOISE_ROWS, -(-rows.stop // NOISE_ROWS)):
+        of_block = [block] if block else []
+        rng = np.random.default_rng([random_state, number, OF_NOISE, *of_block])
+        first = block * NOISE_ROWS
+        n = min(rows.stop - first, NOISE_ROWS)
+        parts.append(rng.standard_normal((n, n_wave))[max(rows.start - first, 0) :])
+    return np.concatenate(parts)
 
 
 def drawn(classes: np.ndarray, random_state: int, number: int) -> np.ndarray:
@@ -248,14 +299,17 @@ def _checked(
     smoothness: float,
     max_iter: int,
     tol: float | None,
-) -> tuple[np.ndarray, np.ndarray, float]:
+    on_cluster: bool = False,
+) -> tuple[Array, np.ndarray, float]:
     """X and the components as arrays of numpy, the latter with maximum 1, and the tolerance."""
     if tol is None:
         tol = TOL if smoothness > 0 else TOL_WITHOUT_SMOOTHNESS
     check_whole_number("max_iter", max_iter)
     check_at_least_zero("tol", tol)
     check_smoothness(smoothness)
-    X, H = in_memory(X, inverse_variance), float_array(components)
+    X = X if on_cluster else in_memory(X, inverse_variance)
+    check_two_dimensions(X)
+    H = float_array(components)
     check_components(H, X.shape[1])
     if (H < 0).any():
         raise ValueError("components: values of at least 0 are needed")
@@ -272,22 +326,26 @@ def _refits(
     inverse_variance: Array | None,
     max_iter: int,
     tol: float,
+    comm: Communicator = ALONE,
 ) -> tuple[np.ndarray, int]:
     """Fits from components H in which each spectrum counts so often, (n_fits, n_spectra).
 
     Their components, (n_fits, k, n_wave), each with maximum 1, in the order of H; and how many
     fits stopped before their tolerance.  A component that no spectrum of a fit has is 0 throughout:
     without smoothness it would stay as it began.
+
+    comm : the processes that have further spectra
     """
     made, missed = np.empty((len(counts), *H.shape)), 0
     with threads_for(X):
-        spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
+        spectra = spectra_of(X, inverse_variance, "cpu", torch.float64, comm)
         start = np.broadcast_to(H, made.shape)
         lam = np.full(len(counts), float(smoothness))
         fits = counted_fits(spectra, counts, start, lam, max_iter, tol, relative=True)
         for i, fit in enumerate(fits):
             maximum = fit.H.max(axis=1)
-            share = fit.W[:, counts[i] > 0].max(axis=1) * maximum
+            most = torch.from_numpy(fit.W[:, counts[i] > 0].max(axis=1, initial=0))
+            share = comm.largest(most).numpy() * maximum
             absent = share <= ABSENT * share.max()
             divided = fit.H / np.where(absent, np.inf, maximum)[:, None]
             made[i] = in_order_of(H, divided)

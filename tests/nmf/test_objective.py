@@ -128,7 +128,7 @@ def test_value_is_the_same_from_either_factor(problem):
     of_components = spectra.times_weights(Wt)
     in_H = objective.times_gram(spectra.gram_weights(Wt), of_H) - of_components
     for parts in ((in_W, Wt, of_W), (in_H, of_H, of_components)):
-        F = objective.value(spectra.sum_of_squares, *parts)
+        F = spectra.sum_of_squares + objective.less_than_squares(*parts)
         assert float(F) == pytest.approx(plain(*problem, 0), rel=1e-12)
 
 

@@ -7,16 +7,19 @@ import platform
 import time
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
 from astropy.table import Column, Table
 
+from spectralunmix.command import survey
+from spectralunmix.command.fit_options import INITS
 from spectralunmix.command.folder import SUMMARY, Folder
 from spectralunmix.errors import LibraryError
 from spectralunmix.files import component_names, write_table
 from spectralunmix.fit_report import how_it_ended
+from spectralunmix.libraries.readers.files import taken_for
 from spectralunmix.matrix_files import Matrix, read_matrix, without_suffix
 from spectralunmix.provenance import machine, sha256
 from spectralunmix.version import __version__
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 MADE_BY = "spectralunmix fit"
 COMPONENTS = "components.ecsv"
 WEIGHTS = "weights.ecsv"
+WEIGHTS_OF_SURVEY = "weights.fits"  # of spectra without names, which may be many
 PICTURE = "components.png"
 QUIET_SECONDS = 5.0  # between two lines of a fit that takes longer
 SETTINGS = (
@@ -67,17 +71,25 @@ def fit(options: argparse.Namespace) -> None:
     """
     path: Path = options.file
     target = options.output or Path(f"{without_suffix(path)}_fit")
-    with Folder(target, (COMPONENTS, WEIGHTS, PICTURE), MADE_BY) as folder:
-        matrix = read_matrix(
-            path, options.hdu, options.inverse_variance, options.error, options.mask_nan
-        )
+    of_survey = options.scheduler is not None or survey.is_zarr(path)
+    name = WEIGHTS_OF_SURVEY if of_survey else WEIGHTS
+    with (
+        Folder(target, (COMPONENTS, name, PICTURE), MADE_BY) as folder,
+        survey.cluster(options.scheduler),
+    ):
+        matrix = survey.read_survey(options) if of_survey else read(options)
         check_n_components(path, options.n_components, matrix.flux.shape)
         print(described(path, matrix), flush=True)
-        for line in doubts(matrix):
+        for line in [] if of_survey else doubts(matrix):
             print(line, flush=True)
-        model, weights = fitted(path, matrix, options)
+        with survey.resumable(target, options.scheduler):
+            model, weights = fitted(path, matrix, options)
         content = summary(model, matrix, options)
-        write_tables(folder.part, matrix, model.components_, weights)
+        write_components(folder.part / COMPONENTS, matrix, model.components_)
+        if of_survey:
+            survey.write_weights(folder.part / name, weights)
+        else:
+            write_weights(folder.part / name, matrix, weights)
         write_picture(folder.part / PICTURE, matrix, model, weights, path.name)
         folder.finish(content)
     print(how_it_ended(content))
@@ -87,7 +99,14 @@ def fit(options: argparse.Namespace) -> None:
             "or --tol where the picture does not change"
         )
     print(f"components: {target / COMPONENTS}, their picture: {target / PICTURE}")
-    print(f"weights: {target / WEIGHTS}, the fit: {target / SUMMARY}")
+    print(f"weights: {target / name}, the fit: {target / SUMMARY}")
+
+
+def read(options: argparse.Namespace) -> Matrix:
+    """The matrix of a file, in memory."""
+    return read_matrix(
+        *(options.file, options.hdu, options.inverse_variance, options.error, options.mask_nan)
+    )
 
 
 def check_n_components(path: Path, n_components: int, shape: tuple[int, ...]) -> None:
@@ -108,6 +127,8 @@ def described(path: Path, matrix: Matrix) -> str:
         text += f", {matrix.wavelength[0]:.6g} to {matrix.wavelength[-1]:.6g}{of_unit}"
     if matrix.inverse_variance is None:
         return text
+    if not matrix.names:  # a pass over all of them
+        return f"{text}, weighted"
     without = 100 * np.mean(matrix.inverse_variance == 0)
     return f"{text}, weighted, {without:.3g} % of the values without weight"
 
@@ -142,9 +163,7 @@ def doubts(matrix: Matrix) -> list[str]:
     return warnings
 
 
-def fitted(
-    path: Path, matrix: Matrix, options: argparse.Namespace
-) -> tuple["SmoothNMF", np.ndarray]:
+def fitted(path: Path, matrix: Matrix, options: argparse.Namespace) -> tuple["SmoothNMF", Any]:
     """The model, and the weights (n_spectra, k); a line every few seconds on stderr."""
     from sklearn.exceptions import ConvergenceWarning
 
@@ -155,6 +174,7 @@ def fitted(
     log = logging.getLogger("spectralunmix")
     log.addHandler(handler)
     settings = {name: getattr(options, name) for name in SETTINGS}
+    settings["init"] = starting_components(options.init)
     model = SmoothNMF(**settings, verbose=1)
     try:
         with warnings.catch_warnings():
@@ -166,13 +186,34 @@ def fitted(
         log.removeHandler(handler)
 
 
+def starting_components(init: str) -> str | np.ndarray:
+    """A kind of start as it is; else the components of a file of that name."""
+    if init in INITS:
+        return init
+    path = Path(init)
+    try:
+        with taken_for(str(path), "a file of components"):
+            if path.suffix == ".npy":
+                return np.load(path, allow_pickle=False)
+            table = Table.read(path, format="ascii.ecsv")
+            return np.array([table[name] for name in table.colnames[1:]], dtype=float)
+    except FileNotFoundError:
+        raise LibraryError(
+            f"--init {init}: neither {', '.join(INITS)} nor a file: give the .npy file of a fit "
+            f"that was lost, or the {COMPONENTS} of one that ended"
+        ) from None
+
+
 def summary(model: "SmoothNMF", matrix: Matrix, options: argparse.Namespace) -> dict:
     """What a reader would quote of the fit, and what would make it again."""
     from spectralunmix.fit_report import numbers
 
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {
-        "file": {"path": str(options.file), "sha256": sha256(options.file)},
+        "file": {
+            "path": str(options.file),
+            "sha256": sha256(options.file) if options.file.is_file() else None,
+        },
         "n_spectra": matrix.flux.shape[0],
         "n_wave": matrix.flux.shape[1],
         **numbers(model, matrix.flux, matrix.inverse_variance),
@@ -191,20 +232,24 @@ def summary(model: "SmoothNMF", matrix: Matrix, options: argparse.Namespace) -> 
     }
 
 
-def write_tables(folder: Path, matrix: Matrix, components: np.ndarray, weights: np.ndarray) -> None:
-    """Components (k, n_wave) over wavelength, and weights (n_spectra, k) by spectrum."""
-    names = component_names(len(components))
+def write_components(file: Path, matrix: Matrix, components: np.ndarray) -> None:
+    """Components (k, n_wave) over wavelength."""
     if matrix.wavelength is None:
         axis = Column(np.arange(1, components.shape[1] + 1), name="channel")
     else:
         axis = Column(matrix.wavelength, name="wavelength", unit=matrix.unit)
     table = Table([axis])
-    of_spectra = Table({"spectrum": matrix.names})
-    for name, component, column in zip(names, components, weights.T, strict=True):
+    for name, component in zip(component_names(len(components)), components, strict=True):
         table[name] = component.astype(float)
-        of_spectra[name] = column.astype(float)
-    write_table(str(folder / COMPONENTS), table)
-    write_table(str(folder / WEIGHTS), of_spectra)
+    write_table(str(file), table)
+
+
+def write_weights(file: Path, matrix: Matrix, weights: np.ndarray) -> None:
+    """Weights (n_spectra, k) by spectrum."""
+    table = Table({"spectrum": matrix.names})
+    for name, column in zip(component_names(weights.shape[1]), weights.T, strict=True):
+        table[name] = column.astype(float)
+    write_table(str(file), table)
 
 
 def write_picture(
@@ -214,7 +259,7 @@ def write_picture(
     from spectralunmix.figures.components import draw
     from spectralunmix.figures.style import STYLE
 
-    flux = weights.sum(axis=0) * model.components_.sum(axis=1)
+    flux = np.asarray(weights.sum(axis=0)) * model.components_.sum(axis=1)
     captions = [
         f"{component}: {100 * share:.3g} % of the flux"
         for component, share in zip(component_names(len(flux)), flux / flux.sum(), strict=True)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+INITS = "nndsvd", "spa", "random"
 Commands = argparse._SubParsersAction  # what `add_subparsers` gives
 DESCRIPTION = """\
 Find the components of the spectra in FILE, and their weights in each spectrum.
@@ -17,19 +18,25 @@ It needs no clone of the project. FILE has all spectra on the same channels:
   ECSV, CSV    One spectrum in each column, one channel in each row. The first
                column has the wavelengths. The first line names the columns,
                and the spectra keep these names.
+  Zarr         A group (.zarr) with an array flux, n_spectra x n_wave, and where
+               there are some inverse_variance of its shape and wavelength; or
+               one such array. It is read chunk by chunk, and may be larger than
+               memory.
 
 The results are written to FOLDER:
 
   components.ecsv  wavelengths, and one column per component, with maximum 1
   weights.ecsv     one row per spectrum, one column per component, in the unit
-                   of the spectra
+                   of the spectra; of a Zarr store, or from a cluster,
+                   weights.fits, an image of n_spectra x n_components
   fit.json         objective, optimality, iterations, settings and versions
   components.png   a picture of the components"""
 EXAMPLES = """\
 examples:
   spectralunmix fit spectra.fits -k 4 --smoothness 10
   spectralunmix fit spectra.fits --hdu FLUX --inverse-variance IVAR --mask-nan
-  spectralunmix fit spectra.csv --inverse-variance weights.csv --output stars"""
+  spectralunmix fit spectra.csv --inverse-variance weights.csv --output stars
+  spectralunmix fit survey.zarr -k 10 --scheduler tcp://10.0.0.1:8786"""
 
 
 def add_fit(commands: Commands) -> None:
@@ -45,7 +52,7 @@ def add_fit(commands: Commands) -> None:
         "file",
         metavar="FILE",
         type=Path,
-        help="FITS (.fits, .fit, .fts, or these with .gz), .ecsv or .csv",
+        help="FITS (.fits, .fit, .fts, or these with .gz), .ecsv, .csv, or a Zarr store (.zarr)",
     )
     add(
         *("--output", "-o"),
@@ -80,6 +87,13 @@ def add_fit(commands: Commands) -> None:
         help="leave NaN and infinite values out of the fit (default: they are an error, unless "
         "their inverse variance is 0)",
     )
+    command.add_argument_group("the cluster").add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="a Dask scheduler, as tcp://host:8786, on whose workers to fit a Zarr store or an "
+        "uncompressed FITS file; they need to see the file under the same path (default: none, "
+        "fit in this process)",
+    )
     _add_estimator(command)
 
 
@@ -103,10 +117,11 @@ def _add_estimator(command: argparse.ArgumentParser) -> None:
     )
     add(
         "--init",
-        choices=("nndsvd", "spa", "random"),
+        metavar="START",
         default="nndsvd",
         help="starting components: from singular vectors (nndsvd), the most extreme spectra "
-        "(spa), or random ones (default: %(default)s)",
+        "(spa), random ones (random), or those of a file: the components.ecsv of another fit, or "
+        "the checkpoint of one whose cluster was lost (default: %(default)s)",
     )
     add(
         "--random-state",

@@ -37,6 +37,7 @@ import torch
 from torch import Tensor
 
 from . import device
+from .communication import Communicator
 from .data import Data, WeightedData
 from .linear_algebra import BlockTridiagonal
 from .objective import inner, times_gram
@@ -89,9 +90,10 @@ def anticipated(
     smooth : bool
         Whether smoothness is above 0, in all fits or in none.
     """
-    free = best > 0
+    free, comm = best > 0, data.comm
     count = None if data.row_weight is None else data.row_weight[:, None]
-    of_H = (H > 0) & (Wt != 0).any(dim=2, keepdim=True)
+    # a component without weights does not respond
+    of_H = (H > 0) & (gram_W.diagonal(dim1=1, dim2=2) > 0).any(dim=1)[..., None]
     share = share[:, None, None]
     if data.pixel_weights:
         weighted = cast(WeightedData, data)
@@ -106,7 +108,9 @@ def anticipated(
             ),
             lambda residual: times_gram(inverse_A, residual),
             lambda residual: torch.where(free, residual, 0),
-            inner if count is None else lambda residual, change: inner(residual * count, change),
+            lambda residual, change: comm.total(
+                inner(residual if count is None else residual * count, change)
+            ),
         )
         return _conjugate_gradients(response, best - Wt)
     counted = Wt if count is None else Wt * count
@@ -116,7 +120,8 @@ def anticipated(
         moments, inverse = Quadratics(gram_W).inverse_moments(of_H, H)
         of_components = share[..., None] * moments, inverse
         if H.shape[1] <= MOST_EXACT:
-            return _exact(of_components, of_weights, change) @ Wt
+            change, S = comm.all_reduce(change, _matrix(of_weights))
+            return _exact(_matrix(of_components), S, change) @ Wt
 
         def of_change(M: Tensor, fits: Tensor | None) -> Tensor:
             return _summed(of_components, M)
@@ -126,13 +131,34 @@ def anticipated(
         def of_change(M: Tensor, fits: Tensor | None) -> Tensor:
             return share * (H @ B(M @ H, fits).mT)
 
-    response = Response(
-        of_change,
-        lambda residual: _summed(of_weights, residual),
-        lambda residual: residual,  # its image is zero elsewhere
-        lambda residual, change: inner(residual, change.mT),
-    )
+    response, change = _response(comm, of_change, of_weights, change)
     return _conjugate_gradients(response, change) @ Wt
+
+
+def _response(
+    comm: Communicator,
+    of_change: Callable[[Tensor, Tensor | None], Tensor],
+    of_weights: tuple[Tensor, Tensor],
+    change: Tensor,
+) -> tuple[Response, Tensor]:
+    """That without weights of pixels, and the change, of the spectra of all processes."""
+
+    def restrict(residual: Tensor) -> Tensor:
+        return residual  # its image is zero elsewhere
+
+    if comm.n_ranks > 1 and change.shape[1] <= MOST_EXACT:  # one sum, in place of one a step
+        change, S = comm.all_reduce(change, _matrix(of_weights))
+
+        def times_S(residual: Tensor) -> Tensor:
+            return (S @ residual.flatten(1)[..., None]).reshape(residual.shape)
+
+        return Response(of_change, times_S, restrict, lambda a, b: inner(a, b.mT)), change
+    return Response(
+        of_change,
+        lambda residual: comm.total(_summed(of_weights, residual)),
+        restrict,
+        lambda residual, change: comm.broadcast(inner(residual, change.mT))[0],
+    ), comm.total(change)
 
 
 def _summed(of_columns: tuple[Tensor, Tensor], M: Tensor) -> Tensor:
@@ -149,11 +175,8 @@ def _matrix(of_columns: tuple[Tensor, Tensor]) -> Tensor:
     return products.permute(0, 1, 4, 3, 2).flatten(3).flatten(1, 2)
 
 
-def _exact(
-    of_components: tuple[Tensor, Tensor], of_weights: tuple[Tensor, Tensor], change: Tensor
-) -> Tensor:
+def _exact(T: Tensor, S: Tensor, change: Tensor) -> Tensor:
     """N of (1 - T S) N = T(change), which is (10), (batch, k, k); 0 where it is no number."""
-    T, S = _matrix(of_components), _matrix(of_weights)
     system = -T @ S
     system.diagonal(dim1=1, dim2=2).add_(1)
     found = torch.linalg.solve_ex(system, T @ change.flatten(1)[..., None])[0]

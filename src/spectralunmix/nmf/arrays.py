@@ -2,6 +2,7 @@
 
 import mmap
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,9 @@ from torch import Tensor
 
 
 def on_disk(X: object) -> bool:
-    """Whether X is an array whose values lie in a mapped file."""
+    """Whether X is an array whose values lie in a mapped file, or are read as if they did."""
+    if getattr(X, "read_in_blocks", False):
+        return True
     while isinstance(X, np.ndarray):
         X = X.base
     return isinstance(X, mmap.mmap)
@@ -51,16 +54,14 @@ def as_given(X: object, dtype: str) -> Callable[[np.ndarray], np.ndarray | Tenso
     return lambda Z: np.ascontiguousarray(Z, dtype=dtype)
 
 
-def checked_weights(
-    v: ArrayLike | Tensor | None, X: np.ndarray | Tensor
-) -> np.ndarray | Tensor | None:
+def checked_weights(v: Any, X: np.ndarray | Tensor) -> np.ndarray | Tensor | None:
     """v as X is kept: as a tensor, or as an array that is read in blocks of rows; None as None.
 
     ValueError : v is not of the shape of X
     """
     if v is None:
         return None
-    v = v if isinstance(v, (np.ndarray, Tensor)) else np.asarray(v)
+    v = v if isinstance(v, (np.ndarray, Tensor)) or on_disk(v) else np.asarray(v)
     if tuple(v.shape) != tuple(X.shape):
         raise ValueError(f"inverse_variance is {tuple(v.shape)}, X is {tuple(X.shape)}")
     if not isinstance(X, Tensor):

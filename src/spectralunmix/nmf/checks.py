@@ -11,6 +11,7 @@ from torch import Tensor
 
 from . import starts
 from .arrays import as_tensor, checked_weights, device_named, on_disk
+from .communication import ALONE, Communicator
 from .data import Spectra
 from .scale import scale_of
 from .schemes import SCHEMES
@@ -109,8 +110,16 @@ def check_components(H: np.ndarray, n_wave: int) -> None:
         raise ValueError(f"X has {n_wave} channels, the components have {H.shape[1]}")
 
 
-def spectra_of(X: Any, inverse_variance: Any, device_name: str, dtype: torch.dtype) -> Spectra:
+def spectra_of(
+    X: Any,
+    inverse_variance: Any,
+    device_name: str,
+    dtype: torch.dtype,
+    comm: Communicator = ALONE,
+) -> Spectra:
     """X, a tensor or an array, and its weights, checked and on their device.
+
+    comm : the processes that have further spectra
 
     ValueError : of `checked_weights`, `scale_of` and `Scale.check_sum`
     """
@@ -121,7 +130,8 @@ def spectra_of(X: Any, inverse_variance: Any, device_name: str, dtype: torch.dty
     elif not on_disk(X):
         X = as_tensor(X).to(device)
     v = checked_weights(inverse_variance, X)
-    spectra = Spectra(X, v, device=device, dtype=dtype, scale=scale_of(X, v, dtype))
+    scale = scale_of(X, v, dtype, comm)
+    spectra = Spectra(X, v, device=device, dtype=dtype, scale=scale, comm=comm)
     spectra.scale.check_sum(float(spectra.sum_of_squares))
     return spectra
 

@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .communication import ALONE, Communicator, orthonormal
+
 if TYPE_CHECKING:
     from .data import Spectra
 
@@ -30,25 +32,31 @@ class Compressed:
         Orthonormal rows, and their product with X.
     sum_of_squares : Tensor
         Of the whole X, so that F is that of the whole but for terms in (X - Q' Q X).
+    comm : Communicator
+        The processes that have further columns of Q, and so further spectra.
     """
 
     pixel_weights = False
     row_weight: Tensor | None = None
     eps = float(np.finfo(float).eps)
 
-    def __init__(self, Q: Tensor, QX: Tensor, sum_of_squares: Tensor):
-        self.Q, self.QX, self.sum_of_squares = Q, QX, sum_of_squares
+    def __init__(self, Q: Tensor, QX: Tensor, sum_of_squares: Tensor, comm: Communicator = ALONE):
+        self.Q, self.QX, self.sum_of_squares, self.comm = Q, QX, sum_of_squares, comm
         self.shape = (Q.shape[2], QX.shape[2])
         self.mean_weight = Q.new_ones(1, Q.shape[2])
 
     def times_weights(self, Wt: Tensor) -> Tensor:
-        return (Wt @ self.Q.mT) @ self.QX
+        return self.comm.total(Wt @ self.Q.mT) @ self.QX
+
+    def products_with_weights(self, Wt: Tensor) -> tuple[Tensor, Tensor]:
+        along, gram = self.comm.all_reduce(Wt @ self.Q.mT, Wt @ Wt.mT)
+        return along @ self.QX, gram[..., None]
 
     def times_components(self, H: Tensor) -> Tensor:
         return (H @ self.QX.mT) @ self.Q
 
     def gram_weights(self, Wt: Tensor) -> Tensor:
-        return (Wt @ Wt.mT)[..., None]
+        return self.comm.total(Wt @ Wt.mT)[..., None]
 
     def gram_components(self, H: Tensor) -> Tensor:
         return (H @ H.mT)[..., None]
@@ -56,32 +64,27 @@ class Compressed:
     def of_fits(self, fits: Tensor) -> "Compressed":
         if len(self.Q) == 1:
             return self
-        return Compressed(self.Q[fits], self.QX[fits], self.sum_of_squares)
+        return Compressed(self.Q[fits], self.QX[fits], self.sum_of_squares, self.comm)
 
     def extended(self, new: Tensor, new_X: Tensor) -> "Compressed":
         """With orthonormal rows `new` (batch, any, n_spectra) and their product with X besides."""
         Q, QX = (Z.expand(len(new), -1, -1) for Z in (self.Q, self.QX))
-        return Compressed(
-            torch.cat([Q, new], dim=1), torch.cat([QX, new_X], dim=1), self.sum_of_squares
-        )
+        longer = torch.cat([Q, new], dim=1), torch.cat([QX, new_X], dim=1)
+        return Compressed(*longer, self.sum_of_squares, self.comm)
 
     def outside(self, *rows: Tensor) -> Tensor:
         """An orthonormal basis of what rows (batch, any, n_spectra) have outside Q's span."""
         basis = torch.cat(rows, dim=1)
         for _ in range(2):  # the second time for what rounding left
-            basis = orthonormal(basis - (basis @ self.Q.mT) @ self.Q)
+            basis = orthonormal(basis - self.comm.total(basis @ self.Q.mT) @ self.Q, self.comm)
         return basis
 
 
 def sketch(data: "Spectra", rank: int, seed: int = 0) -> Compressed:
     """The `rank` directions that hold nearly all of X, in four passes."""
     normal = np.random.default_rng(seed).standard_normal((1, rank, data.shape[1]))
-    Q = orthonormal(data.times_components(torch.from_numpy(normal).to(data.device)))
-    along = orthonormal(data.times_weights(Q))
-    Q = orthonormal(data.times_components(along))
-    return Compressed(Q, data.times_weights(Q), data.sum_of_squares)
-
-
-def orthonormal(rows: Tensor) -> Tensor:
-    """An orthonormal basis, (batch, any, n), of the span of rows (batch, any, n)."""
-    return torch.linalg.qr(rows.mT)[0].mT.contiguous()
+    comm = data.comm
+    Q = orthonormal(data.times_components(torch.from_numpy(normal).to(data.device)), comm)
+    (along,) = comm.broadcast(orthonormal(data.times_weights(Q), ALONE))
+    Q = orthonormal(data.times_components(along), comm)
+    return Compressed(Q, data.times_weights(Q), data.sum_of_squares, comm)

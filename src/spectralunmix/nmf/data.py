@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from . import device
+from .communication import ALONE, Communicator
 from .compression import Compressed, sketch
 from .scale import Scale, divided, read
 
@@ -30,7 +31,9 @@ class Data(Protocol):
     Attributes
     ----------
     shape : tuple of int
-        (n_spectra, n_wave)
+        (n_spectra, n_wave), of the spectra that this process has
+    comm : Communicator
+        The processes that have the others: products with W and sums are of all spectra.
     pixel_weights : bool
         Whether pixels have weights, so that each channel and spectrum has a Gram matrix of its own.
     eps : float
@@ -44,6 +47,7 @@ class Data(Protocol):
     """
 
     shape: tuple[int, int]
+    comm: Communicator
     pixel_weights: bool
     eps: float
     sum_of_squares: Tensor
@@ -55,6 +59,9 @@ class Data(Protocol):
 
     def times_weights(self, Wt: Tensor) -> Tensor:
         """W' (v X), (batch, k, n_wave); one pass over X."""
+
+    def products_with_weights(self, Wt: Tensor) -> tuple[Tensor, Tensor]:
+        """`times_weights` and `gram_weights`."""
 
     def gram_components(self, H: Tensor) -> Tensor:
         """H diag(v_i) H' of each spectrum i, (batch, k, k, 1 or n_spectra)."""
@@ -102,6 +109,8 @@ class Spectra:
         Where and in which precision passes over X are made.
     scale : Scale
         What X and V are divided by; all products are of what is left.
+    comm : Communicator
+        The processes that have further spectra, each a `Spectra` with the same settings.
     """
 
     def __init__(
@@ -113,9 +122,12 @@ class Spectra:
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float64,
         scale: Scale = Scale(),  # noqa: B008 - it is frozen
+        comm: Communicator = ALONE,
     ):
         self.shape = (int(X.shape[0]), int(X.shape[1]))
         self.scale, self.pixel_weights, self.row_weight = scale, V is not None, row_weight
+        self.comm = comm
+        self.n_in_all = int(comm.total(torch.tensor(self.shape[0])))
         self.eps = torch.finfo(dtype).eps
         self.device, self.dtype = torch.device(device), dtype
         row_bytes = self.shape[1] * dtype.itemsize
@@ -135,7 +147,7 @@ class Spectra:
             count = None if self.row_weight is None else self.row_weight[:, rows]
             squares.append(torch.atleast_1d((of_row if count is None else of_row * count).sum(-1)))
             means.append(torch.atleast_2d(mean_weight(X, V)))
-        self.sum_of_squares = torch.stack(squares).sum(dim=0)
+        self.sum_of_squares = self.comm.total(torch.stack(squares).sum(dim=0))
         self.mean_weight = torch.cat(means, dim=1)
 
     def unweighted(self) -> Self:
@@ -163,7 +175,7 @@ class Spectra:
         assert self._in_memory is not None
         at = torch.from_numpy(np.flatnonzero(which)).to(self.device)
         X, V = (None if Z is None else Z[at] for Z in (self._in_memory.X, self._in_memory.V))
-        return Spectra(X, V, device=self.device, dtype=self.dtype)
+        return Spectra(X, V, device=self.device, dtype=self.dtype, comm=self.comm)
 
     def of_fits(self, fits: Tensor) -> Self:
         block = self._in_memory
@@ -195,7 +207,7 @@ class Spectra:
     def pieces(self) -> Iterator[Block]:
         """Blocks of at most BLOCK bytes, those in memory too."""
         for rows, X, V, VX in self.blocks():
-            for first in range(rows.start, rows.stop, self._rows_of_a_block):
+            for first in range(rows.start, max(rows.stop, 1), self._rows_of_a_block):
                 at = slice(first, min(first + self._rows_of_a_block, rows.stop))
                 part = slice(at.start - rows.start, at.stop - rows.start)
                 weights = None if V is None else V[..., part, :]
@@ -207,7 +219,16 @@ class Spectra:
 
     def times_weights(self, Wt: Tensor) -> Tensor:
         """W' (v X), (batch, k, n_wave)."""
-        return self._summed(Wt if self.row_weight is None else Wt * self.row_weight[:, None], "VX")
+        return self.comm.total(self._summed(self._counted(Wt), "VX"))
+
+    def products_with_weights(self, Wt: Tensor) -> tuple[Tensor, Tensor]:
+        counted = self._counted(Wt)
+        if not self.pixel_weights:
+            WtX, gram = self.comm.all_reduce(self._summed(counted, "VX"), Wt @ counted.mT)
+            return WtX, gram[..., None]
+        of_all = self._summed(counted, "VX"), self._summed(_pairs(Wt, counted), "V")
+        WtX, pairs = self.comm.all_reduce(*of_all)
+        return WtX, _matrices(pairs)
 
     def gram_components(self, H: Tensor) -> Tensor:
         if not self.pixel_weights:
@@ -215,20 +236,23 @@ class Spectra:
         return _matrices(self._joined(_pairs(H), "V"))
 
     def gram_weights(self, Wt: Tensor) -> Tensor:
-        counted = Wt if self.row_weight is None else Wt * self.row_weight[:, None]
+        counted = self._counted(Wt)
         if not self.pixel_weights:
-            return (Wt @ counted.mT)[..., None]
-        return _matrices(self._summed(_pairs(Wt, counted), "V"))
+            return self.comm.total(Wt @ counted.mT)[..., None]
+        return _matrices(self.comm.total(self._summed(_pairs(Wt, counted), "V")))
+
+    def _counted(self, Wt: Tensor) -> Tensor:
+        """W', each spectrum as often as it counts."""
+        return Wt if self.row_weight is None else Wt * self.row_weight[:, None]
 
     def model_times_weights(self, Wt: Tensor, dWt: Tensor, H: Tensor) -> Tensor:
-        counted = Wt if self.row_weight is None else Wt * self.row_weight[:, None]
-        Wt, dWt, H = (Z.to(self.dtype) for Z in (counted, dWt, H))
+        Wt, dWt, H = (Z.to(self.dtype) for Z in (self._counted(Wt), dWt, H))
         total = torch.zeros_like(H)
         for rows, V in self._weights_in_pieces():
             for fit in range(len(H)):
                 model = (dWt[fit, :, rows].mT @ H[fit]).mul_(V if V.ndim == 2 else V[fit])
                 total[fit] += Wt[fit, :, rows] @ model
-        return total.double()
+        return self.comm.total(total.double())
 
     def model_times_components(self, H: Tensor, Wt: Tensor, dH: Tensor) -> Tensor:
         H, Wt, dH = (Z.to(self.dtype) for Z in (H, Wt, dH))
@@ -256,7 +280,7 @@ class Spectra:
         for rows, X, V, _ in self.pieces():
             squares = (X - Wt[:, rows].mT @ H).square_()
             total += float((squares if V is None else squares.mul_(V)).sum())
-        return total
+        return float(self.comm.total(torch.tensor(total, dtype=torch.float64)))
 
     def squared_lengths(self) -> Tensor:
         """sum_j X_ij^2 of each spectrum i, (n_spectra,), weights left out."""
@@ -271,7 +295,7 @@ class Spectra:
     def sketch(self, k: int) -> Compressed:
         """`compression.sketch` of X to a few more directions than k, made once."""
         if k not in self._sketches:
-            self._sketches[k] = sketch(self, min(k + OVERSAMPLING, *self.shape))
+            self._sketches[k] = sketch(self, min(k + OVERSAMPLING, self.n_in_all, self.shape[1]))
         return self._sketches[k]
 
     def _summed(self, Z: Tensor, factor: str) -> Tensor:

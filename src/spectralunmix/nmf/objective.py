@@ -54,13 +54,14 @@ def second_difference(H: Tensor) -> Tensor:
     return second
 
 
-def value(sum_of_squares: Tensor, gradient: Tensor, factor: Tensor, product: Tensor) -> Tensor:
-    """F of each fit (2), from sum_ij v_ij X_ij^2 and, of either factor, half its gradient.
+def less_than_squares(gradient: Tensor, factor: Tensor, product: Tensor) -> Tensor:
+    """F less sum_ij v_ij X_ij^2, of each fit (2), from half the gradient of either factor.
 
     F is quadratic in a factor Z with the other held: <Z, Q Z> - 2 <Z, P> + sum of squares, where P
     is the product of v X with the other factor, and half the gradient is Q Z - P.
+    Of some columns of the factor it is their part of the sum.
     """
-    return sum_of_squares + inner(factor, gradient - product)
+    return inner(factor, gradient - product)
 
 
 def relative_projected(gradient: Tensor, factor: Tensor, product: Tensor) -> Tensor:
@@ -71,6 +72,16 @@ def relative_projected(gradient: Tensor, factor: Tensor, product: Tensor) -> Ten
     the gradient's data term, so that the ratio needs no reference to a start (Lin 2007, Neural
     Comput. 19, 2756, has the norm).
     """
+    return ratio(*projected_squares(gradient, factor, product))
+
+
+def projected_squares(gradient: Tensor, factor: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
+    """The squares of both norms of (3); of some columns of the factor their parts of them."""
     feasible = torch.minimum(gradient, factor * HUGE)  # times faster than a choice by `where`
-    length = inner(product, product).sqrt()
-    return inner(feasible, feasible).sqrt() / torch.where(length > 0, length, 1)
+    return inner(feasible, feasible), inner(product, product)
+
+
+def ratio(squares: Tensor, of_product: Tensor) -> Tensor:
+    """The norms' ratio, from their squares."""
+    length = of_product.sqrt()
+    return squares.sqrt() / torch.where(length > 0, length, 1)

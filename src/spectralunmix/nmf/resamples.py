@@ -41,7 +41,8 @@ def counted_fits(
     """
     _, k, n_wave = H.shape
     matrices = k if spectra.pixel_weights else 1  # then each channel and spectrum has its own
-    at_once = max(1, AT_ONCE // (k * matrices * (n_wave + counts.shape[1])))
+    n_spectra = -(-spectra.n_in_all // spectra.comm.n_ranks)  # the same in all processes
+    at_once = max(1, AT_ONCE // (k * matrices * (n_wave + n_spectra)))
     for first in range(0, len(H), at_once):
         some = slice(first, first + at_once)
         counted = spectra.counted(torch.from_numpy(counts[some].astype(float)))

@@ -16,10 +16,13 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from .communication import ALONE, Communicator
+
 Array = np.ndarray | Tensor  # as the caller has it
 ORDINARY = 20  # binary orders from 1 within which data stay as they are, and are not copied
 BLOCK = 2**22  # values looked at together
 COMPENSATED = 0.2  # power of the least number: sqrt(v) |X| this far below its factors decides
+SIGNS = torch.tensor([1.0, -1.0, 1.0, 1.0], dtype=torch.float64)  # the second limit is the least
 MOST = 1000  # of an exponent: further ones have no power of two in float64
 
 
@@ -53,8 +56,10 @@ class Scale:
             )
 
 
-def scale_of(X: Array, v: Array | None, dtype: torch.dtype) -> Scale:
+def scale_of(X: Array, v: Array | None, dtype: torch.dtype, comm: Communicator = ALONE) -> Scale:
     """The scale of X and of v or None, tensors or arrays on disk, for a fit in dtype.
+
+    comm : the processes that have further spectra
 
     ValueError : X has NaN or infinite values under weight, or v negative, NaN or infinite ones;
         they are out of dtype's range, or span more than it holds
@@ -62,9 +67,8 @@ def scale_of(X: Array, v: Array | None, dtype: torch.dtype) -> Scale:
     info = torch.finfo(dtype)
     elsewhere = " or dtype='float64'" if dtype == torch.float32 else ""
     of_blocks = [_limits(*block) for block in _blocks(X, v)]
-    largest, least, heaviest, peak = (
-        f(of) for f, of in zip((max, min, max, max), zip(*of_blocks, strict=True), strict=True)
-    )
+    limits = torch.tensor(of_blocks, dtype=torch.float64) * SIGNS
+    largest, least, heaviest, peak = (comm.largest(limits.amax(dim=0)) * SIGNS).tolist()
     if largest and not info.tiny <= largest <= info.max * info.eps:
         raise ValueError(
             f"X has values up to {largest:.2g}, too near the limits of {info.dtype}: give it in "

@@ -55,7 +55,7 @@ class ProximalGradient(Scheme):
 
     def weights(self, data: Data, smoothness: Tensor, state: State) -> Tensor:
         Q = weights_matrix(state.gram_H, state.H, smoothness, data.mean_weight)
-        return descended(Q, state.XHt, state.Wt, None, STEPS)
+        return descended(Q, state.XHt, state.Wt, None, STEPS, data.comm)
 
     def components(
         self,

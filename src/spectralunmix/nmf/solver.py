@@ -20,15 +20,18 @@ import torch
 from torch import Tensor
 
 from . import device
+from .communication import COMPONENTS
 from .data import Data, Spectra
 from .objective import (
     ROUNDING,
+    less_than_squares,
+    projected_squares,
+    ratio,
     relative_projected,
     roughness,
     second_difference,
     squared_lengths,
     times_gram,
-    value,
 )
 from .quadratics import Quadratics
 from .schemes import SCHEMES, Scheme
@@ -166,7 +169,7 @@ class _Batch:
         everyone = torch.arange(len(H), device=H.device)
         self.histories.note(range(len(H)), state)
         plain = not self.data.pixel_weights and self.data.row_weight is None
-        if plain and _dear(self.data.shape, H.shape[1]):
+        if plain and _dear((self.data.n_in_all, H.shape[2]), H.shape[1]):
             state = self._iterated_compressed(state, aims)
         state = self._iterated(self.data, everyone, state, aims, self.histories)
         of_each = self.histories
@@ -244,7 +247,7 @@ def start(data: Data, smoothness: Tensor, H: Tensor, smooth: bool) -> State:
     """Components H (batch, k, n_wave) with the best weights for them."""
     Wt, length = unit_length(data, weights_for(data, smoothness, H))
     H = H * length
-    WtX, gram_W = data.times_weights(Wt), data.gram_weights(Wt)
+    WtX, gram_W = data.products_with_weights(Wt)
     XHt, gram_H, F, optimality = certified(data, smoothness, Wt, H, WtX, gram_W, smooth)
     zero = torch.zeros_like(F)
     return State(
@@ -278,8 +281,9 @@ def step(data: Data, smoothness: Tensor, state: State, scheme: Scheme) -> State:
     Wt = torch.where(extrapolates, ahead, aim)
     length = torch.where(extrapolates, length * more_length, length)
 
-    WtX, gram_W = data.times_weights(Wt), data.gram_weights(Wt)
+    WtX, gram_W = data.products_with_weights(Wt)
     H = scheme.components(WtX, gram_W, smoothness, state.H * length, state.optimality)
+    (H,) = data.comm.broadcast(H, of=COMPONENTS)
     XHt, gram_H, F, optimality = certified(data, smoothness, Wt, H, WtX, gram_W, scheme.smooth)
 
     # F is a difference of sums as large as that of X^2: below this it is not told apart
@@ -336,22 +340,25 @@ def certified(
     in_components = times_gram(gram_W, H) - WtX
     if smooth:
         ridge = (smoothness[:, None] * roughness(H))[..., None] * data.mean_weight[:, None]
-        lengths = squared_lengths(Wt, row_weight.expand(len(Wt), -1))
-        coupling = (smoothness[:, None] * lengths)[..., None]
         in_weights = in_weights + ridge * Wt
-        in_components = in_components + coupling * second_difference(H)
     counted = Wt if data.row_weight is None else Wt * data.row_weight[:, None]
     # of the components it would be less exact: there smoothness is a difference of large products
-    F = value(data.sum_of_squares, in_weights, counted, XHt)
+    F = less_than_squares(in_weights, counted, XHt)
     of_weights = in_weights, XHt
     if data.row_weight is not None:  # as of spectra that are there so often
         root = data.row_weight[:, None].sqrt()
         of_weights = in_weights * root, XHt * root
-    optimality = torch.maximum(
-        relative_projected(of_weights[0], Wt, of_weights[1]),
-        relative_projected(in_components, H, WtX),
+    lengths, F, *squares = data.comm.all_reduce(
+        squared_lengths(Wt, row_weight.expand(len(Wt), -1)),
+        F,
+        *projected_squares(of_weights[0], Wt, of_weights[1]),
     )
-    return XHt, gram_H, F, optimality
+    if smooth:
+        coupling = (smoothness[:, None] * lengths)[..., None]
+        in_components = in_components + coupling * second_difference(H)
+    (of_components,) = data.comm.broadcast(relative_projected(in_components, H, WtX))
+    optimality = torch.maximum(ratio(*squares), of_components)
+    return XHt, gram_H, data.sum_of_squares + F, optimality
 
 
 def _row_weight(data: Data) -> Tensor:
@@ -364,7 +371,8 @@ def unit_length(data: Data, Wt: Tensor) -> tuple[Tensor, Tensor]:
 
     So the components' problem has the same smoothness whatever the scale of the weights.
     """
-    length = squared_lengths(Wt, _row_weight(data).expand(len(Wt), -1)).sqrt()[..., None]
+    squares = data.comm.total(squared_lengths(Wt, _row_weight(data).expand(len(Wt), -1)))
+    length = squares.sqrt()[..., None]
     length = torch.where(length > 0, length, 1)
     return Wt / length, length
 

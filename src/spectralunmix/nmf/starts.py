@@ -87,8 +87,10 @@ def named(spectra: Spectra, init: str, k: int, n: int = 1, rng: Rng | None = Non
     """(n, k, n_wave): n "random" starts, or the one of "nndsvd" or "spa"."""
     spectra = spectra.unweighted()
     if init == "random":
-        return random(spectra, k, n, rng or np.random.RandomState())
-    return {"nndsvd": nndsvd, "spa": spa}[init](spectra, k)[None]
+        H = random(spectra, k, n, rng or np.random.RandomState())
+    else:
+        H = {"nndsvd": nndsvd, "spa": spa}[init](spectra, k)[None]
+    return spectra.comm.broadcast(torch.from_numpy(H))[0].numpy()
 
 
 def nndsvd(spectra: Spectra, k: int) -> np.ndarray:
@@ -101,10 +103,13 @@ def nndsvd(spectra: Spectra, k: int) -> np.ndarray:
     Q, QX = (Z[0].cpu().numpy() for Z in (sketch.Q, sketch.QX))
     U, S, Vt = np.linalg.svd(QX, full_matrices=False)
     H = np.empty((k, spectra.shape[1]))
-    for i, (u, s, v) in enumerate(zip((U.T @ Q)[:k], S[:k], Vt[:k], strict=True)):
-        sides = [(np.maximum(sign * u, 0), np.maximum(sign * v, 0)) for sign in (1, -1)]
-        u, v = max(sides, key=lambda side: np.linalg.norm(side[0]) * np.linalg.norm(side[1]))
-        H[i] = np.sqrt(s * np.linalg.norm(u) / np.linalg.norm(v)) * v
+    u = (U.T @ Q)[:k]
+    squares = torch.from_numpy(np.stack([np.maximum(sign * u, 0) ** 2 for sign in (1, -1)]))
+    lengths = spectra.comm.total(squares.sum(dim=2)).sqrt().numpy()  # (2, k)
+    for i, (s, v) in enumerate(zip(S[:k], Vt[:k], strict=True)):
+        sides = [(lengths[side, i], np.maximum(sign * v, 0)) for side, sign in ((0, 1), (1, -1))]
+        length, v = max(sides, key=lambda side: side[0] * np.linalg.norm(side[1]))
+        H[i] = np.sqrt(s * length / np.linalg.norm(v)) * v
     return np.where(H > 0, H, _mean_positive(spectra))
 
 
@@ -116,18 +121,30 @@ def spa(spectra: Spectra, k: int) -> np.ndarray:
     each component pure.
     """
     flux = _along(spectra, np.ones(spectra.shape[1]))
-    bright = flux > spectra.eps**2 * flux.max()  # the others' squares might be no numbers
+    brightest = float(spectra.comm.largest(torch.tensor(flux.max())))
+    bright = flux > spectra.eps**2 * brightest  # the others' squares might be no numbers
     scale = np.where(bright, 1 / np.where(bright, flux, 1), 0)
     length = spectra.squared_lengths().cpu().numpy() * scale**2  # of what is left of each row
     picked, directions = [], np.empty((0, spectra.shape[1]))
     for _ in range(k):
-        picked.append(int(length.argmax()))
-        row = spectra.row(picked[-1]).cpu().numpy() * scale[picked[-1]]
+        spectrum, row = _longest(spectra, length, scale)
+        picked.append(spectrum)
         for _ in range(2):  # the second time for what rounding left
             row = row - (row @ directions.T) @ directions
         directions = np.vstack([directions, row / np.linalg.norm(row)])
         length = length - (_along(spectra, directions[-1]) * scale) ** 2
-    return np.maximum(np.stack([spectra.row(i).cpu().numpy() for i in picked]), 0)
+    return np.maximum(np.stack(picked), 0)
+
+
+def _longest(
+    spectra: Spectra, length: np.ndarray, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The spectrum of which most is left, and that times its scale, (n_wave,), of all processes."""
+    i, comm = int(length.argmax()), spectra.comm
+    owner = int(comm.all_gather(torch.tensor(length[i])).argmax())
+    row = spectra.row(i).cpu() * float(comm.rank == owner)
+    spectrum, scaled = comm.all_reduce(row, row * scale[i])
+    return spectrum.numpy(), scaled.numpy()
 
 
 def _along(spectra: Spectra, direction: np.ndarray) -> np.ndarray:
@@ -143,4 +160,5 @@ def random(spectra: Spectra, k: int, n: int, rng: Rng) -> np.ndarray:
 
 def _mean_positive(spectra: Spectra) -> float:
     total = sum(float(X.clamp(min=0).sum()) for _, X, *_ in spectra.pieces())
-    return total / (spectra.shape[0] * spectra.shape[1])
+    total = float(spectra.comm.total(torch.tensor(total, dtype=torch.float64)))
+    return total / (spectra.n_in_all * spectra.shape[1])

@@ -1,0 +1,288 @@
+"""The client's side of a fit on a cluster: it places the ranks, leads them and replaces the lost.
+
+A rank's state follows from its rows and the sums that it was told, so these are kept.  Where a
+worker is lost, its rows are read again on another one, which is told all sums up to the last.
+"""
+
+import logging
+import pickle
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import dask
+import dask.array as da
+import numpy as np
+from distributed import Client, Future, wait
+from distributed.protocol import to_serialize
+
+from ..nmf import progress
+from ..nmf.communication import COMPONENTS
+from . import checkpoint
+from .rank import ENDED, FAILED, LOST, Message, Node, Program, Rank, Rows
+
+log = logging.getLogger(__name__)
+
+BRANCHES = 4  # of the tree, at each worker
+IN_MEMORY = 2**27  # bytes of sums that are kept in memory; more are kept in a temporary file
+REPLAYED = (
+    2**24
+)  # bytes of sums, about, that are sent at once to a rank that takes a lost one's place
+BACK = 15.0  # seconds that a cluster has to start a lost worker anew before another one helps out
+PATIENCE = 60.0  # seconds without any worker until the cluster counts as lost
+ASK = 0.2  # seconds between two looks at the workers
+FEWEST_ROWS = 64  # that are worth a worker of their own
+
+
+class ClusterLostError(RuntimeError):
+    """The cluster is gone, and the fit with it but for its last components.
+
+    Attributes
+    ----------
+    components : ndarray of shape (n, k, n_wave) or None
+        Those of the last iteration, of the fits that were running: `init` of a fit that goes on
+        from there. None where there was no iteration.
+    """
+
+    def __init__(self, why: str, components: np.ndarray | None):
+        way_out = "" if components is None else ": a fit with init=error.components goes on from it"
+        super().__init__(f"the cluster is lost, {why}{way_out}")
+        self.components = components
+
+
+class Found(NamedTuple):
+    """What a program found: of all spectra, and of each rank's rows, as Dask arrays' futures."""
+
+    of_all: Any
+    of_rows: list[list[Future]]  # by number, by rank
+    rows: tuple[int, ...]  # how many each rank has
+
+
+def conduct(
+    client: Client, X: da.Array, V: da.Array | None, program: Program, n_of_rows: int
+) -> Found:
+    """Run a program on the workers that there are, each with rows of X and V in its memory.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    X, V : dask.array.Array
+        (n_spectra, n_wave); V may be None.
+    program : function of Rows and a Communicator
+        Returns what is found of all spectra, the same in every rank, and arrays of the own rows.
+    n_of_rows : int
+        How many arrays of rows that is.
+
+    Raises
+    ------
+    ClusterLostError
+        No worker is left, or the scheduler is gone.
+    """
+    return _Conductor(client, X, V, program).lead(n_of_rows)
+
+
+class _Conductor:
+    """The ranks of one program, and the sums that they were told."""
+
+    def __init__(self, client: Client, X: da.Array, V: da.Array | None, program: Program):
+        self.client, self.program = client, program
+        self.components: np.ndarray | None = None
+        workers = self._workers()
+        most = -(-X.shape[0] // FEWEST_ROWS)
+        workers = workers[:most]
+        rows = shares(X.shape[0], [nthreads for _, nthreads in workers])
+        self.rows = tuple(n for n in rows if n)
+        self.chunks = [Z if Z is None else Z.rechunk((self.rows, -1)) for Z in (X, V)]
+        self.log = _Log()
+        self.ranks: list[Any] = [None] * len(self.rows)  # futures of actors; None where lost
+        self.places = [address for (address, _), n in zip(workers, rows, strict=True) if n]
+        self._place(range(len(self.rows)))
+
+    def lead(self, n_of_rows: int) -> Found:
+        """From the first sum to the end."""
+        turn, reply = 0, None
+        while True:
+            self.log.append(reply)
+            message = self._told(turn, reply)
+            for line in message.lines:
+                progress.log.info(line)
+            if message.of == COMPONENTS:
+                (self.components,) = message.content
+                checkpoint.keep(self.components)
+            if message.kind == FAILED:
+                raise message.content
+            if message.kind == ENDED:
+                return Found(message.content, self._of_rows(n_of_rows), self.rows)
+            turn, reply = turn + 1, message.content
+
+    def _told(self, turn: int, reply: list[np.ndarray] | None) -> Message:
+        """What comes of a turn; lost ranks are replaced until something does."""
+        while True:
+            root = self._tree()
+            try:
+                message = self.client.sync(_advanced_by, self.client, root, turn, reply)
+            except (OSError, RuntimeError) as error:
+                message = Message(LOST, error)
+            if message.kind != LOST:
+                return message
+            log.warning("a worker was lost: its spectra are read again on another one")
+            self._replace(turn)
+
+    def _tree(self) -> Node:
+        """Rank 0, and below it the others."""
+        nodes = [Node(at, of.key, []) for at, of in zip(self.places, self.ranks, strict=True)]
+        for i, node in enumerate(nodes[1:], start=1):
+            nodes[(i - 1) // BRANCHES].below.append(node)
+        return nodes[0]
+
+    def _replace(self, turn: int) -> None:
+        """Have new ranks in place of those that do not answer, and tell them all but this turn."""
+        while True:
+            lost = [rank for rank, at in enumerate(self.places) if not self._answers(rank, at)]
+            if not lost:
+                return
+            for rank in lost:
+                self.ranks[rank] = None
+            for rank in lost:
+                self.places[rank] = self._free_worker()
+            try:
+                self._place(lost)
+                for first, replies in self.log.parts(turn):
+                    self.client.sync(self._replayed, lost, first, replies)
+                return
+            except (OSError, RuntimeError) as error:
+                if isinstance(error, ClusterLostError):
+                    raise
+                log.warning("another worker was lost: %s", error)
+
+    async def _replayed(self, ranks: list[int], first: int, replies: list) -> None:
+        for rank in ranks:
+            await _asked(
+                self.client, self.places[rank], self.ranks[rank].key, "replay", first, replies
+            )
+
+    def _answers(self, rank: int, address: str) -> bool:
+        """Whether a rank is there still."""
+        of = self.ranks[rank]
+        if of is None or address not in dict(self._workers()):
+            return False
+        try:
+            self.client.sync(_asked, self.client, address, of.key, "process")
+        except (OSError, RuntimeError):
+            return False
+        return True
+
+    def _free_worker(self) -> str:
+        """The worker with the fewest ranks; one that starts in a lost one's place is waited for."""
+        until = time.monotonic() + BACK
+        while True:
+            n_ranks = {address: 0 for address, _ in self._workers()}
+            for rank, at in enumerate(self.places):
+                if self.ranks[rank] is not None and at in n_ranks:
+                    n_ranks[at] += 1
+            at = min(n_ranks, key=lambda address: n_ranks[address])
+            if n_ranks[at] == 0 or time.monotonic() > until:
+                return at
+            time.sleep(ASK)
+
+    def _workers(self) -> list[tuple[str, int]]:
+        """Address and threads of each worker, waiting for a first one."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                scheduler: Any = self.client.scheduler  # None where the client is closed
+                of_all = self.client.sync(scheduler.identity, n_workers=-1)["workers"]
+            except (OSError, RuntimeError, AttributeError) as error:
+                raise ClusterLostError(
+                    f"its scheduler does not answer ({error})", self.components
+                ) from error
+            if of_all:
+                return sorted((address, of["nthreads"]) for address, of in of_all.items())
+            if time.monotonic() > until:
+                raise ClusterLostError(f"it has had no worker for {PATIENCE:g} s", self.components)
+            time.sleep(ASK)
+
+    def _place(self, ranks: Iterable[int]) -> None:
+        """Have ranks on their workers, with their rows."""
+        bounds = np.concatenate([[0], np.cumsum(self.rows)])
+        X, V = self.chunks
+        at = [self.places[rank] for rank in ranks]
+        program = self.client.scatter(self.program, workers=at, broadcast=True, hash=False)
+        for rank in ranks:
+            pair = [Z if Z is None else Z.blocks[rank, 0] for Z in (X, V)]
+            part = dask.delayed(Rows)(int(bounds[rank]), int(bounds[rank + 1]), *pair)
+            only = {"workers": [self.places[rank]], "allow_other_workers": False}
+            (rows,) = self.client.compute([part], **only)
+            self.ranks[rank] = self.client.submit(
+                Rank, rows, program, rank, len(self.rows), actor=True, pure=False, **only
+            )
+        wait([self.ranks[rank] for rank in ranks])
+        for rank in ranks:
+            self.ranks[rank].result()  # raises what reading it raised
+
+    def _of_rows(self, n: int) -> list[list[Future]]:
+        """What the ranks found of their rows, as futures of their own on the same workers."""
+        found = [
+            [
+                self.client.submit(_part, of, number, workers=[at], pure=False)
+                for of, at in zip(self.ranks, self.places, strict=True)
+            ]
+            for number in range(n)
+        ]
+        wait(found)
+        return found
+
+
+def _part(rank: Any, number: int) -> np.ndarray:
+    return rank.of_rows(number).result()
+
+
+async def _asked(client: Client, address: str, key: str, function: str, *arguments: Any) -> Any:
+    """What a rank answers, by way of the scheduler, which clients outside the cluster reach."""
+    message = {
+        "op": "actor_execute",
+        "function": function,
+        "actor": key,
+        "args": [to_serialize(argument) for argument in arguments],
+        "kwargs": {},
+    }
+    scheduler: Any = client.scheduler
+    if scheduler is None:  # closed
+        raise OSError("the client has no scheduler")
+    answer = await scheduler.proxy(worker=address, msg=message)
+    if answer["status"] != "OK":
+        raise answer["exception"]
+    return answer["result"]
+
+
+async def _advanced_by(client: Client, root: Node, turn: int, reply: Any) -> Message:
+    return await _asked(client, root.address, root.key, "advance", turn, reply, root.below)
+
+
+def shares(n: int, nthreads: list[int]) -> list[int]:
+    """How many of n rows each worker has, by its threads; 0 for some where there are too few."""
+    ends = np.round(np.cumsum(nthreads) / sum(nthreads) * n).astype(int)
+    return np.diff(ends, prepend=0).tolist()
+
+
+class _Log:
+    """The sums that ranks were told, in their order, on disk where they are many."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - kept open
+
+    def append(self, reply: list[np.ndarray] | None) -> None:
+        self._file.seek(0, 2)
+        pickle.dump(reply, self._file, protocol=5)
+
+    def parts(self, n: int) -> Iterator[tuple[int, list]]:
+        """The number of the first, and some of them, up to n."""
+        self._file.seek(0)
+        first, part, size = 0, [], 0
+        for turn in range(n):
+            part.append(pickle.load(self._file))
+            size += sum(array.nbytes for array in part[-1] or [])
+            if size > REPLAYED or turn == n - 1:
+                yield first, part
+                first, part, size = turn + 1, [], 0

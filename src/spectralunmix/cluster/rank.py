@@ -1,0 +1,208 @@
+"""A process of a fit, on a worker: rows of X, and the program that runs on them.
+
+The program runs in a thread.  Wherever it needs a sum over all spectra it waits, and the client
+asks for what it has: `Rank.advance` passes the last sum down a tree of workers, and the parts of
+the next one come up it, added on the way.  So the client sends and gets one message a sum, however
+many workers there are, and a sum takes as long as the tree is deep.
+"""
+
+import asyncio
+import logging
+import os
+import queue
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from distributed import get_worker
+from distributed.protocol import to_serialize
+from torch import Tensor
+
+from ..nmf import progress
+from ..nmf.communication import Communicator
+
+SUM, ENDED, FAILED, LOST = "sum", "ended", "failed", "lost"
+TOO_LATE = object()  # takes the place of a sum where nobody is interested in the fit any more
+
+
+class Rows(NamedTuple):
+    """What a rank has: spectra first to stop, and their weights or None."""
+
+    first: int
+    stop: int
+    X: np.ndarray
+    V: np.ndarray | None
+
+
+Program = Callable[[Rows, Communicator], tuple[Any, list[np.ndarray]]]
+
+
+class Message(NamedTuple):
+    """What comes up the tree.
+
+    kind : whether the program waits for a sum, has ended or failed, or a worker is lost
+    content : the arrays to be summed, None where they are rank 0's alone; what the program found,
+        of rank 0; the error
+    of : what rank 0 sends to the others, where that has a name
+    lines : of rank 0's progress
+    """
+
+    kind: str
+    content: Any
+    of: str = ""
+    lines: tuple[str, ...] = ()
+
+
+class Node(NamedTuple):
+    """A rank, and those below it in the tree."""
+
+    address: str
+    key: str
+    below: list["Node"]
+
+
+class _Stopped(BaseException):
+    """Ends a program that nobody is interested in any more."""
+
+
+class ClusterCommunicator(Communicator):
+    """That of a rank, in the thread of its program."""
+
+    def __init__(self, rank: int, n_ranks: int):
+        self.rank, self.n_ranks = rank, n_ranks
+        self.outbox: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.lines: list[str] = []
+        self.of_rows: list[np.ndarray] = []
+
+    def all_reduce(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        return self._exchanged(tensors, [tensor.cpu().numpy() for tensor in tensors], "")
+
+    def broadcast(self, *tensors: Tensor, of: str = "") -> tuple[Tensor, ...]:
+        own = None if self.rank else [tensor.cpu().numpy() for tensor in tensors]
+        return self._exchanged(tensors, own, of)
+
+    def _exchanged(
+        self, tensors: Sequence[Tensor], own: list[np.ndarray] | None, of: str
+    ) -> tuple[Tensor, ...]:
+        lines, self.lines = tuple(self.lines), []
+        self.outbox.put(Message(SUM, own, of, lines))
+        reply = self.inbox.get()
+        if reply is TOO_LATE:
+            raise _Stopped
+        # a copy: what came over the network may be read-only
+        return tuple(
+            torch.tensor(sums, dtype=like.dtype, device=like.device)
+            for sums, like in zip(reply, tensors, strict=True)
+        )
+
+
+class Rank:
+    """An actor of Dask's: rows of X, and the thread that works on them."""
+
+    def __init__(self, rows: Rows, program: Program, rank: int, n_ranks: int):
+        self._comm = ClusterCommunicator(rank, n_ranks)
+        self._turn, self._own = -1, Message(SUM, None)
+        self._lock = asyncio.Lock()
+        n_threads = get_worker().state.nthreads
+        arguments = rows, program, self._comm, n_threads
+        threading.Thread(target=_run, args=arguments, daemon=True, name=f"rank {rank}").start()
+        weakref.finalize(self, self._comm.inbox.put, TOO_LATE)
+
+    async def advance(self, turn: int, reply: list[np.ndarray] | None, below: list) -> Message:
+        """Go on with the sum that was asked for last; the parts of the next, of all below too.
+
+        To ask twice is to be told twice, so that a turn can be repeated where a worker was lost.
+        """
+        others = [asyncio.ensure_future(_advanced(node, turn, reply)) for node in below]
+        async with self._lock:
+            if turn > self._turn:
+                if reply is not None:
+                    self._comm.inbox.put(reply)
+                self._own = await asyncio.to_thread(self._comm.outbox.get)
+                self._turn = turn
+        return combined([self._own, *await asyncio.gather(*others)])
+
+    async def replay(self, first: int, replies: list[list[np.ndarray] | None]) -> None:
+        """Go through turns that the others have made."""
+        for turn, reply in enumerate(replies, start=first):
+            await self.advance(turn, reply, [])
+
+    async def of_rows(self, number: int) -> np.ndarray:
+        """What the program found of the rows.
+
+        RuntimeError : it has not run: Dask has made this rank anew for what was lost
+        """
+        if not self._comm.of_rows:
+            raise RuntimeError(
+                "what was found of some spectra is lost with the worker that had it: `unmix` finds "
+                "their weights again, from the components"
+            )
+        return self._comm.of_rows[number]
+
+    async def process(self) -> int:
+        """The number of the process."""
+        return os.getpid()
+
+
+async def _advanced(node: Node, turn: int, reply: list[np.ndarray] | None) -> Message:
+    """`Rank.advance` of another worker's rank."""
+    arguments = [to_serialize(argument) for argument in (turn, reply, node.below)]
+    try:
+        answer = (
+            await get_worker()
+            .rpc(node.address)
+            .actor_execute(function="advance", actor=node.key, args=arguments, kwargs={})
+        )
+    except OSError as error:
+        return Message(LOST, error)
+    if answer["status"] != "OK":
+        return Message(LOST, answer["exception"])
+    return answer["result"]
+
+
+def combined(messages: list[Message]) -> Message:
+    """The sum of messages, or the worst of them."""
+    for kind in (LOST, FAILED):
+        for message in messages:
+            if message.kind == kind:
+                return message
+    first = messages[0]
+    if first.kind == ENDED:
+        return first
+    parts = [message.content for message in messages if message.content is not None]
+    if not parts:
+        return first
+    sums = [sum(arrays[1:], start=arrays[0]) for arrays in zip(*parts, strict=True)]
+    return first._replace(content=sums)
+
+
+def _run(rows: Rows, program: Program, comm: ClusterCommunicator, n_threads: int) -> None:
+    """The thread of a program."""
+    torch.set_num_threads(n_threads)  # workers ask for one, of tasks of which several run
+    handler = _Lines(comm)
+    progress.log.addHandler(handler)
+    try:
+        found, comm.of_rows = program(rows, comm)
+        comm.outbox.put(Message(ENDED, found if comm.rank == 0 else None, "", tuple(comm.lines)))
+    except _Stopped:
+        pass
+    except BaseException as error:
+        comm.outbox.put(Message(FAILED, error))
+    finally:
+        progress.log.removeHandler(handler)
+
+
+class _Lines(logging.Handler):
+    """Keeps what the program's thread logs, for the client."""
+
+    def __init__(self, comm: ClusterCommunicator):
+        super().__init__()
+        self.comm, self.of_thread = comm, threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.comm.rank == 0 and record.thread == self.of_thread:
+            self.comm.lines.append(record.getMessage())

@@ -1,0 +1,65 @@
+"""`cross_validate` and `bootstrap` of a Dask array, on the cluster of the current client."""
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import distributed
+import numpy as np
+import torch
+
+from ..model_selection import CrossValidation, Folds, cross_validation_of
+from ..nmf.checks import spectra_of
+from ..nmf.communication import Communicator
+from ..threads import threads_for
+from ..uncertainty import Bootstrap, Resampling, bootstrap_of
+from .arrays import checked
+from .conductor import conduct
+from .fits import rows_of
+from .rank import Rows
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+
+def cross_validation(
+    X: "da.Array", inverse_variance: Any, of: Folds, n_components: Sequence[int]
+) -> CrossValidation:
+    """`cross_validate`, its folds drawn already; the errors of spectra come to the client."""
+    program = functools.partial(_cross_validate, of, n_components)
+    found = conduct(distributed.get_client(), *checked(X, inverse_variance), program, 1)
+    n_columns = len(n_components) * len(of.smoothness)
+    errors = rows_of(found, 0, n_columns, np.float64).compute().T
+    shape = len(n_components), len(of.smoothness), X.shape[0]
+    return dataclasses.replace(found.of_all, errors=errors.reshape(shape))
+
+
+def _cross_validate(
+    of: Folds, n_components: Sequence[int], rows: Rows, comm: Communicator
+) -> tuple[CrossValidation, list[np.ndarray]]:
+    """A rank's program."""
+    of = of._replace(held=[held[rows.first : rows.stop] for held in of.held])
+    with threads_for(rows.X):
+        spectra = spectra_of(rows.X, rows.V, "cpu", torch.float64, comm)
+        found = cross_validation_of(spectra, of, n_components)
+    errors = found.errors.reshape(-1, found.errors.shape[2]).T
+    return dataclasses.replace(found, errors=np.empty((0, 0, 0))), [errors]
+
+
+def bootstrap_of_dask(
+    X: "da.Array", inverse_variance: Any, H: np.ndarray, of: Resampling
+) -> Bootstrap:
+    """`bootstrap`, its arguments checked already; the counts stay on the workers."""
+    program = functools.partial(_bootstrap, H, of)
+    found = conduct(distributed.get_client(), *checked(X, inverse_variance), program, 1)
+    counts = rows_of(found, 0, len(of.numbers), np.int64).T
+    return dataclasses.replace(found.of_all, counts=counts)
+
+
+def _bootstrap(
+    H: np.ndarray, of: Resampling, rows: Rows, comm: Communicator
+) -> tuple[Bootstrap, list[np.ndarray]]:
+    """A rank's program."""
+    found = bootstrap_of(rows.X, rows.V, H, of, slice(rows.first, rows.stop), comm)
+    return dataclasses.replace(found, counts=np.empty((0, 0))), [found.counts.T]

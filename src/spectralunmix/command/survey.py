@@ -1,0 +1,161 @@
+"""`spectralunmix fit` of a Zarr store, or on a cluster: spectra that stay where they are."""
+
+import argparse
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.io import fits
+
+from spectralunmix.errors import LibraryError
+from spectralunmix.matrix_files import Matrix
+from spectralunmix.matrix_fits import of_wavelength_extension, unit_of
+
+if TYPE_CHECKING:
+    import dask.array as da
+
+FLUX, INVERSE_VARIANCE, WAVELENGTH = "flux", "inverse_variance", "wavelength"
+INSTALL = "pip install 'spectralunmix[dask]'"
+CONNECT_SECONDS = 30
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a path is a Zarr store, by its name or what is in it."""
+    marks = (".zgroup", ".zarray", "zarr.json")
+    return path.suffix == ".zarr" or any((path / mark).exists() for mark in marks)
+
+
+@contextlib.contextmanager
+def cluster(address: str | None) -> Iterator[None]:
+    """Dask's cluster at that address, for the fits within; None fits in this process.
+
+    LibraryError : it does not answer, or Dask is not installed
+    """
+    if address is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ModuleNotFoundError as error:
+        raise LibraryError(f"--scheduler needs Dask: {INSTALL}") from error
+    try:
+        client = Client(address, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        raise LibraryError(f"--scheduler {address}: it does not answer ({error})") from error
+    with client:
+        yield
+
+
+def read_survey(options: argparse.Namespace) -> Matrix:
+    """The spectra of a Zarr store or a FITS file as Dask arrays, read where they are worked on.
+
+    The spectra have no names.
+
+    LibraryError : it has none, or Dask is not installed
+    """
+    path: Path = options.file
+    if options.error is not None:
+        raise LibraryError(f"{path}: --error is not for Zarr or --scheduler: --inverse-variance is")
+    try:
+        import dask.array as da
+
+        found = _of_zarr(options) if is_zarr(path) else _of_fits(options)
+    except ModuleNotFoundError as error:
+        raise LibraryError(f"{path}: this needs Dask and Zarr: {INSTALL}") from error
+    except (ValueError, OSError, TypeError) as error:
+        raise LibraryError(f"{path}: {' '.join(str(error).split())}") from error
+    if found.flux.ndim != 2:
+        raise LibraryError(f"{path}: {found.flux.shape} values, not (n_spectra, n_wave)")
+    if found.wavelength is not None and len(found.wavelength) != found.flux.shape[1]:
+        n = len(found.wavelength)
+        raise LibraryError(f"{path}: {n} wavelengths of {found.flux.shape[1]} channels")
+    if not options.mask_nan:
+        return found
+    good = da.isfinite(found.flux)
+    if found.inverse_variance is not None:
+        good &= da.isfinite(found.inverse_variance)
+    weights = da.where(good, 1.0 if found.inverse_variance is None else found.inverse_variance, 0.0)
+    return dataclasses.replace(found, inverse_variance=weights)
+
+
+def _of_zarr(options: argparse.Namespace) -> Matrix:
+    """Arrays of a group by their names, or the array that the store is."""
+    import dask.array as da
+    import zarr
+
+    path = str(options.file)
+    store = zarr.open(path, mode="r")
+    if isinstance(store, zarr.Array):
+        return Matrix(da.from_zarr(path), None, None, None, [])
+    names = sorted(name for name, _ in store.arrays())
+    flux = options.hdu or FLUX
+    weights = options.inverse_variance
+    if weights is None and INVERSE_VARIANCE in names:
+        weights = INVERSE_VARIANCE
+    for name in (flux, weights):
+        if name not in (None, "none", *names):
+            raise LibraryError(f"{path}: no array {name}; there are {', '.join(names) or 'none'}")
+    V = None if weights in (None, "none") else da.from_zarr(path, component=weights)
+    wavelength, unit = None, None
+    if WAVELENGTH in names:
+        of_store: Any = store[WAVELENGTH]
+        wavelength = np.asarray(of_store[:], float)
+        unit = unit_of(of_store.attrs.get("unit"))
+    return Matrix(da.from_zarr(path, component=flux), V, wavelength, unit, [])
+
+
+def _of_fits(options: argparse.Namespace) -> Matrix:
+    """An image or column, and its weights, by the names of their extensions."""
+    from spectralunmix.cluster.fits_arrays import dask_from_fits
+
+    path, key = options.file, options.hdu or "0"
+    X = dask_from_fits(path, int(key) if key.isdecimal() else key)
+    weights = options.inverse_variance
+    with fits.open(path, memmap=True) as hdus:
+        if weights is None and INVERSE_VARIANCE.upper() in hdus:
+            weights = INVERSE_VARIANCE.upper()
+        wavelength, unit = None, None
+        if WAVELENGTH.upper() in hdus:
+            wavelength, unit = of_wavelength_extension(path, hdus)
+    V = None if weights in (None, "none") else dask_from_fits(path, weights)
+    return Matrix(X, V, wavelength, unit, [])
+
+
+@contextlib.contextmanager
+def resumable(target: Path, scheduler: str | None) -> Iterator[None]:
+    """Components in a file beside the results while a fit runs on a cluster, gone at its end.
+
+    LibraryError : the cluster is lost; the message says how the fit goes on
+    """
+    if scheduler is None:
+        yield
+        return
+    from spectralunmix.cluster.checkpoint import checkpoint
+    from spectralunmix.cluster.conductor import ClusterLostError
+
+    path = target.with_name(f"{target.name}_checkpoint.npy")
+    try:
+        with checkpoint(path):
+            yield
+    except ClusterLostError as error:
+        if error.components is None:
+            raise LibraryError(f"--scheduler {scheduler}: {error}") from error
+        np.save(path, error.components)
+        raise LibraryError(
+            f"--scheduler {scheduler}: {str(error).partition(':')[0]}: the fit goes on with --init "
+            f"{path} on another one"
+        ) from error
+    path.unlink(missing_ok=True)
+
+
+def write_weights(file: Path, weights: "da.Array") -> None:
+    """Weights as a FITS image (n_spectra, k), chunk by chunk, so that they need no memory here."""
+    n_spectra, k = weights.shape
+    header = fits.Header([("SIMPLE", True), ("BITPIX", -64), ("NAXIS", 2)])
+    header["NAXIS1"], header["NAXIS2"] = k, n_spectra
+    with fits.StreamingHDU(file, header) as hdu:
+        for i in range(weights.numblocks[0]):
+            hdu.write(np.asarray(weights.blocks[i, 0], dtype=">f8"))
