@@ -11,6 +11,7 @@ import torch
 
 from environment import environment
 from project import Project
+from spectralunmix.libraries import readers
 from tiny import Tiny
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +24,23 @@ def coelho2014():
     if "COELHO2014" not in os.environ:
         pytest.skip("COELHO2014 does not name a folder with the paper's subset")
     return Path(os.environ["COELHO2014"])
+
+
+@pytest.fixture(scope="session")
+def of_the_paper(coelho2014):
+    source = {"reader": "r_subset", "members": ["*.rds"], "options": {}, "largest_member": 2**24}
+    spectra = list(readers.read(coelho2014, source))
+    return [s for s in spectra if s.header["type"] != "cool_giant"]
+
+
+@pytest.fixture(scope="session")
+def paper_spectra(of_the_paper):
+    return np.array([s.flux for s in of_the_paper])
+
+
+@pytest.fixture(scope="session")
+def paper_classes(of_the_paper):
+    return [s.header["type"] for s in of_the_paper]
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from torch import Tensor
 
-from .cluster.arrays import is_dask, squares_left, unmixed
 from .factorisation import (
     Result,
     best_weights,
@@ -19,7 +18,7 @@ from .factorisation import (
     warn_of,
     why_not_converged,
 )
-from .inputs import FLOATS, Array
+from .inputs import FLOATS, Array, for_dask, is_dask
 from .nmf.arrays import as_given, as_tensor, float_array, on_disk
 from .nmf.checks import (
     DTYPES,
@@ -128,7 +127,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         check_smoothness(self.smoothness)
         if is_dask(X):
             X, H = self._checked(X, inverse_variance, reset=False), float_array(self.components_)
-            return unmixed(X, H, self.smoothness, inverse_variance, self.dtype)
+            return for_dask("arrays").unmixed(X, H, self.smoothness, inverse_variance, self.dtype)
         spectra = self._spectra(X, inverse_variance)
         W = best_weights(spectra, float_array(self.components_), self.smoothness)
         return as_given(X, self.dtype)(spectra.scale.of_weights(W.T))
@@ -150,8 +149,8 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         H = float_array(self.components_)
         if is_dask(X):
             X = self._checked(X, inverse_variance, reset=False)
-            squares = squares_left(X, H, self.smoothness, inverse_variance).sum().compute()
-            return -float(squares) / (X.shape[0] * X.shape[1])
+            squares = for_dask("arrays").squares_left(X, H, self.smoothness, inverse_variance)
+            return -float(squares.sum().compute()) / (X.shape[0] * X.shape[1])
         spectra = self._spectra(X, inverse_variance)
         squares = misfit(spectra, best_weights(spectra, H, self.smoothness), H)
         return -float(spectra.scale.of_squares(squares)) / (spectra.shape[0] * spectra.shape[1])

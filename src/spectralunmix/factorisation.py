@@ -7,8 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from .cluster.arrays import is_dask, unmixed
-from .inputs import Array, as_floats
+from .inputs import Array, as_floats, for_dask, is_dask
 from .nmf import solver, starts
 from .nmf.arrays import as_given, float_array
 from .nmf.checks import (
@@ -190,9 +189,8 @@ def results(
     comm : the processes that have further spectra; the weights are those of this one's
     """
     if is_dask(X):
-        from .cluster.fits import results_of_dask
-
-        return results_of_dask(X, inverse_variance, settings, smoothness, every_start)
+        of_dask = for_dask("fits").results_of_dask
+        return of_dask(X, inverse_variance, settings, smoothness, every_start)
     with one_blas_thread(), memory_explained(X, inverse_variance, settings.dtype, settings.device):
         dtype = DTYPES[settings.dtype]
         spectra = spectra_of(X, inverse_variance, settings.device, dtype, comm)
@@ -293,7 +291,7 @@ def unmix(
     H = float_array(components)
     if is_dask(X):
         check_components(H, X.shape[1])
-        return unmixed(X, H, smoothness, inverse_variance, np.float64)
+        return for_dask("arrays").unmixed(X, H, smoothness, inverse_variance, np.float64)
     data = as_floats(X)
     check_two_dimensions(data)
     check_components(H, data.shape[1])

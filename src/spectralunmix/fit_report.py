@@ -7,9 +7,9 @@ import torch
 from astropy.table import Table
 
 from spectralunmix import SmoothNMF
-from spectralunmix.cluster.arrays import is_dask
 from spectralunmix.errors import LibraryError
 from spectralunmix.files import BLOCK, row_blocks
+from spectralunmix.inputs import is_dask
 
 PROGRESS = 100  # iterations between two lines of the log, in a long fit
 HISTORY = ("iterations", "objective", "optimality")

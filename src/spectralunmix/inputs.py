@@ -1,16 +1,46 @@
 """Spectra as callers give them, made into what fits take."""
 
-from typing import Any
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
-from .cluster.arrays import is_dask
 from .nmf.arrays import on_disk
 from .nmf.checks import check_not_masked, check_two_dimensions
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 Array = Any  # a tensor, and what comes out is one; or of numpy, on disk too, or pandas
 FLOATS = (np.float64, np.float32)  # kinds of numbers that are taken as they are
+
+
+def is_dask(X: Any) -> bool:
+    """Whether X is a Dask array; Dask is not imported for that."""
+    dask_array = sys.modules.get("dask.array")
+    return dask_array is not None and isinstance(X, dask_array.Array)
+
+
+def current_client() -> "Client | None":
+    """The client of the cluster that Dask uses now, None where there is none."""
+    distributed = sys.modules.get("distributed")
+    try:
+        return None if distributed is None else distributed.get_client()
+    except ValueError:
+        return None
+
+
+def of_cluster(X: Any) -> bool:
+    """Whether X is a Dask array, and there is a cluster to work on it."""
+    return is_dask(X) and current_client() is not None
+
+
+def for_dask(name: str) -> ModuleType:
+    """A module of `cluster`, which nothing imports that is given no Dask array."""
+    return importlib.import_module(f"spectralunmix.cluster.{name}")
 
 
 def as_floats(X: Array) -> Array:

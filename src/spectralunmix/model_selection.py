@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from .cluster.arrays import of_cluster
 from .comparison import mean_distance
 from .factorisation import misfit
-from .inputs import Array, in_memory
+from .inputs import Array, for_dask, in_memory, of_cluster
 from .nmf import solver, starts
 from .nmf.checks import (
     check_at_least_zero,
@@ -232,9 +231,7 @@ def cross_validate(
     seeds = [random_state + 1 + start for start in range(n_starts)]
     of = Folds(held, n_repeats, values, init, random_state, seeds, max_iter, tol)
     if on_cluster:
-        from .cluster.resampled import cross_validation
-
-        return cross_validation(X, inverse_variance, of, n_components)
+        return for_dask("resampled").cross_validation(X, inverse_variance, of, n_components)
     with threads_for(X):
         spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
         return cross_validation_of(spectra, of, n_components)

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from .cluster.arrays import of_cluster
 from .comparison import in_order_of
 from .factorisation import unmix
-from .inputs import Array, in_memory
+from .inputs import Array, for_dask, in_memory, of_cluster
 from .nmf.arrays import float_array
 from .nmf.checks import (
     check_at_least_zero,
@@ -155,9 +154,7 @@ def bootstrap(
     numbers = range(first, first + n_resamples)
     of = Resampling(resample, labels, random_state, numbers, smoothness, max_iter, tol)
     if on_cluster:
-        from .cluster.resampled import bootstrap_of_dask
-
-        return bootstrap_of_dask(X, inverse_variance, H, of)
+        return for_dask("resampled").bootstrap_of_dask(X, inverse_variance, H, of)
     v = None if inverse_variance is None else np.asarray(inverse_variance, float)
     return bootstrap_of(X, v, H, of, slice(0, len(X)))
 

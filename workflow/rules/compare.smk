@@ -130,6 +130,7 @@ rule compare:
             "across_libraries",
             "comparison",
             "factorisation",
+            "threads",
             "inputs",
             "figures.compare",
             "figures.style",

@@ -46,6 +46,7 @@ rule smooth_nmf:
             "smooth_nmf.py",
             "estimator",
             "factorisation",
+            "threads",
             "inputs",
             "fit_report",
             "nmf",

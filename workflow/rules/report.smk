@@ -26,6 +26,7 @@ rule convergence:
         code=code(
             "convergence.py",
             "factorisation",
+            "threads",
             "inputs",
             "figures.convergence",
             "figures.style",
@@ -106,6 +107,7 @@ rule smoothness:
             "comparison",
             "estimator",
             "factorisation",
+            "threads",
             "inputs",
             "figures.smoothness",
             "figures.style",

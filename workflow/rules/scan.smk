@@ -25,6 +25,7 @@ rule scan_fits:
             "comparison",
             "estimator",
             "factorisation",
+            "threads",
             "inputs",
             "fit_report",
             "nmf",

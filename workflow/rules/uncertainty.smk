@@ -24,6 +24,7 @@ rule resample:
             "resample.py",
             "comparison",
             "factorisation",
+            "threads",
             "inputs",
             "libraries.__init__",
             "libraries.archives",

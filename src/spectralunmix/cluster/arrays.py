@@ -1,35 +1,14 @@
 """Dask arrays of spectra: what fits take of them, and what is worked out chunk by chunk."""
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..inputs import is_dask
 from ..nmf.checks import check_two_dimensions
 
 if TYPE_CHECKING:
     import dask.array as da
-    from distributed import Client
-
-
-def is_dask(X: Any) -> bool:
-    """Whether X is a Dask array; Dask is not imported for that."""
-    dask_array = sys.modules.get("dask.array")
-    return dask_array is not None and isinstance(X, dask_array.Array)
-
-
-def current_client() -> "Client | None":
-    """The client of the cluster that Dask uses now, None where there is none."""
-    distributed = sys.modules.get("distributed")
-    try:
-        return None if distributed is None else distributed.get_client()
-    except ValueError:
-        return None
-
-
-def of_cluster(X: Any) -> bool:
-    """Whether X is a Dask array, and there is a cluster to work on it."""
-    return is_dask(X) and current_client() is not None
 
 
 def checked(X: "da.Array", inverse_variance: Any) -> "tuple[da.Array, da.Array | None]":

@@ -79,14 +79,17 @@ def conduct(
     ClusterLostError
         No worker is left, or the scheduler is gone.
     """
-    return _Conductor(client, X, V, program).lead(n_of_rows)
+    with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
+        return _Conductor(client, X, V, program, _Log(file)).lead(n_of_rows)
 
 
 class _Conductor:
     """The ranks of one program, and the sums that they were told."""
 
-    def __init__(self, client: Client, X: da.Array, V: da.Array | None, program: Program):
-        self.client, self.program = client, program
+    def __init__(
+        self, client: Client, X: da.Array, V: da.Array | None, program: Program, log: "_Log"
+    ):
+        self.client, self.program, self.log = client, program, log
         self.components: np.ndarray | None = None
         workers = self._workers()
         most = -(-X.shape[0] // FEWEST_ROWS)
@@ -94,7 +97,6 @@ class _Conductor:
         rows = shares(X.shape[0], [nthreads for _, nthreads in workers])
         self.rows = tuple(n for n in rows if n)
         self.chunks = [Z if Z is None else Z.rechunk((self.rows, -1)) for Z in (X, V)]
-        self.log = _Log()
         self.ranks: list[Any] = [None] * len(self.rows)  # futures of actors; None where lost
         self.places = [address for (address, _), n in zip(workers, rows, strict=True) if n]
         self._place(range(len(self.rows)))
@@ -267,10 +269,10 @@ def shares(n: int, nthreads: list[int]) -> list[int]:
 
 
 class _Log:
-    """The sums that ranks were told, in their order, on disk where they are many."""
+    """The sums that ranks were told, in their order."""
 
-    def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115 - kept open
+    def __init__(self, file: Any):
+        self._file = file
 
     def append(self, reply: list[np.ndarray] | None) -> None:
         self._file.seek(0, 2)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..factorisation import Result, results
+from ..inputs import current_client
 from ..nmf.checks import Settings, check_rank
 from ..nmf.communication import Communicator
-from .arrays import Chunked, checked, current_client
+from .arrays import Chunked, checked
 
 if TYPE_CHECKING:
     import dask.array as da
