@@ -13,7 +13,7 @@ def local_cluster(n_workers=2, **changed):
     return LocalCluster(
         n_workers=n_workers,
         threads_per_worker=1,
-        dashboard_address=None,
+        dashboard_address=":0",
         worker_dashboard_address=None,
         **changed,
     )

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from spectralunmix.version import __version__
 
 if TYPE_CHECKING:
+    from spectralunmix.cluster.checkpoint import ClusterLostError, checkpoint
+    from spectralunmix.cluster.fits_arrays import dask_from_fits
     from spectralunmix.cubes.cube import Cube
     from spectralunmix.cubes.layouts import Layout
     from spectralunmix.cubes.maps import ComponentMaps
@@ -26,6 +28,9 @@ else:  # a type checker would take any name for a public one
         "CrossValidation": "model_selection",
         "cross_validate": "model_selection",
         "Bootstrap": "uncertainty",
+        "ClusterLostError": "cluster.checkpoint",
+        "checkpoint": "cluster.checkpoint",
+        "dask_from_fits": "cluster.fits_arrays",
         "ComponentMaps": "cubes.maps",
         "Cube": "cubes.cube",
         "Layout": "cubes.layouts",
@@ -44,6 +49,7 @@ else:  # a type checker would take any name for a public one
 
 __all__ = [
     "Bootstrap",
+    "ClusterLostError",
     "ComponentMaps",
     "CrossValidation",
     "Cube",
@@ -53,7 +59,9 @@ __all__ = [
     "SmoothNMF",
     "__version__",
     "bootstrap",
+    "checkpoint",
     "cross_validate",
+    "dask_from_fits",
     "jackknife",
     "read_cube",
     "scan_smoothness",

@@ -1,4 +1,4 @@
-"""checkpoint: the components of a fit on a cluster in a file, while it runs."""
+"""checkpoint: what is left of a fit whose cluster, or whose own process, is lost."""
 
 import contextlib
 import contextvars
@@ -11,6 +11,22 @@ import numpy as np
 from ..files import replacing
 
 EVERY = 60.0  # seconds
+
+
+class ClusterLostError(RuntimeError):
+    """The cluster is gone, and the fit with it but for its last components.
+
+    Attributes
+    ----------
+    components : ndarray of shape (n, k, n_wave) or None
+        Those of the last iteration, of the fits that were running: `init` of a fit that goes on
+        from there. None where there was no iteration.
+    """
+
+    def __init__(self, why: str, components: np.ndarray | None):
+        way_out = "" if components is None else ": a fit with init=error.components goes on from it"
+        super().__init__(f"the cluster is lost, {why}{way_out}")
+        self.components = components
 
 
 class _Kept:

@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import dask
 import dask.array as da
 import numpy as np
-from distributed import Client, Future, wait
+from distributed import Client, Future, secede, wait
 from distributed.protocol import to_serialize
 
 from ..nmf import progress
 from ..nmf.communication import COMPONENTS
-from . import checkpoint
-from .rank import ENDED, FAILED, LOST, Message, Node, Program, Rank, Rows
+from .checkpoint import ClusterLostError, keep
+from .rank import ENDED, FAILED, LOST, Message, Node, Program, Rank, Rows, found_by_rank
 
 log = logging.getLogger(__name__)
 
@@ -32,23 +32,8 @@ REPLAYED = (
 BACK = 15.0  # seconds that a cluster has to start a lost worker anew before another one helps out
 PATIENCE = 60.0  # seconds without any worker until the cluster counts as lost
 ASK = 0.2  # seconds between two looks at the workers
+LOOK = 2.0  # seconds that a look at a rank takes at the most
 FEWEST_ROWS = 64  # that are worth a worker of their own
-
-
-class ClusterLostError(RuntimeError):
-    """The cluster is gone, and the fit with it but for its last components.
-
-    Attributes
-    ----------
-    components : ndarray of shape (n, k, n_wave) or None
-        Those of the last iteration, of the fits that were running: `init` of a fit that goes on
-        from there. None where there was no iteration.
-    """
-
-    def __init__(self, why: str, components: np.ndarray | None):
-        way_out = "" if components is None else ": a fit with init=error.components goes on from it"
-        super().__init__(f"the cluster is lost, {why}{way_out}")
-        self.components = components
 
 
 class Found(NamedTuple):
@@ -60,7 +45,12 @@ class Found(NamedTuple):
 
 
 def conduct(
-    client: Client, X: da.Array, V: da.Array | None, program: Program, n_of_rows: int
+    client: Client,
+    X: da.Array,
+    V: da.Array | None,
+    program: Program,
+    n_of_rows: int,
+    itemsize: int = 8,
 ) -> Found:
     """Run a program on the workers that there are, each with rows of X and V in its memory.
 
@@ -73,14 +63,29 @@ def conduct(
         Returns what is found of all spectra, the same in every rank, and arrays of the own rows.
     n_of_rows : int
         How many arrays of rows that is.
+    itemsize : int, default 8
+        Bytes of a number, as the program keeps X.
 
     Raises
     ------
+    MemoryError
+        The workers have less memory than X and what is made of it take.
     ClusterLostError
         No worker is left, or the scheduler is gone.
     """
+    _check_memory(client, X.size * itemsize * (2 if V is None else 3))
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
         return _Conductor(client, X, V, program, _Log(file)).lead(n_of_rows)
+
+
+def _check_memory(client: Client, n_bytes: int) -> None:
+    """X and its parts while they are joined; or X, its weights and their product."""
+    limits = [of["memory_limit"] for of in client.scheduler_info(n_workers=-1)["workers"].values()]
+    if all(limits) and 0 < sum(limits) < n_bytes:
+        raise MemoryError(
+            f"the fit needs about {n_bytes / 2**30:.3g} GiB on the workers, which have "
+            f"{sum(limits) / 2**30:.3g} GiB: more of them, dtype='float32' or fewer spectra"
+        )
 
 
 class _Conductor:
@@ -98,6 +103,7 @@ class _Conductor:
         self.rows = tuple(n for n in rows if n)
         self.chunks = [Z if Z is None else Z.rechunk((self.rows, -1)) for Z in (X, V)]
         self.ranks: list[Any] = [None] * len(self.rows)  # futures of actors; None where lost
+        self.kept: list[Any] = [None] * len(self.rows)  # of the tasks that keep their workers
         self.places = [address for (address, _), n in zip(workers, rows, strict=True) if n]
         self._place(range(len(self.rows)))
 
@@ -111,10 +117,11 @@ class _Conductor:
                 progress.log.info(line)
             if message.of == COMPONENTS:
                 (self.components,) = message.content
-                checkpoint.keep(self.components)
+                keep(self.components)
             if message.kind == FAILED:
                 raise message.content
             if message.kind == ENDED:
+                wait(self.kept)
                 return Found(message.content, self._of_rows(n_of_rows), self.rows)
             turn, reply = turn + 1, message.content
 
@@ -170,7 +177,7 @@ class _Conductor:
         if of is None or address not in dict(self._workers()):
             return False
         try:
-            self.client.sync(_asked, self.client, address, of.key, "process")
+            self.client.sync(_asked, self.client, address, of.key, "has_ended")
         except (OSError, RuntimeError):
             return False
         return True
@@ -209,8 +216,8 @@ class _Conductor:
         """Have ranks on their workers, with their rows."""
         bounds = np.concatenate([[0], np.cumsum(self.rows)])
         X, V = self.chunks
-        at = [self.places[rank] for rank in ranks]
-        program = self.client.scatter(self.program, workers=at, broadcast=True, hash=False)
+        places = [self.places[rank] for rank in ranks]
+        program = self.client.scatter(self.program, workers=places, broadcast=True, hash=False)
         for rank in ranks:
             pair = [Z if Z is None else Z.blocks[rank, 0] for Z in (X, V)]
             part = dask.delayed(Rows)(int(bounds[rank]), int(bounds[rank + 1]), *pair)
@@ -222,12 +229,23 @@ class _Conductor:
         wait([self.ranks[rank] for rank in ranks])
         for rank in ranks:
             self.ranks[rank].result()  # raises what reading it raised
+            at = self.places[rank]
+            self.kept[rank] = self.client.submit(_kept, self.ranks[rank], workers=[at], pure=False)
 
     def _of_rows(self, n: int) -> list[list[Future]]:
         """What the ranks found of their rows, as futures of their own on the same workers."""
         found = [
             [
-                self.client.submit(_part, of, number, workers=[at], pure=False)
+                # not of the rank's future: what is lost then would be waited for, and never come
+                self.client.submit(
+                    found_by_rank,
+                    at,
+                    of.key,
+                    number,
+                    workers=[at],
+                    allow_other_workers=True,
+                    pure=False,
+                )
                 for of, at in zip(self.ranks, self.places, strict=True)
             ]
             for number in range(n)
@@ -236,8 +254,11 @@ class _Conductor:
         return found
 
 
-def _part(rank: Any, number: int) -> np.ndarray:
-    return rank.of_rows(number).result()
+def _kept(rank: Any) -> None:
+    """A task for as long as a rank works: clusters give workers back that have none."""
+    secede()
+    while not rank.has_ended(LOOK).result():
+        pass
 
 
 async def _asked(client: Client, address: str, key: str, function: str, *arguments: Any) -> Any:

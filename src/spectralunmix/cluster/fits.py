@@ -41,7 +41,7 @@ def results_of_dask(
 
     program = functools.partial(_fit, settings, smoothness, every_start)
     n_fits = len(smoothness) * (_n_starts(settings) if every_start else 1)
-    of_cluster = conduct(client, X, V, program, n_fits)
+    of_cluster = conduct(client, X, V, program, n_fits, np.dtype(settings.dtype).itemsize)
     return _with_weights(
         of_cluster.of_all,
         lambda _, number: rows_of(

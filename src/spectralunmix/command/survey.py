@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
+from spectralunmix.cluster.checkpoint import ClusterLostError, checkpoint
 from spectralunmix.errors import LibraryError
 from spectralunmix.matrix_files import Matrix
 from spectralunmix.matrix_fits import of_wavelength_extension, unit_of
@@ -133,9 +134,6 @@ def resumable(target: Path, scheduler: str | None) -> Iterator[None]:
     if scheduler is None:
         yield
         return
-    from spectralunmix.cluster.checkpoint import checkpoint
-    from spectralunmix.cluster.conductor import ClusterLostError
-
     path = target.with_name(f"{target.name}_checkpoint.npy")
     try:
         with checkpoint(path):
