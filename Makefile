@@ -28,7 +28,7 @@ OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,ME
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure cube report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark synthetic largecube gpu clean help FORCE
+.PHONY: demo paper figure cube report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark synthetic largecube survey gpu clean help FORCE
 
 help:
 	@echo "make demo        the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -57,6 +57,7 @@ help:
 	@echo "                 BEFORE=<commit>"
 	@echo "make synthetic   the rule for the number of components and the bands, on made spectra"
 	@echo "make largecube  time and memory of a cube of 300 x 300 spaxels and 3681 channels"
+	@echo "make survey      what fits on Dask workers cost: time, memory, bytes"
 	@echo "make gpu         the tests and measurements that need a CUDA device"
 	@echo "make lint        style of code and rules"
 	@echo "make keys        renew the tables of keys in config/ and the JSON schemas"
@@ -141,6 +142,11 @@ synthetic: $(READY)
 # Time and memory of a cube of 300 x 300 spaxels, made of the MUSE cube; five minutes, 8 GB of disk.
 largecube: $(READY)
 	$(VENV)/bin/python tests/benchmark/large_cube.py
+
+# Time, memory and bytes of fits of 4 GB on Dask workers, beside those in memory; ten minutes.
+survey: $(READY)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmark/on_dask.py
+	$(VENV)/bin/python tests/benchmark/survey_tables.py
 
 # Where there is no CUDA device it says so, and nothing is run.
 gpu: $(READY)

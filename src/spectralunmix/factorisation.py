@@ -105,7 +105,8 @@ def smooth_nmf(
     X : array of shape (n_spectra, n_wave)
         The spectra: of numpy, torch or pandas, or larger than memory: a memory-mapped array
         (numpy.memmap, or the data of a FITS image opened with memmap=True) is read in blocks of
-        rows, v likewise.  They may be negative where noise makes them so.
+        rows, v likewise; or a Dask array, on the workers of the current `distributed.Client` or,
+        without one, read chunk by chunk.  They may be negative where noise makes them so.
     n_components : int, default 4
         Number of components, k; at most the number of spectra, and of channels.
     smoothness : float, default 1.0
@@ -136,10 +137,13 @@ def smooth_nmf(
     Returns
     -------
     Result
-        Arrays are tensors on X's device where X is a tensor.
+        Arrays are tensors on X's device where X is a tensor; the weights are a Dask array where
+        X is one.
 
     Raises
     ------
+    ClusterLostError
+        The workers of a Dask array are lost; it has the last components.
     ValueError
         X has NaN or infinite values under weight, or none above zero; more components than spectra
         or channels; a parameter out of its range.
@@ -256,7 +260,7 @@ def unmix(
     Parameters
     ----------
     X : array of shape (n_spectra, n_wave)
-        The spectra: of numpy, torch or pandas, or on disk, as `smooth_nmf` takes them.
+        The spectra: of numpy, torch, pandas or Dask, or on disk, as `smooth_nmf` takes them.
     components : array of shape (k, n_wave)
         The components, in the same channels.
     smoothness : float, default 0.0
@@ -268,7 +272,7 @@ def unmix(
     -------
     array of shape (n_spectra, k)
         The weights, in the unit of X over that of the components; a tensor on X's device where X
-        is one.
+        is one, a Dask array where X is one, worked out when it is asked for.
 
     Raises
     ------

@@ -4,25 +4,12 @@
 """
 
 import importlib.util
-import subprocess
 from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.slow
 SCAN = "results/tiny/scan.ecsv"
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    if not importlib.util.find_spec("snakemake_executor_plugin_slurm"):
-        pytest.skip("envs/slurm.txt is not installed")
-    started = subprocess.run(
-        [Path(__file__).with_name("one_node.sh")], capture_output=True, text=True, timeout=300
-    )
-    if started.returncode == 77:
-        pytest.skip(f"no Slurm: {started.stdout.strip()}")
-    assert started.returncode == 0, started.stdout + started.stderr
 
 
 def on_slurm(tiny, *arguments):
@@ -34,7 +21,13 @@ def results(tiny):
     return {path.relative_to(tiny.results): path.read_bytes() for path in found}
 
 
-def test_a_scan_on_slurm_equals_a_local_one(cluster, tiny):
+@pytest.fixture
+def plugin():
+    if not importlib.util.find_spec("snakemake_executor_plugin_slurm"):
+        pytest.skip("envs/slurm.txt is not installed")
+
+
+def test_a_scan_on_slurm_equals_a_local_one(plugin, cluster, tiny):
     code, printed = on_slurm(tiny, SCAN)
     assert code == 0, printed
     log = max((tiny.folder / ".snakemake/log").glob("*.snakemake.log")).read_text()
@@ -49,7 +42,7 @@ def test_a_scan_on_slurm_equals_a_local_one(cluster, tiny):
     assert {Path("scan.ecsv"), Path("scan.png"), Path("scan/rank_2_from_0.fits")} <= set(there)
 
 
-def test_a_job_that_fails_says_why(cluster, tiny):
+def test_a_job_that_fails_says_why(plugin, cluster, tiny):
     tiny.write("t4000.txt", [float("nan")] * 60)
     code, printed = on_slurm(tiny)
     assert code != 0
