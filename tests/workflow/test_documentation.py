@@ -19,6 +19,7 @@ PAGES = [
     "config/cubes/README.md",
     "docs/choosing.md",
     "docs/cubes.md",
+    "docs/dask.md",
     "src/spectralunmix/nmf/README.md",
 ]
 # Run by other means: what runs this, what takes an hour and makes the README's picture, and what
