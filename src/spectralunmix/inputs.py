@@ -28,9 +28,12 @@ def current_client() -> "Client | None":
     """The client of the cluster that Dask uses now, None where there is none."""
     distributed = sys.modules.get("distributed")
     try:
-        return None if distributed is None else distributed.get_client()
+        client = None if distributed is None else distributed.get_client()
     except ValueError:
         return None
+    if client is not None and client.asynchronous:
+        raise ValueError("the Dask client is asynchronous: fits need a Client of the other kind")
+    return client
 
 
 def of_cluster(X: Any) -> bool:

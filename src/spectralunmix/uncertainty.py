@@ -152,6 +152,8 @@ def bootstrap(
     if labels.shape != (len(X),) or (labels != labels).any():
         raise ValueError(f"classes: one for each of the {len(X)} spectra is needed")
     numbers = range(first, first + n_resamples)
+    codes = np.unique(labels, return_inverse=True)[1]
+    labels = codes.astype(np.min_scalar_type(int(codes.max(initial=0))))  # fewer bytes to send
     of = Resampling(resample, labels, random_state, numbers, smoothness, max_iter, tol)
     if on_cluster:
         return for_dask("resampled").bootstrap_of_dask(X, inverse_variance, H, of)

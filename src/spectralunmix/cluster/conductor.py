@@ -4,17 +4,18 @@ A rank's state follows from its rows and the sums that it was told, so these are
 worker is lost, its rows are read again on another one, which is told all sums up to the last.
 """
 
+import contextlib
 import logging
 import pickle
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
 import dask
 import dask.array as da
 import numpy as np
-from distributed import Client, Future, secede, wait
+from distributed import CancelledError, Client, Future, secede, wait
 from distributed.protocol import to_serialize
 
 from ..nmf import progress
@@ -33,6 +34,7 @@ BACK = 15.0  # seconds that a cluster has to start a lost worker anew before ano
 PATIENCE = 60.0  # seconds without any worker until the cluster counts as lost
 ASK = 0.2  # seconds between two looks at the workers
 LOOK = 2.0  # seconds that a look at a rank takes at the most
+GONE = OSError, RuntimeError, KeyError  # of a worker, of its connection, of its actor
 FEWEST_ROWS = 64  # that are worth a worker of their own
 
 
@@ -105,25 +107,29 @@ class _Conductor:
         self.ranks: list[Any] = [None] * len(self.rows)  # futures of actors; None where lost
         self.kept: list[Any] = [None] * len(self.rows)  # of the tasks that keep their workers
         self.places = [address for (address, _), n in zip(workers, rows, strict=True) if n]
-        self._place(range(len(self.rows)))
 
     def lead(self, n_of_rows: int) -> Found:
         """From the first sum to the end."""
         turn, reply = 0, None
+        self.log.append(reply)
+        self._replace(turn)
         while True:
-            self.log.append(reply)
             message = self._told(turn, reply)
             for line in message.lines:
                 progress.log.info(line)
-            if message.of == COMPONENTS:
-                (self.components,) = message.content
-                keep(self.components)
             if message.kind == FAILED:
                 raise message.content
             if message.kind == ENDED:
-                wait(self.kept)
-                return Found(message.content, self._of_rows(n_of_rows), self.rows)
+                found = self._of_rows(n_of_rows)
+                if all(future.status == "finished" for of in found for future in of):
+                    return Found(message.content, found, self.rows)
+                self._replace(turn)  # a worker was lost at the very end
+                continue
+            if message.of == COMPONENTS:
+                (self.components,) = message.content
+                keep(self.components)
             turn, reply = turn + 1, message.content
+            self.log.append(reply)
 
     def _told(self, turn: int, reply: list[np.ndarray] | None) -> Message:
         """What comes of a turn; lost ranks are replaced until something does."""
@@ -131,7 +137,7 @@ class _Conductor:
             root = self._tree()
             try:
                 message = self.client.sync(_advanced_by, self.client, root, turn, reply)
-            except (OSError, RuntimeError) as error:
+            except GONE as error:
                 message = Message(LOST, error)
             if message.kind != LOST:
                 return message
@@ -146,24 +152,27 @@ class _Conductor:
         return nodes[0]
 
     def _replace(self, turn: int) -> None:
-        """Have new ranks in place of those that do not answer, and tell them all but this turn."""
+        """Have ranks in place of those that do not answer, and tell them all but this turn."""
         while True:
-            lost = [rank for rank, at in enumerate(self.places) if not self._answers(rank, at)]
-            if not lost:
+            there = dict(self._workers())
+            missing = [rank for rank in range(len(self.places)) if not self._answers(rank, there)]
+            if not missing:
                 return
-            for rank in lost:
-                self.ranks[rank] = None
-            for rank in lost:
+            for rank in missing:
+                self.ranks[rank] = self.kept[rank] = None
+            homeless = [rank for rank in missing if self.places[rank] not in there]
+            for rank in homeless:
+                self.places[rank] = ""
+            for rank in homeless:
                 self.places[rank] = self._free_worker()
+            if not self._placed(missing):
+                continue
             try:
-                self._place(lost)
                 for first, replies in self.log.parts(turn):
-                    self.client.sync(self._replayed, lost, first, replies)
+                    self.client.sync(self._replayed, missing, first, replies)
                 return
-            except (OSError, RuntimeError) as error:
-                if isinstance(error, ClusterLostError):
-                    raise
-                log.warning("another worker was lost: %s", error)
+            except GONE as error:
+                log.warning("another worker was lost (%s)", error)
 
     async def _replayed(self, ranks: list[int], first: int, replies: list) -> None:
         for rank in ranks:
@@ -171,14 +180,14 @@ class _Conductor:
                 self.client, self.places[rank], self.ranks[rank].key, "replay", first, replies
             )
 
-    def _answers(self, rank: int, address: str) -> bool:
-        """Whether a rank is there still."""
-        of = self.ranks[rank]
-        if of is None or address not in dict(self._workers()):
+    def _answers(self, rank: int, there: Container[str]) -> bool:
+        """Whether a rank is there still, on one of these workers."""
+        of, at = self.ranks[rank], self.places[rank]
+        if of is None or at not in there:
             return False
         try:
-            self.client.sync(_asked, self.client, address, of.key, "has_ended")
-        except (OSError, RuntimeError):
+            self.client.sync(_asked, self.client, at, of.key, "has_ended")
+        except GONE:
             return False
         return True
 
@@ -186,10 +195,7 @@ class _Conductor:
         """The worker with the fewest ranks; one that starts in a lost one's place is waited for."""
         until = time.monotonic() + BACK
         while True:
-            n_ranks = {address: 0 for address, _ in self._workers()}
-            for rank, at in enumerate(self.places):
-                if self.ranks[rank] is not None and at in n_ranks:
-                    n_ranks[at] += 1
+            n_ranks = {address: self.places.count(address) for address, _ in self._workers()}
             at = min(n_ranks, key=lambda address: n_ranks[address])
             if n_ranks[at] == 0 or time.monotonic() > until:
                 return at
@@ -212,28 +218,42 @@ class _Conductor:
                 raise ClusterLostError(f"it has had no worker for {PATIENCE:g} s", self.components)
             time.sleep(ASK)
 
-    def _place(self, ranks: Iterable[int]) -> None:
-        """Have ranks on their workers, with their rows."""
+    def _placed(self, ranks: list[int]) -> bool:
+        """Have ranks on their workers, with their rows; False where one of these is lost meanwhile.
+
+        Raises what reading the rows raises.
+        """
         bounds = np.concatenate([[0], np.cumsum(self.rows)])
         X, V = self.chunks
-        places = [self.places[rank] for rank in ranks]
-        program = self.client.scatter(self.program, workers=places, broadcast=True, hash=False)
         for rank in ranks:
             pair = [Z if Z is None else Z.blocks[rank, 0] for Z in (X, V)]
             part = dask.delayed(Rows)(int(bounds[rank]), int(bounds[rank + 1]), *pair)
             only = {"workers": [self.places[rank]], "allow_other_workers": False}
             (rows,) = self.client.compute([part], **only)
             self.ranks[rank] = self.client.submit(
-                Rank, rows, program, rank, len(self.rows), actor=True, pure=False, **only
+                Rank, rows, self.program, rank, len(self.rows), actor=True, pure=False, **only
             )
-        wait([self.ranks[rank] for rank in ranks])
+        while True:
+            with contextlib.suppress(TimeoutError):
+                wait([self.ranks[rank] for rank in ranks], timeout=LOOK)
+            there = dict(self._workers())
+            if any(self.places[rank] not in there for rank in ranks):
+                return False
+            if all(self.ranks[rank].done() for rank in ranks):
+                break
         for rank in ranks:
-            self.ranks[rank].result()  # raises what reading it raised
+            try:
+                self.ranks[rank].result()
+            except CancelledError:
+                return False
             at = self.places[rank]
             self.kept[rank] = self.client.submit(_kept, self.ranks[rank], workers=[at], pure=False)
+        return True
 
     def _of_rows(self, n: int) -> list[list[Future]]:
         """What the ranks found of their rows, as futures of their own on the same workers."""
+        with contextlib.suppress(TimeoutError):
+            wait(self.kept, timeout=LOOK)
         found = [
             [
                 # not of the rank's future: what is lost then would be waited for, and never come
