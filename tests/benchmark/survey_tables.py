@@ -44,14 +44,20 @@ def measured(content):
         seconds = (
             f"{short(case['iteration_s'])} s an iteration"
             if case["weighted"]
-            else f"{short(case['fit_s'])} s, {case['n_iter']} iterations"
+            else f"{short(case['fit_s'] - case.get('placed_s', 0))} s, {case['n_iter']} iterations"
         )
         here, *workers = [n / 1e9 for n in case["memory_b"]]
         memory = ", ".join(map(short, workers)) or "-"
         n = f"{case['n_spectra']:,}".replace(",", " ")
-        rows.append([f"{n}, {what}", where, short(case["pass_s"]), seconds, short(here), memory])
+        placed = short(case["placed_s"]) if "placed_s" in case else "-"
+        passed = short(case["pass_s"])
+        rows.append([f"{n}, {what}", where, placed, passed, seconds, short(here), memory])
     return as_table(
-        ["spectra", "where", "a pass, s", "a fit", "this process, GB", "workers, GB"], rows
+        [
+            *("spectra", "where", "made and placed, s", "a pass, s", "a fit"),
+            *("this process, GB", "workers, GB"),
+        ],
+        rows,
     )
 
 

@@ -103,7 +103,8 @@ class _Conductor:
         workers = workers[:most]
         rows = shares(X.shape[0], [nthreads for _, nthreads in workers])
         self.rows = tuple(n for n in rows if n)
-        self.chunks = [Z if Z is None else Z.rechunk((self.rows, -1)) for Z in (X, V)]
+        whole = [Z if Z is None else Z.rechunk((self.rows, -1)) for Z in (X, V)]
+        self.chunks = [[None] * len(rows) if Z is None else Z.to_delayed()[:, 0] for Z in whole]
         self.ranks: list[Any] = [None] * len(self.rows)  # futures of actors; None where lost
         self.kept: list[Any] = [None] * len(self.rows)  # of the tasks that keep their workers
         self.places = [address for (address, _), n in zip(workers, rows, strict=True) if n]
@@ -224,9 +225,8 @@ class _Conductor:
         Raises what reading the rows raises.
         """
         bounds = np.concatenate([[0], np.cumsum(self.rows)])
-        X, V = self.chunks
         for rank in ranks:
-            pair = [Z if Z is None else Z.blocks[rank, 0] for Z in (X, V)]
+            pair = [of_rank[rank] for of_rank in self.chunks]
             part = dask.delayed(Rows)(int(bounds[rank]), int(bounds[rank + 1]), *pair)
             only = {"workers": [self.places[rank]], "allow_other_workers": False}
             (rows,) = self.client.compute([part], **only)
