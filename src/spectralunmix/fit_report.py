@@ -29,11 +29,13 @@ def check_rank(n_components: int, shape: tuple[int, ...]) -> None:
         )
 
 
-def sum_of_squares(flux: np.ndarray, inverse_variance: np.ndarray | None) -> float:
+def sum_of_squares(flux: Any, inverse_variance: Any) -> float:
     """Of the spectra (n_spectra, n_wave), times their weights where there are some."""
     if is_dask(flux):
-        v = 1.0 if inverse_variance is None else inverse_variance
-        return float((v * flux.astype(float) ** 2).sum().compute())
+        if inverse_variance is None:
+            return float((flux.astype(float) ** 2).sum().compute())
+        counted = flux.astype(float).map_blocks(np.nan_to_num)  # NaN has no weight
+        return float((inverse_variance * counted**2).sum().compute())
     total = 0.0
     for rows in row_blocks(*flux.shape):
         squares = np.square(flux[rows], dtype=float)

@@ -168,7 +168,7 @@ def _of_image(path: Path, hdus: fits.HDUList, hdu: Any) -> Found:
     flux = matrix(path, f"extension {hdu.name or hdus.index(hdu)}", hdu.data)
     if WAVELENGTH in hdus:
         return Found(flux, *of_wavelength_extension(path, hdus))
-    return Found(flux, *_of_header(path, hdu, flux.shape[1]))
+    return Found(flux, *of_header(path, hdu, flux.shape[1]))
 
 
 def _of_table(path: Path, hdus: fits.HDUList, hdu: Any) -> Found:
@@ -204,7 +204,7 @@ def of_wavelength_extension(path: Path, hdus: fits.HDUList) -> tuple[np.ndarray,
     return numbers(path, name, hdu.data[name]).ravel(), unit_of(hdu.columns[name].unit)
 
 
-def _of_header(path: Path, hdu: Any, n_wave: int) -> tuple[np.ndarray | None, str | None]:
+def of_header(path: Path, hdu: Any, n_wave: int) -> tuple[np.ndarray | None, str | None]:
     """Wavelengths, and their unit, of an image's cards; None where it has none."""
     cards = Cards(str(path), hdu.header)
     step = "CDELT1" if "CDELT1" in cards else "CD1_1"

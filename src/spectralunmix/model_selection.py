@@ -15,7 +15,6 @@ from .nmf.checks import (
     check_at_least_zero,
     check_rank,
     check_smoothness,
-    check_two_dimensions,
     check_whole_number,
     spectra_of,
 )
@@ -212,8 +211,10 @@ def cross_validate(
         check_whole_number(name, value, least=0)
     check_at_least_zero("tol", tol)
     on_cluster = of_cluster(X)
-    X = X if on_cluster else in_memory(X, inverse_variance)
-    check_two_dimensions(X)
+    if on_cluster:
+        X, inverse_variance = for_dask("arrays").checked(X, inverse_variance)
+    else:
+        X = in_memory(X, inverse_variance)
     if not 2 <= n_folds <= len(X):
         raise ValueError(f"n_folds={n_folds}: 2 to the number of spectra, {len(X)}, is needed")
     rng = np.random.default_rng(random_state)

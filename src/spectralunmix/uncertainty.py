@@ -16,7 +16,6 @@ from .nmf.checks import (
     check_components,
     check_rank,
     check_smoothness,
-    check_two_dimensions,
     check_whole_number,
     spectra_of,
 )
@@ -146,6 +145,8 @@ def bootstrap(
     if resample == "noise" and inverse_variance is None:
         raise ValueError("resample='noise' needs inverse_variance, which says how much noise")
     on_cluster = of_cluster(X)
+    if on_cluster:
+        X, inverse_variance = for_dask("arrays").checked(X, inverse_variance)
     X, H, tol = _checked(X, inverse_variance, components, smoothness, max_iter, tol, on_cluster)
     labels = np.zeros(len(X)) if classes is None else np.asarray(classes)
     # NaN equals nothing, itself neither: its spectra would be drawn in no class
@@ -157,8 +158,7 @@ def bootstrap(
     of = Resampling(resample, labels, random_state, numbers, smoothness, max_iter, tol)
     if on_cluster:
         return for_dask("resampled").bootstrap_of_dask(X, inverse_variance, H, of)
-    v = None if inverse_variance is None else np.asarray(inverse_variance, float)
-    return bootstrap_of(X, v, H, of, slice(0, len(X)))
+    return bootstrap_of(X, inverse_variance, H, of, slice(0, len(X)))
 
 
 class Resampling(NamedTuple):
@@ -175,16 +175,17 @@ class Resampling(NamedTuple):
 
 def bootstrap_of(
     X: np.ndarray,
-    v: np.ndarray | None,
+    v: Array | None,
     H: np.ndarray,
     of: Resampling,
     rows: slice,
     comm: Communicator = ALONE,
 ) -> Bootstrap:
     """`bootstrap` of spectra of which this process has some rows: its counts are of these."""
+    v = None if v is None else np.asarray(v, float)
     fit = of.smoothness, v, of.max_iter, of.tol, comm
     if of.resample == "spectra":
-        every = (drawn(of.classes, of.random_state, number)[rows] for number in of.numbers)
+        every = (drawn(of.classes, of.random_state, number)[rows].copy() for number in of.numbers)
         counts = np.stack(list(every))
         found, missed = _refits(X, H, counts, *fit)
         return Bootstrap(found, counts, missed)
@@ -307,7 +308,6 @@ def _checked(
     check_at_least_zero("tol", tol)
     check_smoothness(smoothness)
     X = X if on_cluster else in_memory(X, inverse_variance)
-    check_two_dimensions(X)
     H = float_array(components)
     check_components(H, X.shape[1])
     if (H < 0).any():

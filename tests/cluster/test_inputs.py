@@ -44,7 +44,7 @@ def test_images_of_several_files_are_read_in_chunks(tmp_path, dtype):
 def test_scaled_integers_are_read_as_what_they_mean(tmp_path):
     X = spectra()[0]
     hdu = fits.ImageHDU(X.copy(), name="FLUX")
-    hdu.scale("int32", bscale=1e-6)
+    hdu.scale("int32", bscale=1e-6, bzero=0)
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(tmp_path / "a.fits")
     np.testing.assert_allclose(dask_from_fits(tmp_path / "a.fits", 1).compute(), X, atol=1e-6)
 
@@ -100,7 +100,15 @@ def survey(tmp_path, monkeypatch):
 
 
 def run(capfd, *arguments):
-    code = cli.main(["fit", *arguments])
+    """Exit status, and what was printed."""
+    code = 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["spectralunmix", "fit", *arguments])
+        try:
+            cli.main()
+        except SystemExit as end:
+            print(end.code)
+            code = 1
     return code, "".join(capfd.readouterr())
 
 

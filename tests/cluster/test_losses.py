@@ -139,6 +139,6 @@ def test_too_little_memory_is_said_before_anything_is_read():
     with (
         local_cluster(2, memory_limit="1GiB") as cluster,
         Client(cluster),
-        pytest.raises(MemoryError, match="149 GiB on the workers, which have 2 GiB"),
+        pytest.raises(MemoryError, match="149 GiB on the workers, of whose 2 GiB"),
     ):
         smooth_nmf(X, 3)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..inputs import is_dask
-from ..nmf.checks import check_two_dimensions
+from ..nmf.checks import check_not_masked, check_two_dimensions
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -19,10 +19,13 @@ def checked(X: "da.Array", inverse_variance: Any) -> "tuple[da.Array, da.Array |
     """
     import dask.array as da
 
+    check_not_masked(None, inverse_variance)
     check_two_dimensions(X)
     X = _of_floats("X", X).rechunk({1: -1})
     if inverse_variance is None:
         return X, None
+    if not hasattr(inverse_variance, "shape"):
+        inverse_variance = np.asarray(inverse_variance)
     if tuple(inverse_variance.shape) != tuple(X.shape):
         raise ValueError(f"inverse_variance is {tuple(inverse_variance.shape)}, X is {X.shape}")
     if not is_dask(inverse_variance):

@@ -24,9 +24,13 @@ class ClusterLostError(RuntimeError):
     """
 
     def __init__(self, why: str, components: np.ndarray | None):
-        way_out = "" if components is None else ": a fit with init=error.components goes on from it"
-        super().__init__(f"the cluster is lost, {why}{way_out}")
+        super().__init__(why, components)
         self.components = components
+
+    def __str__(self) -> str:
+        none = self.components is None
+        way_out = "" if none else ": a fit with init=error.components goes on from it"
+        return f"the cluster is lost, {self.args[0]}{way_out}"
 
 
 class _Kept:

@@ -4,6 +4,7 @@ A rank's state follows from its rows and the sums that it was told, so these are
 worker is lost, its rows are read again on another one, which is told all sums up to the last.
 """
 
+import asyncio
 import contextlib
 import logging
 import pickle
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import dask
 import dask.array as da
 import numpy as np
-from distributed import CancelledError, Client, Future, secede, wait
+from distributed import CancelledError, Client, Future, get_worker, secede, wait
 from distributed.protocol import to_serialize
 
 from ..nmf import progress
@@ -27,15 +28,16 @@ log = logging.getLogger(__name__)
 
 BRANCHES = 4  # of the tree, at each worker
 IN_MEMORY = 2**27  # bytes of sums that are kept in memory; more are kept in a temporary file
-REPLAYED = (
-    2**24
-)  # bytes of sums, about, that are sent at once to a rank that takes a lost one's place
+REPLAYED = 2**24  # bytes of sums, about, that a rank in a lost one's place is sent at once
 BACK = 15.0  # seconds that a cluster has to start a lost worker anew before another one helps out
 PATIENCE = 60.0  # seconds without any worker until the cluster counts as lost
 ASK = 0.2  # seconds between two looks at the workers
-LOOK = 2.0  # seconds that a look at a rank takes at the most
-GONE = OSError, RuntimeError, KeyError  # of a worker, of its connection, of its actor
+LOOK = 2.0  # seconds between two looks whether workers that read are there still
+TRIES = 5  # of a turn, each with new ranks in place of lost ones
+USED = 0.8  # of a worker's memory: with more, Dask pauses it
 FEWEST_ROWS = 64  # that are worth a worker of their own
+COPIES = 2  # of X at once, where chunks of it are joined
+COPIES_WITH_WEIGHTS = 5  # X and V as they were read, X without what has no weight, their product
 
 
 class Found(NamedTuple):
@@ -75,19 +77,13 @@ def conduct(
     ClusterLostError
         No worker is left, or the scheduler is gone.
     """
-    _check_memory(client, X.size * itemsize * (2 if V is None else 3))
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
-        return _Conductor(client, X, V, program, _Log(file)).lead(n_of_rows)
-
-
-def _check_memory(client: Client, n_bytes: int) -> None:
-    """X and its parts while they are joined; or X, its weights and their product."""
-    limits = [of["memory_limit"] for of in client.scheduler_info(n_workers=-1)["workers"].values()]
-    if all(limits) and 0 < sum(limits) < n_bytes:
-        raise MemoryError(
-            f"the fit needs about {n_bytes / 2**30:.3g} GiB on the workers, which have "
-            f"{sum(limits) / 2**30:.3g} GiB: more of them, dtype='float32' or fewer spectra"
-        )
+        leading = _Conductor(client, X, V, program, _Log(file))
+        leading.check_memory(X.size * itemsize * (COPIES if V is None else COPIES_WITH_WEIGHTS))
+        try:
+            return leading.lead(n_of_rows)
+        finally:
+            leading.release()
 
 
 class _Conductor:
@@ -98,16 +94,29 @@ class _Conductor:
     ):
         self.client, self.program, self.log = client, program, log
         self.components: np.ndarray | None = None
-        workers = self._workers()
-        most = -(-X.shape[0] // FEWEST_ROWS)
-        workers = workers[:most]
-        rows = shares(X.shape[0], [nthreads for _, nthreads in workers])
+        workers = self._workers()[: max(1, X.shape[0] // FEWEST_ROWS)]
+        rows = shares(X.shape[0], [of.nthreads for of in workers])
         self.rows = tuple(n for n in rows if n)
         whole = [Z if Z is None else Z.rechunk((self.rows, -1)) for Z in (X, V)]
         self.chunks = [[None] * len(rows) if Z is None else Z.to_delayed()[:, 0] for Z in whole]
         self.ranks: list[Any] = [None] * len(self.rows)  # futures of actors; None where lost
         self.kept: list[Any] = [None] * len(self.rows)  # of the tasks that keep their workers
-        self.places = [address for (address, _), n in zip(workers, rows, strict=True) if n]
+        self.places = [of.address for of, n in zip(workers, rows, strict=True) if n]
+        self.behind = set(range(len(self.rows)))  # ranks that were not told all sums yet
+
+    def check_memory(self, n_bytes: int) -> None:
+        """MemoryError : the workers, of which Dask pauses full ones, have less."""
+        limits = [of.memory for of in self._workers()]
+        if all(limits) and USED * sum(limits) < n_bytes:
+            raise MemoryError(
+                f"the fit needs about {n_bytes / 2**30:.3g} GiB on the workers, of whose "
+                f"{sum(limits) / 2**30:.3g} GiB Dask lets {USED:.0%} be used: more of them, "
+                "dtype='float32' or fewer spectra"
+            )
+
+    def release(self) -> None:
+        """Leave nothing of the ranks on the workers, whoever keeps this (as an error does)."""
+        self.ranks, self.kept = [], []
 
     def lead(self, n_of_rows: int) -> Found:
         """From the first sum to the end."""
@@ -134,16 +143,20 @@ class _Conductor:
 
     def _told(self, turn: int, reply: list[np.ndarray] | None) -> Message:
         """What comes of a turn; lost ranks are replaced until something does."""
-        while True:
+        for _ in range(TRIES):
             root = self._tree()
             try:
                 message = self.client.sync(_advanced_by, self.client, root, turn, reply)
-            except GONE as error:
+            except OSError as error:
                 message = Message(LOST, error)
             if message.kind != LOST:
                 return message
             log.warning("a worker was lost: its spectra are read again on another one")
             self._replace(turn)
+        raise ClusterLostError(
+            f"as its workers did not answer in {TRIES} attempts ({message.content})",
+            self.components,
+        )
 
     def _tree(self) -> Node:
         """Rank 0, and below it the others."""
@@ -154,13 +167,15 @@ class _Conductor:
 
     def _replace(self, turn: int) -> None:
         """Have ranks in place of those that do not answer, and tell them all but this turn."""
-        while True:
-            there = dict(self._workers())
-            missing = [rank for rank in range(len(self.places)) if not self._answers(rank, there)]
+        for _ in range(TRIES):
+            there = {of.address for of in self._workers()}
+            for rank in range(len(self.places)):
+                if not self._answers(rank, there):
+                    self.ranks[rank] = self.kept[rank] = None
+                    self.behind.add(rank)
+            missing = sorted(self.behind)
             if not missing:
                 return
-            for rank in missing:
-                self.ranks[rank] = self.kept[rank] = None
             homeless = [rank for rank in missing if self.places[rank] not in there]
             for rank in homeless:
                 self.places[rank] = ""
@@ -171,15 +186,19 @@ class _Conductor:
             try:
                 for first, replies in self.log.parts(turn):
                     self.client.sync(self._replayed, missing, first, replies)
-                return
-            except GONE as error:
+            except OSError as error:
                 log.warning("another worker was lost (%s)", error)
+            else:
+                self.behind.clear()
+                return
+        raise ClusterLostError(f"as workers were lost in {TRIES} attempts", self.components)
 
     async def _replayed(self, ranks: list[int], first: int, replies: list) -> None:
-        for rank in ranks:
-            await _asked(
-                self.client, self.places[rank], self.ranks[rank].key, "replay", first, replies
-            )
+        at_once = (
+            _asked(self.client, self.places[rank], self.ranks[rank].key, "replay", first, replies)
+            for rank in ranks
+        )
+        await asyncio.gather(*at_once)
 
     def _answers(self, rank: int, there: Container[str]) -> bool:
         """Whether a rank is there still, on one of these workers."""
@@ -187,8 +206,8 @@ class _Conductor:
         if of is None or at not in there:
             return False
         try:
-            self.client.sync(_asked, self.client, at, of.key, "has_ended")
-        except GONE:
+            self.client.sync(_asked, self.client, at, of.key, "answer")
+        except OSError:
             return False
         return True
 
@@ -196,27 +215,33 @@ class _Conductor:
         """The worker with the fewest ranks; one that starts in a lost one's place is waited for."""
         until = time.monotonic() + BACK
         while True:
-            n_ranks = {address: self.places.count(address) for address, _ in self._workers()}
+            n_ranks = {of.address: self.places.count(of.address) for of in self._workers()}
             at = min(n_ranks, key=lambda address: n_ranks[address])
             if n_ranks[at] == 0 or time.monotonic() > until:
                 return at
             time.sleep(ASK)
 
-    def _workers(self) -> list[tuple[str, int]]:
-        """Address and threads of each worker, waiting for a first one."""
+    def _workers(self) -> list["_Worker"]:
+        """The workers that there are, waiting for a first one."""
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                scheduler: Any = self.client.scheduler  # None where the client is closed
-                of_all = self.client.sync(scheduler.identity, n_workers=-1)["workers"]
-            except (OSError, RuntimeError, AttributeError) as error:
+                found = self.client.run_on_scheduler(_workers_of)
+            except (
+                OSError,
+                RuntimeError,
+                AttributeError,
+                ValueError,
+            ) as error:  # also if closed
                 raise ClusterLostError(
-                    f"its scheduler does not answer ({error})", self.components
+                    f"as its scheduler does not answer ({error})", self.components
                 ) from error
-            if of_all:
-                return sorted((address, of["nthreads"]) for address, of in of_all.items())
+            if found:
+                return [_Worker(*of) for of in sorted(found)]
             if time.monotonic() > until:
-                raise ClusterLostError(f"it has had no worker for {PATIENCE:g} s", self.components)
+                raise ClusterLostError(
+                    f"as it has had no worker for {PATIENCE:g} s", self.components
+                )
             time.sleep(ASK)
 
     def _placed(self, ranks: list[int]) -> bool:
@@ -228,32 +253,33 @@ class _Conductor:
         for rank in ranks:
             pair = [of_rank[rank] for of_rank in self.chunks]
             part = dask.delayed(Rows)(int(bounds[rank]), int(bounds[rank + 1]), *pair)
-            only = {"workers": [self.places[rank]], "allow_other_workers": False}
-            (rows,) = self.client.compute([part], **only)
+            at = [self.places[rank]]
+            # others too: tasks of a name are kept from all but the worker that they had first
+            (rows,) = self.client.compute([part], workers=at, allow_other_workers=True)
             self.ranks[rank] = self.client.submit(
-                Rank, rows, self.program, rank, len(self.rows), actor=True, pure=False, **only
+                *(Rank, rows, self.program, rank, len(self.rows)),
+                workers=at,
+                actor=True,
+                pure=False,
             )
         while True:
-            with contextlib.suppress(TimeoutError):
+            with contextlib.suppress(TimeoutError, CancelledError):
                 wait([self.ranks[rank] for rank in ranks], timeout=LOOK)
-            there = dict(self._workers())
+            there = {of.address for of in self._workers()}
             if any(self.places[rank] not in there for rank in ranks):
+                return False
+            if any(self.ranks[rank].cancelled() for rank in ranks):
                 return False
             if all(self.ranks[rank].done() for rank in ranks):
                 break
         for rank in ranks:
-            try:
-                self.ranks[rank].result()
-            except CancelledError:
-                return False
-            at = self.places[rank]
-            self.kept[rank] = self.client.submit(_kept, self.ranks[rank], workers=[at], pure=False)
+            self.ranks[rank].result()
+            key, only = self.ranks[rank].key, [self.places[rank]]
+            self.kept[rank] = self.client.submit(_kept, key, workers=only, pure=False)
         return True
 
     def _of_rows(self, n: int) -> list[list[Future]]:
         """What the ranks found of their rows, as futures of their own on the same workers."""
-        with contextlib.suppress(TimeoutError):
-            wait(self.kept, timeout=LOOK)
         found = [
             [
                 # not of the rank's future: what is lost then would be waited for, and never come
@@ -274,15 +300,32 @@ class _Conductor:
         return found
 
 
-def _kept(rank: Any) -> None:
+class _Worker(NamedTuple):
+    """A worker, its threads and the memory that it may use, 0 where that is not limited."""
+
+    address: str
+    nthreads: int
+    memory: int
+
+
+def _workers_of(dask_scheduler: Any) -> list[tuple]:
+    states = dask_scheduler.workers.values()
+    return [(of.address, of.nthreads, of.memory_limit or 0) for of in states]
+
+
+def _kept(key: str) -> None:
     """A task for as long as a rank works: clusters give workers back that have none."""
     secede()
-    while not rank.has_ended(LOOK).result():
-        pass
+    actors: Any = get_worker().state.actors
+    while key in actors and not actors[key].has_ended:
+        time.sleep(ASK)
 
 
 async def _asked(client: Client, address: str, key: str, function: str, *arguments: Any) -> Any:
-    """What a rank answers, by way of the scheduler, which clients outside the cluster reach."""
+    """What a rank answers, by way of the scheduler, which clients outside the cluster reach.
+
+    OSError : it does not answer, or there is none
+    """
     message = {
         "op": "actor_execute",
         "function": function,
@@ -293,7 +336,12 @@ async def _asked(client: Client, address: str, key: str, function: str, *argumen
     scheduler: Any = client.scheduler
     if scheduler is None:  # closed
         raise OSError("the client has no scheduler")
-    answer = await scheduler.proxy(worker=address, msg=message)
+    try:
+        answer = await scheduler.proxy(worker=address, msg=message)
+    except OSError:
+        raise
+    except Exception as error:  # of whatever kind, as where the worker does not know the actor
+        raise OSError(f"{address}: {error}") from error
     if answer["status"] != "OK":
         raise answer["exception"]
     return answer["result"]
@@ -304,9 +352,11 @@ async def _advanced_by(client: Client, root: Node, turn: int, reply: Any) -> Mes
 
 
 def shares(n: int, nthreads: list[int]) -> list[int]:
-    """How many of n rows each worker has, by its threads; 0 for some where there are too few."""
+    """How many of n rows each worker has: by its threads, or alike where some had too few."""
     ends = np.round(np.cumsum(nthreads) / sum(nthreads) * n).astype(int)
-    return np.diff(ends, prepend=0).tolist()
+    rows = np.diff(ends, prepend=0).tolist()
+    alike = len(set(nthreads)) == 1
+    return rows if alike or min(rows) >= FEWEST_ROWS else shares(n, [1] * len(nthreads))
 
 
 class _Log:

@@ -10,6 +10,7 @@ from ..factorisation import Result, results
 from ..inputs import current_client
 from ..nmf.checks import Settings, check_rank
 from ..nmf.communication import Communicator
+from ..nmf.progress import heard
 from .arrays import Chunked, checked
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def results_of_dask(
         return _with_weights(found, lambda W, _: da.from_array(W, chunks=chunks))
     from .conductor import conduct
 
+    if settings.verbose:
+        heard()
     program = functools.partial(_fit, settings, smoothness, every_start)
     n_fits = len(smoothness) * (_n_starts(settings) if every_start else 1)
     of_cluster = conduct(client, X, V, program, n_fits, np.dtype(settings.dtype).itemsize)

@@ -62,7 +62,7 @@ def dask_from_fits(
         raise ValueError("paths: one file or more is needed")
     read = dask.delayed(_read)
     parts: list[da.Array] = []
-    for path in map(str, paths):
+    for path in (str(Path(path).absolute()) for path in paths):  # as workers need it
         (n_spectra, n_wave), dtype = _shape(path, hdu, column)
         if parts and n_wave != parts[0].shape[1]:
             raise ValueError(f"{path}: {n_wave} channels, {paths[0]} has {parts[0].shape[1]}")
@@ -108,7 +108,7 @@ def _of_image(hdu: Any) -> tuple[tuple[int, ...], np.dtype]:
 def _read(
     path: str, hdu: str | int, column: str | None, first: int, stop: int, dtype: np.dtype
 ) -> np.ndarray:
-    with fits.open(path, memmap=True) as hdus:
-        of_image = column is None
+    of_image = column is None  # of which `section` reads no more than is asked for
+    with fits.open(path, memmap=not of_image) as hdus:
         rows = hdus[hdu].section[first:stop] if of_image else hdus[hdu].data[column][first:stop]
         return np.array(rows, dtype=dtype)

@@ -7,7 +7,6 @@ many workers there are, and a sum takes as long as the tree is deep.
 """
 
 import asyncio
-import contextlib
 import ctypes
 import logging
 import queue
@@ -111,7 +110,7 @@ class Rank:
     def __init__(self, rows: Rows, program: Program, rank: int, n_ranks: int):
         self._comm = ClusterCommunicator(rank, n_ranks)
         self._turn, self._own = -1, Message(SUM, None)
-        self._lock, self._ended = asyncio.Lock(), asyncio.Event()
+        self._lock, self.has_ended = asyncio.Lock(), False
         n_threads = get_worker().state.nthreads
         arguments = rows, program, self._comm, n_threads
         threading.Thread(target=_run, args=arguments, daemon=True, name=f"rank {rank}").start()
@@ -124,13 +123,14 @@ class Rank:
         """
         others = [asyncio.ensure_future(_advanced(node, turn, reply)) for node in below]
         async with self._lock:
+            if turn > self._turn + 1:  # sums were left out: what comes of that is wrong
+                return Message(FAILED, RuntimeError(f"turn {turn} after {self._turn}"))
             if turn > self._turn:
                 if reply is not None:
                     self._comm.inbox.put(reply)
                 self._own = await asyncio.to_thread(self._comm.outbox.get)
                 self._turn = turn
-                if self._own.kind != SUM:
-                    self._ended.set()
+                self.has_ended = self._own.kind != SUM
         return combined([self._own, *await asyncio.gather(*others)])
 
     async def replay(self, first: int, replies: list[list[np.ndarray] | None]) -> None:
@@ -142,11 +142,8 @@ class Rank:
         """What the program found of the rows."""
         return self._comm.of_rows[number]
 
-    async def has_ended(self, seconds: float = 0.0) -> bool:
-        """Whether the program has, or does in that time."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ended.wait(), seconds)
-        return self._ended.is_set()
+    async def answer(self) -> None:
+        """Nothing, and so that the rank is there."""
 
 
 def found_by_rank(address: str, key: str, number: int) -> np.ndarray:
@@ -181,10 +178,10 @@ async def _advanced(node: Node, turn: int, reply: list[np.ndarray] | None) -> Me
             .rpc(node.address)
             .actor_execute(function="advance", actor=node.key, args=arguments, kwargs={})
         )
-    except OSError as error:
-        return Message(LOST, error)
+    except Exception as error:  # of whatever kind, as where the worker does not know the actor
+        return Message(LOST, OSError(f"{node.address} from {get_worker().address}: {error}"))
     if answer["status"] != "OK":
-        return Message(LOST, answer["exception"])
+        return Message(FAILED, answer["exception"])
     return answer["result"]
 
 
@@ -195,11 +192,13 @@ def combined(messages: list[Message]) -> Message:
             if message.kind == kind:
                 return message
     first = messages[0]
-    if first.kind == ENDED:
-        return first
     parts = [message.content for message in messages if message.content is not None]
-    if not parts:
+    if len({message.kind for message in messages}) > 1:
+        return Message(FAILED, RuntimeError("some ranks have ended, others not"))
+    if first.kind == ENDED or not parts:
         return first
+    if len({tuple(array.shape for array in arrays) for arrays in parts}) > 1:
+        return Message(FAILED, RuntimeError("ranks have sums of different shapes"))
     sums = [sum(arrays[1:], start=arrays[0]) for arrays in zip(*parts, strict=True)]
     return first._replace(content=sums)
 

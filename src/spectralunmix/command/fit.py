@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from astropy.table import Column, Table
 
+from spectralunmix.cluster.checkpoint import ClusterLostError
 from spectralunmix.command import survey
 from spectralunmix.command.fit_options import INITS
 from spectralunmix.command.folder import SUMMARY, Folder
@@ -82,16 +83,17 @@ def fit(options: argparse.Namespace) -> None:
         print(described(path, matrix), flush=True)
         for line in [] if of_survey else doubts(matrix):
             print(line, flush=True)
-        with survey.resumable(target, options.scheduler):
+        with survey.resumable(target, options) as kept:
             model, weights = fitted(path, matrix, options)
-        content = summary(model, matrix, options)
-        write_components(folder.part / COMPONENTS, matrix, model.components_)
-        if of_survey:
-            survey.write_weights(folder.part / name, weights)
-        else:
-            write_weights(folder.part / name, matrix, weights)
-        write_picture(folder.part / PICTURE, matrix, model, weights, path.name)
-        folder.finish(content)
+            kept.components = model.components_
+            content = summary(model, matrix, options)
+            write_components(folder.part / COMPONENTS, matrix, model.components_)
+            if of_survey:
+                survey.write_weights(folder.part / name, weights)
+            else:
+                write_weights(folder.part / name, matrix, weights)
+            write_picture(folder.part / PICTURE, matrix, model, weights, path.name)
+            folder.finish(content)
     print(how_it_ended(content))
     if not content["converged"]:
         print(
@@ -180,6 +182,8 @@ def fitted(path: Path, matrix: Matrix, options: argparse.Namespace) -> tuple["Sm
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # said at the end
             return model, model.fit_transform(matrix.flux, inverse_variance=matrix.inverse_variance)
+    except ClusterLostError:
+        raise
     except (ValueError, RuntimeError) as error:  # torch's, as of a device that is not there
         raise LibraryError(f"{path}: {' '.join(str(error).split())}") from error
     finally:
@@ -191,17 +195,16 @@ def starting_components(init: str) -> str | np.ndarray:
     if init in INITS:
         return init
     path = Path(init)
-    try:
-        with taken_for(str(path), "a file of components"):
-            if path.suffix == ".npy":
-                return np.load(path, allow_pickle=False)
-            table = Table.read(path, format="ascii.ecsv")
-            return np.array([table[name] for name in table.colnames[1:]], dtype=float)
-    except FileNotFoundError:
+    if not path.is_file():
         raise LibraryError(
             f"--init {init}: neither {', '.join(INITS)} nor a file: give the .npy file of a fit "
             f"that was lost, or the {COMPONENTS} of one that ended"
-        ) from None
+        )
+    with taken_for(str(path), "a file of components"):
+        if path.suffix == ".npy":
+            return np.load(path, allow_pickle=False)
+        table = Table.read(path, format="ascii.ecsv")
+        return np.array([table[name] for name in table.colnames[1:]], dtype=float)
 
 
 def summary(model: "SmoothNMF", matrix: Matrix, options: argparse.Namespace) -> dict:

@@ -90,9 +90,9 @@ def add_fit(commands: Commands) -> None:
     command.add_argument_group("the cluster").add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="a Dask scheduler, as tcp://host:8786, on whose workers to fit a Zarr store or an "
-        "uncompressed FITS file; they need to see the file under the same path (default: none, "
-        "fit in this process)",
+        help="a Dask scheduler, as tcp://host:8786, on whose workers to fit a Zarr store, or an "
+        "image of a FITS file that is not compressed, its weights in another extension; they need "
+        "to see the file under the same path (default: none, fit in this process)",
     )
     _add_estimator(command)
 

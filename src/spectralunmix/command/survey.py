@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from astropy.io import fits
 
-from spectralunmix.cluster.checkpoint import ClusterLostError, checkpoint
+from spectralunmix.cluster.checkpoint import checkpoint
 from spectralunmix.errors import LibraryError
+from spectralunmix.files import replacing
 from spectralunmix.matrix_files import Matrix
-from spectralunmix.matrix_fits import of_wavelength_extension, unit_of
+from spectralunmix.matrix_fits import of_header, of_wavelength_extension, unit_of
 
 if TYPE_CHECKING:
     import dask.array as da
@@ -87,7 +88,7 @@ def _of_zarr(options: argparse.Namespace) -> Matrix:
     import dask.array as da
     import zarr
 
-    path = str(options.file)
+    path = str(options.file.absolute())  # as workers need it
     store = zarr.open(path, mode="r")
     if isinstance(store, zarr.Array):
         return Matrix(da.from_zarr(path), None, None, None, [])
@@ -109,42 +110,60 @@ def _of_zarr(options: argparse.Namespace) -> Matrix:
 
 
 def _of_fits(options: argparse.Namespace) -> Matrix:
-    """An image or column, and its weights, by the names of their extensions."""
+    """An image (n_spectra, n_wave) and its weights, by the names of their extensions."""
     from spectralunmix.cluster.fits_arrays import dask_from_fits
 
-    path, key = options.file, options.hdu or "0"
-    X = dask_from_fits(path, int(key) if key.isdecimal() else key)
-    weights = options.inverse_variance
+    path, weights = options.file, options.inverse_variance
     with fits.open(path, memmap=True) as hdus:
+        key = options.hdu or next(
+            (str(i) for i, hdu in enumerate(hdus) if hdu.is_image and len(hdu.shape) == 2), "0"
+        )
+        X = dask_from_fits(path, int(key) if key.isdecimal() else key)
         if weights is None and INVERSE_VARIANCE.upper() in hdus:
             weights = INVERSE_VARIANCE.upper()
-        wavelength, unit = None, None
+        axis = of_header(path, hdus[int(key) if key.isdecimal() else key], X.shape[1])
         if WAVELENGTH.upper() in hdus:
-            wavelength, unit = of_wavelength_extension(path, hdus)
-    V = None if weights in (None, "none") else dask_from_fits(path, weights)
-    return Matrix(X, V, wavelength, unit, [])
+            axis = of_wavelength_extension(path, hdus)
+    none = weights in (None, "none")
+    V = None if none else dask_from_fits(path, int(weights) if weights.isdecimal() else weights)
+    return Matrix(X, V, *axis, [])
+
+
+class Kept:
+    """The components of a fit that has ended, None before."""
+
+    components: np.ndarray | None = None
 
 
 @contextlib.contextmanager
-def resumable(target: Path, scheduler: str | None) -> Iterator[None]:
+def resumable(target: Path, options: argparse.Namespace) -> Iterator[Kept]:
     """Components in a file beside the results while a fit runs on a cluster, gone at its end.
 
-    LibraryError : the cluster is lost; the message says how the fit goes on
+    LibraryError : such a file is there; or the cluster, or a part of what was found, is lost, and
+        then the message says how the fit goes on
     """
-    if scheduler is None:
-        yield
+    kept = Kept()
+    if options.scheduler is None:
+        yield kept
         return
     path = target.with_name(f"{target.name}_checkpoint.npy")
+    if path.exists() and options.init != str(path):
+        raise LibraryError(
+            f"{path}: it is there, as of a fit whose cluster was lost: go on from it with --init "
+            f"{path}, or move it away"
+        )
     try:
         with checkpoint(path):
-            yield
-    except ClusterLostError as error:
-        if error.components is None:
-            raise LibraryError(f"--scheduler {scheduler}: {error}") from error
-        np.save(path, error.components)
+            yield kept
+    except RuntimeError as error:
+        lost = getattr(error, "components", kept.components)
+        if lost is None:
+            raise LibraryError(f"--scheduler {options.scheduler}: {error}") from error
+        with replacing(path) as part, part.open("wb") as file:
+            np.save(file, lost)
         raise LibraryError(
-            f"--scheduler {scheduler}: {str(error).partition(':')[0]}: the fit goes on with --init "
-            f"{path} on another one"
+            f"--scheduler {options.scheduler}: {str(error).partition(':')[0]}: the fit goes on "
+            f"with --init {path}"
         ) from error
     path.unlink(missing_ok=True)
 

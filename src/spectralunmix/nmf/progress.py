@@ -11,13 +11,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+def heard() -> None:
+    """Have what is logged reach the terminal, where the caller has no other place for it."""
+    log.setLevel(logging.INFO)
+    if not log.hasHandlers():
+        log.addHandler(logging.StreamHandler())
+
+
 class Progress:
     """Logs the best of the fits, about every so many iterations."""
 
     def __init__(self, scale: "Scale", every: int) -> None:
-        log.setLevel(logging.INFO)
-        if not log.hasHandlers():
-            log.addHandler(logging.StreamHandler())
+        heard()
         self.scale, self.every, self.logged = scale, every, 0
         self.last = time.perf_counter()
 

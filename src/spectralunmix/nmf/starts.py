@@ -101,7 +101,9 @@ def nndsvd(spectra: Spectra, k: int) -> np.ndarray:
     """
     sketch = spectra.sketch(k)
     Q, QX = (Z[0].cpu().numpy() for Z in (sketch.Q, sketch.QX))
-    U, S, Vt = np.linalg.svd(QX, full_matrices=False)
+    factors = (torch.from_numpy(Z) for Z in np.linalg.svd(QX, full_matrices=False))
+    # of one process: the signs of others may differ
+    U, S, Vt = (Z.numpy() for Z in spectra.comm.broadcast(*factors))
     H = np.empty((k, spectra.shape[1]))
     u = (U.T @ Q)[:k]
     squares = torch.from_numpy(np.stack([np.maximum(sign * u, 0) ** 2 for sign in (1, -1)]))
