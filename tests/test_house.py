@@ -32,6 +32,7 @@ OVER_NMF = {  # what is built on it, and what else of the package each imports
     "cluster/resampled.py": {"cluster", "model_selection", "threads", "uncertainty"},
 }
 PUBLIC_OF_NMF = {  # the benchmark's passes and batches among them
+    "spectralunmix.nmf.communication": {"ALONE"},
     "spectralunmix.nmf.data": {"Spectra"},
     "spectralunmix.nmf.solver": {"solve"},
     "spectralunmix.nmf.starts": {"random_starts", "starting_components"},

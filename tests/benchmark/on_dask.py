@@ -212,7 +212,7 @@ def apart(function, *arguments):
 
 
 def main(n_spectra):
-    cases = []
+    cases = []  # each in a process of its own
     for weighted, n in ((False, n_spectra), (True, n_spectra // 4)):
         for where, measured in (("threads", of_process), ("workers", of_cluster)):
             for number in (1, 2):

@@ -10,7 +10,7 @@ BRANCHES = 4  # of the tree of workers
 N_ITER = 50  # of a fit, for what is predicted
 SURVEYS = 10**6, 10**7, 4 * 10**7
 WORKERS = 8, 64, 512
-COPIES = 3  # X, its weights and their product, in float64
+COPIES = 5  # of X, at the most, where pixels have weights, in float64
 ROUNDED = 2  # digits
 
 

@@ -206,6 +206,15 @@ def test_bad_input_is_an_error_of_one_line(client, what, said):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("of", [bootstrap, cross_validate])
+def test_a_mask_is_not_lost(client, of):
+    X, V = spectra()
+    masked = np.ma.masked_less(V, 1.2)
+    arguments = [X[:2].clip(0)] if of is bootstrap else [[2], [0.0]]
+    with pytest.raises(ValueError, match="masked array"):
+        of(dask_of(X), *arguments, inverse_variance=masked)
+
+
 def test_an_error_in_reading_is_the_one_that_is_raised(client):
     def broken(block):
         raise OSError("the disk is gone")
@@ -231,7 +240,8 @@ def test_progress_is_told_here(client, caplog):
 
 def test_shares_are_by_threads():
     assert shares(10, [1, 1]) == [5, 5]
-    assert shares(10, [4, 1]) == [8, 2]
+    assert shares(1000, [4, 1]) == [800, 200]
+    assert shares(100, [4, 1]) == [50, 50]  # of a few spectra some could not be told apart
     assert shares(2, [1, 1, 1]) == [1, 0, 1]
     assert sum(shares(1001, [3, 5, 7])) == 1001
 

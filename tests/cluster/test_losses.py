@@ -1,5 +1,9 @@
 """Workers that are killed in the middle of a fit, and clusters that are lost."""
 
+import pickle
+import threading
+import time
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -7,7 +11,10 @@ from distributed import Client
 
 from spectralunmix import ClusterLostError, bootstrap, checkpoint, smooth_nmf, unmix
 from spectralunmix.cluster import conductor
+from spectralunmix.cluster.rank import LOST, Message
 from two_processes import kill_a_worker, local_cluster, spectra
+
+slow = pytest.mark.slow  # of losses each takes ten seconds and more
 
 
 def at_turn(monkeypatch, turns, action):
@@ -24,8 +31,10 @@ def at_turn(monkeypatch, turns, action):
     return left
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize(
+    ("which", "weighted"),
+    [(1, True), *(pytest.param(*of, marks=slow) for of in ((0, True), (0, False), (1, False)))],
+)
 def test_a_fit_goes_on_where_a_worker_is_killed_and_ends_in_the_same_numbers(
     client, monkeypatch, caplog, weighted, which
 ):
@@ -43,6 +52,7 @@ def test_a_fit_goes_on_where_a_worker_is_killed_and_ends_in_the_same_numbers(
     np.testing.assert_allclose(found.weights.compute(), expected.weights, atol=1e-9)
 
 
+@slow
 def test_both_workers_one_after_the_other(client, monkeypatch):
     X, V = spectra()
     H = smooth_nmf(X, 3, inverse_variance=V).components
@@ -55,6 +65,62 @@ def test_both_workers_one_after_the_other(client, monkeypatch):
     np.testing.assert_array_equal(found.counts.compute(), expected.counts)
 
 
+def slowly(block):
+    time.sleep(1)
+    return block
+
+
+@slow
+def test_a_worker_that_is_killed_while_it_reads(client):
+    X, _ = spectra()
+    lazy = da.map_blocks(slowly, da.from_array(X, chunks=(50, 120)), dtype=float, meta=X[:0])
+    timer = threading.Timer(1.5, kill_a_worker, (client, 1))
+    timer.start()
+    found = smooth_nmf(lazy, 3)
+    timer.join()
+    np.testing.assert_allclose(found.components, smooth_nmf(X, 3).components, atol=1e-10)
+
+
+@slow
+def test_all_workers_at_once(client, monkeypatch):
+    """Which are there again under other addresses."""
+    X, _ = spectra()
+    left = at_turn(monkeypatch, [40], client.restart)
+    found = smooth_nmf(da.from_array(X, chunks=(50, 120)), 3)
+    assert not left
+    np.testing.assert_allclose(found.components, smooth_nmf(X, 3).components, atol=1e-10)
+
+
+@slow
+def test_a_rank_that_was_not_told_all_sums_does_not_go_on(client, monkeypatch):
+    """Where the sums are lost on their way, they are sent once more."""
+    X, _ = spectra()
+    replayed, failed = conductor._Conductor._replayed, []
+
+    async def once(self, ranks, first, replies):
+        if not failed:
+            failed.append(first)
+            raise OSError("on the way")
+        await replayed(self, ranks, first, replies)
+
+    monkeypatch.setattr(conductor._Conductor, "_replayed", once)
+    left = at_turn(monkeypatch, [40], lambda: kill_a_worker(client, 0))
+    found = smooth_nmf(da.from_array(X, chunks=(50, 120)), 3)
+    assert not left
+    assert failed == [0]
+    np.testing.assert_allclose(found.components, smooth_nmf(X, 3).components, atol=1e-10)
+
+
+def test_workers_that_cannot_reach_one_another_are_one_error(client, monkeypatch):
+    async def lost(*_):
+        return Message(LOST, OSError("tcp://10.0.0.2 from tcp://10.0.0.1: no route"))
+
+    monkeypatch.setattr(conductor, "_advanced_by", lost)
+    with pytest.raises(ClusterLostError, match=r"in 5 attempts \(.*no route\)"):
+        smooth_nmf(da.from_array(spectra()[0], chunks=(50, 120)), 3)
+
+
+@slow
 def test_without_a_new_worker_the_others_help_out(monkeypatch):
     """And what is kept of the sums may be more than is kept in memory."""
     monkeypatch.setattr(conductor, "BACK", 1.0)
@@ -89,6 +155,9 @@ def test_a_lost_cluster_is_one_error_with_the_components_to_go_on_from(monkeypat
             smooth_nmf(lazy, 3, smoothness=0, init="random", random_state=0)
         assert not left
     components = caught.value.components
+    again = pickle.loads(pickle.dumps(caught.value))
+    np.testing.assert_array_equal(again.components, components)
+    assert str(again) == str(caught.value)
     np.testing.assert_array_equal(components, np.load(tmp_path / "kept.npy"))
     assert components.shape == (1, 3, 120)
     goes_on = smooth_nmf(X, 3, smoothness=0, init=components)
@@ -105,6 +174,7 @@ def test_a_cluster_without_workers_counts_as_lost(monkeypatch):
         assert caught.value.components is None
 
 
+@slow
 def test_weights_that_are_lost_after_a_fit_say_so(client):
     X, _ = spectra()
     found = smooth_nmf(da.from_array(X, chunks=(50, 120)), 3)

@@ -35,6 +35,7 @@ ASK = 0.2  # seconds between two looks at the workers
 LOOK = 2.0  # seconds between two looks whether workers that read are there still
 TRIES = 5  # of a turn, each with new ranks in place of lost ones
 USED = 0.8  # of a worker's memory: with more, Dask pauses it
+NO_SCHEDULER = OSError, RuntimeError, AttributeError, ValueError  # or its client is closed
 FEWEST_ROWS = 64  # that are worth a worker of their own
 COPIES = 2  # of X at once, where chunks of it are joined
 COPIES_WITH_WEIGHTS = 5  # X and V as they were read, X without what has no weight, their product
@@ -116,7 +117,9 @@ class _Conductor:
 
     def release(self) -> None:
         """Leave nothing of the ranks on the workers, whoever keeps this (as an error does)."""
-        self.ranks, self.kept = [], []
+        for future in (*self.ranks, *self.kept):
+            if future is not None:
+                future.release()
 
     def lead(self, n_of_rows: int) -> Found:
         """From the first sum to the end."""
@@ -227,12 +230,7 @@ class _Conductor:
         while True:
             try:
                 found = self.client.run_on_scheduler(_workers_of)
-            except (
-                OSError,
-                RuntimeError,
-                AttributeError,
-                ValueError,
-            ) as error:  # also if closed
+            except NO_SCHEDULER as error:
                 raise ClusterLostError(
                     f"as its scheduler does not answer ({error})", self.components
                 ) from error
@@ -262,6 +260,7 @@ class _Conductor:
                 actor=True,
                 pure=False,
             )
+            rows.release()  # the rank has them
         while True:
             with contextlib.suppress(TimeoutError, CancelledError):
                 wait([self.ranks[rank] for rank in ranks], timeout=LOOK)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import dask.array as da
 
 FLUX, INVERSE_VARIANCE, WAVELENGTH = "flux", "inverse_variance", "wavelength"
-INSTALL = "pip install 'spectralunmix[dask]'"
+INSTALL = "pip install '.[dask]' in a clone of the project"
 CONNECT_SECONDS = 30
 
 
