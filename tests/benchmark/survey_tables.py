@@ -95,7 +95,7 @@ def moved(content):
             ]
         )
     return as_table(
-        ["workers", "sums", "products m", "a sum of sums, MB", "formula, MB", "measured, MB"], rows
+        ["workers", "sums", "m", "their numbers, MB", "formula, MB", "measured, MB"], rows
     )
 
 

@@ -1,5 +1,6 @@
 """A Slurm of one node."""
 
+import importlib.util
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pytest
 
 @pytest.fixture(scope="module")
 def cluster():
+    if not importlib.util.find_spec("snakemake_executor_plugin_slurm"):
+        pytest.skip("envs/slurm.txt is not installed: `make slurm` does, and installs Slurm")
     started = subprocess.run(
         [Path(__file__).with_name("one_node.sh")], capture_output=True, text=True, timeout=300
     )

@@ -3,7 +3,6 @@
 `make slurm`, as root on Debian; skipped where that cannot be done.
 """
 
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -21,13 +20,7 @@ def results(tiny):
     return {path.relative_to(tiny.results): path.read_bytes() for path in found}
 
 
-@pytest.fixture
-def plugin():
-    if not importlib.util.find_spec("snakemake_executor_plugin_slurm"):
-        pytest.skip("envs/slurm.txt is not installed")
-
-
-def test_a_scan_on_slurm_equals_a_local_one(plugin, cluster, tiny):
+def test_a_scan_on_slurm_equals_a_local_one(cluster, tiny):
     code, printed = on_slurm(tiny, SCAN)
     assert code == 0, printed
     log = max((tiny.folder / ".snakemake/log").glob("*.snakemake.log")).read_text()
@@ -42,7 +35,7 @@ def test_a_scan_on_slurm_equals_a_local_one(plugin, cluster, tiny):
     assert {Path("scan.ecsv"), Path("scan.png"), Path("scan/rank_2_from_0.fits")} <= set(there)
 
 
-def test_a_job_that_fails_says_why(plugin, cluster, tiny):
+def test_a_job_that_fails_says_why(cluster, tiny):
     tiny.write("t4000.txt", [float("nan")] * 60)
     code, printed = on_slurm(tiny)
     assert code != 0
