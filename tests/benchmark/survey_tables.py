@@ -11,7 +11,6 @@ N_ITER = 50  # of a fit, for what is predicted
 SURVEYS = 10**6, 10**7, 4 * 10**7
 WORKERS = 8, 64, 512
 COPIES = 5  # of X, at the most, where pixels have weights, in float64
-ROUNDED = 2  # digits
 
 
 def tables(content):
@@ -24,8 +23,8 @@ def as_table(header, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-def short(value):
-    return f"{value:.3g}"
+def short(value, digits=3):
+    return f"{float(f'{value:.{digits}g}'):g}"
 
 
 def measured(content):
@@ -144,9 +143,9 @@ def predicted(content):
                     n_workers,
                     short(work),
                     short(sums),
-                    f"{hours:.2g}",
-                    f"{hours * n_workers:.2g}",
-                    f"{memory:.2g}",
+                    short(hours, 2),
+                    short(hours * n_workers, 2),
+                    short(memory, 2),
                 ]
             )
     return as_table(
