@@ -66,8 +66,9 @@ def in_memory(X: Array, inverse_variance: Array | None) -> np.ndarray:
     """
     if is_dask(X):
         raise ValueError(
-            "X is a Dask array, of which this takes none, or none without a cluster (`client = "
-            "distributed.Client()`): give X.compute(), or that of some of the spectra"
+            "X is a Dask array, and this needs it in memory: give X.compute(), or that of some of "
+            "the spectra; with a cluster (`client = distributed.Client()`) cross_validate and "
+            "bootstrap take it as it is"
         )
     check_not_masked(X, inverse_variance)
     if isinstance(X, Tensor):

@@ -28,9 +28,10 @@ class ClusterLostError(RuntimeError):
         self.components = components
 
     def __str__(self) -> str:
-        none = self.components is None
-        way_out = "" if none else ": a fit with init=error.components goes on from it"
-        return f"the cluster is lost, {self.args[0]}{way_out}"
+        way_out = "a fit with init=error.components goes on from it"
+        if self.components is None:
+            way_out = "no iteration was made yet, fit again"
+        return f"the cluster is lost, {self.args[0]}: {way_out}"
 
 
 class _Kept:

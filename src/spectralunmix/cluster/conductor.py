@@ -229,6 +229,8 @@ class _Conductor:
         until = time.monotonic() + PATIENCE
         while True:
             try:
+                if self.client.status in ("closing", "closed"):
+                    raise OSError("the client is closed")
                 found = self.client.run_on_scheduler(_workers_of)
             except NO_SCHEDULER as error:
                 raise ClusterLostError(

@@ -88,7 +88,11 @@ def _shape(path: str, hdu: str | int, column: str | None) -> tuple[tuple[int, in
             kind = found.columns.dtype[column]
             shape, kind = (int(found.header["NAXIS2"]), *kind.shape), kind.base
         else:
-            raise ValueError(f"{path}: extension {hdu} is no table with a column {column}")
+            columns = getattr(getattr(found, "columns", None), "names", [])
+            raise ValueError(
+                f"{path}: extension {hdu} is no table with a column {column}; it has "
+                f"{', '.join(columns) or 'no columns'}"
+            )
     if len(shape) != 2 or 0 in shape:
         raise ValueError(
             f"{path}: extension {hdu} is of shape {shape}: an image of (n_spectra, n_wave), or a "

@@ -29,6 +29,7 @@ SUM, ENDED, FAILED, LOST = "sum", "ended", "failed", "lost"
 KEPT = 2**29  # bytes that a worker keeps of what it frees, while it fits
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt
 MOST_UNMAPPED = 2**25  # bytes, the most that glibc takes
+ANSWER = 5.0  # seconds that a worker has to say that it is there
 TOO_LATE = object()  # takes the place of a sum where nobody is interested in the fit any more
 
 
@@ -154,6 +155,7 @@ def found_by_rank(address: str, key: str, number: int) -> np.ndarray:
     worker = get_worker()
 
     async def asked() -> dict:
+        await asyncio.wait_for(worker.rpc(address).identity(), ANSWER)
         return await worker.rpc(address).actor_execute(
             function="of_rows", actor=key, args=[to_serialize(number)], kwargs={}
         )
@@ -162,7 +164,7 @@ def found_by_rank(address: str, key: str, number: int) -> np.ndarray:
         answer = sync(worker.loop, asked)
         assert answer["status"] == "OK"
         return answer["result"]
-    except (OSError, KeyError, AssertionError):
+    except (OSError, KeyError, AssertionError, TimeoutError):
         raise RuntimeError(
             "what was found of some spectra is lost with the worker that had it: `unmix` finds "
             "their weights again, from the components"

@@ -74,6 +74,8 @@ def fit(options: argparse.Namespace) -> None:
     target = options.output or Path(f"{without_suffix(path)}_fit")
     of_survey = options.scheduler is not None or survey.is_zarr(path)
     name = WEIGHTS_OF_SURVEY if of_survey else WEIGHTS
+    if of_survey:
+        survey.check_there(path)
     with (
         Folder(target, (COMPONENTS, name, PICTURE), MADE_BY) as folder,
         survey.cluster(options.scheduler),

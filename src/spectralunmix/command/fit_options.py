@@ -65,21 +65,22 @@ def add_fit(commands: Commands) -> None:
     matrix(
         "--hdu",
         metavar="NAME",
-        help="extension of a FITS file, by name, or number from 0 (default: the first that holds a "
-        "matrix)",
+        help="extension of a FITS file, by name, or number from 0, or array of a Zarr group "
+        "(default: the first that holds a matrix; in Zarr flux)",
     )
     matrix(
         "--inverse-variance",
         metavar="NAME",
         help="weight of each value, 1 / variance, 0 where it is masked: an extension or array "
-        "column of FILE, or another file of the same shape; `none` gives all values the same "
-        "weight (default: the extension INVERSE_VARIANCE if there is one, else none)",
+        "column of FILE, an array of its Zarr group, or another file of the same shape; `none` "
+        "gives all values the same weight (default: the extension INVERSE_VARIANCE, or Zarr array "
+        "inverse_variance, if there is one, else none)",
     )
     matrix(
         "--error",
         metavar="NAME",
         help="standard deviation of each value, above 0, inf where it is masked, in place of "
-        "--inverse-variance (default: none)",
+        "--inverse-variance; not for Zarr or with --scheduler (default: none)",
     )
     matrix(
         "--mask-nan",

@@ -30,6 +30,12 @@ def is_zarr(path: Path) -> bool:
     return path.suffix == ".zarr" or any((path / mark).exists() for mark in marks)
 
 
+def check_there(path: Path) -> None:
+    """LibraryError : there is nothing of that name."""
+    if not path.exists():
+        raise LibraryError(f"{path}: there is no such file or Zarr store")
+
+
 @contextlib.contextmanager
 def cluster(address: str | None) -> Iterator[None]:
     """Dask's cluster at that address, for the fits within; None fits in this process.
@@ -91,6 +97,11 @@ def _of_zarr(options: argparse.Namespace) -> Matrix:
     path = str(options.file.absolute())  # as workers need it
     store = zarr.open(path, mode="r")
     if isinstance(store, zarr.Array):
+        if options.inverse_variance not in (None, "none"):
+            raise LibraryError(
+                f"{path}: one array: for weights give the group that has both, with --hdu for the "
+                "name of the spectra"
+            )
         return Matrix(da.from_zarr(path), None, None, None, [])
     names = sorted(name for name, _ in store.arrays())
     flux = options.hdu or FLUX

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from .communication import COMPONENTS
 from .data import Spectra
 
 NAMES = "nndsvd", "spa", "random"
@@ -90,7 +91,7 @@ def named(spectra: Spectra, init: str, k: int, n: int = 1, rng: Rng | None = Non
         H = random(spectra, k, n, rng or np.random.RandomState())
     else:
         H = {"nndsvd": nndsvd, "spa": spa}[init](spectra, k)[None]
-    return spectra.comm.broadcast(torch.from_numpy(H))[0].numpy()
+    return spectra.comm.broadcast(torch.from_numpy(H), of=COMPONENTS)[0].numpy()
 
 
 def nndsvd(spectra: Spectra, k: int) -> np.ndarray:
