@@ -1,7 +1,6 @@
 """Fixtures: the paper's own spectra where a copy is at hand, a copy of the project to run in."""
 
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from entry_page import page_entry
 from environment import environment
 from project import Project
 from spectralunmix.libraries import readers
@@ -71,11 +71,6 @@ def made(made_once, tmp_path):
     )
     environment(folder)  # with the code of this folder
     return Tiny(folder)
-
-
-def page_entry():
-    page = (ROOT / "config/libraries/README.md").read_text()
-    return re.search(r"```yaml\n(.*?)```", page, flags=re.S)[1]
 
 
 @pytest.fixture

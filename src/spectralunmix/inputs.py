@@ -3,16 +3,13 @@
 import importlib
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from .nmf.arrays import on_disk
 from .nmf.checks import check_not_masked, check_two_dimensions
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 Array = Any  # a tensor, and what comes out is one; or of numpy, on disk too, or pandas
 FLOATS = (np.float64, np.float32)  # kinds of numbers that are taken as they are
@@ -24,8 +21,8 @@ def is_dask(X: Any) -> bool:
     return dask_array is not None and isinstance(X, dask_array.Array)
 
 
-def current_client() -> "Client | None":
-    """The client of the cluster that Dask uses now, None where there is none."""
+def current_client() -> Any:
+    """The `distributed.Client` of the cluster that Dask uses now, None where there is none."""
     distributed = sys.modules.get("distributed")
     try:
         client = None if distributed is None else distributed.get_client()

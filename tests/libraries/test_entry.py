@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from conftest import page_entry
+from entry_page import page_entry
 from spectralunmix.errors import ConfigurationError
 from spectralunmix.libraries.entry import Entry, File, read_entry
 from spectralunmix.models import checked, keys

@@ -69,7 +69,8 @@ def test_the_block_of_python_runs(tmp_path):
     block = re.search(r"```python\n(.*?)```", PAGE, flags=re.S)[1]
     with local_cluster(2) as cluster:
         block = block.replace("tcp://10.0.0.1:8786", cluster.scheduler_address)
-        (tmp_path / "block.py").write_text(block.replace("smooth_nmf(X, 10", "smooth_nmf(X, 3"))
+        block = block.replace("smooth_nmf(X, 10", "smooth_nmf(X, 3").replace("/data", str(tmp_path))
+        (tmp_path / "block.py").write_text(block)
         done = subprocess.run(
             [sys.executable, "block.py"], cwd=tmp_path, capture_output=True, text=True
         )

@@ -25,7 +25,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # What the factorisation consists of: it needs the dependencies without any extra.
 CORE = [
     PACKAGE / f"{name}.py"
-    for name in ("__init__", "errors", "estimator", "factorisation", "version")
+    for name in ("__init__", "errors", "estimator", "factorisation", "inputs", "threads", "version")
 ]
 CORE += (PACKAGE / "nmf").glob("*.py")
 
@@ -224,12 +224,12 @@ def test_the_factorisation_and_the_command_fit_import_the_dependencies():
 def test_the_package_and_the_workflow_import_what_their_extra_lists():
     rules = [path for path in (ROOT / "workflow").rglob("*") if path.suffix in (".py", ".smk")]
     rules += [ROOT / "Snakefile", ROOT / "workflow/Snakefile"]
-    assert needed([*PACKAGE.rglob("*.py"), *rules]) == listed("workflow")
+    assert needed([*PACKAGE.rglob("*.py"), *rules]) == listed("workflow", "dask")
 
 
 def test_the_tests_import_what_is_listed():
     files = [path for path in (ROOT / "tests").rglob("*.py") if "benchmark" not in path.parts]
-    assert needed(files) <= listed("workflow", "test")
+    assert needed(files) <= listed("workflow", "dask", "test")
 
 
 def test_the_pythons_are_the_same_everywhere(monkeypatch):
