@@ -16,3 +16,14 @@ def inverse_variance(shape, seed=5):
     """Weights over three decades, a fifth of the pixels masked."""
     rng = np.random.default_rng(seed)
     return 10 ** rng.uniform(-1, 2, shape) * (rng.random(shape) > 0.2)
+
+
+def spectra(n_spectra=300, n_wave=120, k=3, seed=0):
+    """Smooth mixtures with noise, and weights of which a tenth are 0, NaN where they are."""
+    rng = np.random.default_rng(seed)
+    centres = np.linspace(0.1, 0.9, k)[:, None]
+    H = np.exp(-0.5 * ((np.linspace(0, 1, n_wave) - centres) / 0.1) ** 2)
+    X = rng.gamma(0.3, size=(n_spectra, k)) @ H + 0.02 * rng.standard_normal((n_spectra, n_wave))
+    V = 1 + rng.random(X.shape)
+    V[rng.random(X.shape) < 0.1] = 0
+    return X, V

@@ -7,6 +7,7 @@ import pytest
 import torch
 from distributed import futures_of
 
+from mixtures import spectra
 from spectralunmix import (
     SmoothNMF,
     bootstrap,
@@ -18,7 +19,6 @@ from spectralunmix import (
 )
 from spectralunmix.cluster import conductor
 from spectralunmix.cluster.conductor import shares
-from two_processes import spectra
 
 CHUNKS = [(300, 120), (37, 50), (1, 120), ((250, 3, 47), (119, 1))]
 

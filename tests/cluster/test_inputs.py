@@ -7,8 +7,9 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from mixtures import spectra
 from spectralunmix import cli, dask_from_fits, smooth_nmf
-from two_processes import local_cluster, spectra
+from two_processes import local_cluster
 
 zarr = pytest.importorskip("zarr")
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from distributed import Client
 
+from mixtures import spectra
 from spectralunmix import ClusterLostError, bootstrap, checkpoint, smooth_nmf, unmix
 from spectralunmix.cluster import conductor
 from spectralunmix.cluster.rank import LOST, Message
-from two_processes import kill_a_worker, local_cluster, spectra
+from two_processes import kill_a_worker, local_cluster
 
 slow = pytest.mark.slow  # of losses each takes ten seconds and more
 

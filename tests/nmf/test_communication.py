@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mixtures import spectra
 from spectralunmix.factorisation import results
 from spectralunmix.nmf.checks import Settings
 from spectralunmix.nmf.communication import ALONE, Communicator, orthonormal
@@ -123,17 +124,6 @@ def settings(**changed):
     return Settings(**{**values, **changed})
 
 
-def spectra(n_spectra, n_wave, k=3):
-    """Smooth mixtures with noise, and weights of which a tenth are 0."""
-    rng = np.random.default_rng(5)
-    centres = np.linspace(0.1, 0.9, k)[:, None]
-    H = np.exp(-0.5 * ((np.linspace(0, 1, n_wave) - centres) / 0.1) ** 2)
-    X = rng.gamma(0.3, size=(n_spectra, k)) @ H + 0.02 * rng.standard_normal((n_spectra, n_wave))
-    V = 1 + rng.random(X.shape)
-    V[rng.random(X.shape) < 0.1] = 0
-    return X, V
-
-
 def check(X, V, chosen, smoothness, bounds=(11, 60)):
     """That ranks with rows up to the bounds find what one process does."""
     rows = np.split(np.arange(len(X)), bounds)
@@ -160,7 +150,7 @@ def check(X, V, chosen, smoothness, bounds=(11, 60)):
 @pytest.mark.parametrize("init", ["nndsvd", "spa", "random"])
 @pytest.mark.parametrize("smoothness", [0.0, 10.0])
 def test_a_fit_is_that_of_one_process(weighted, init, smoothness):
-    X, V = spectra(90, 70)
+    X, V = spectra(90, 70, seed=5)
     if weighted:
         X[V == 0] = np.nan
     check(X, V if weighted else None, settings(init=init), [smoothness])
@@ -169,25 +159,25 @@ def test_a_fit_is_that_of_one_process(weighted, init, smoothness):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("smoothness", [0.0, 10.0])
 def test_the_papers_update_too(weighted, smoothness):
-    X, V = spectra(90, 70)
+    X, V = spectra(90, 70, seed=5)
     chosen = settings(solver="proximal_gradient", max_iter=20)
     check(X, V if weighted else None, chosen, [smoothness])
 
 
 def test_batches_of_starts_and_smoothnesses_too():
-    X, V = spectra(90, 70)
+    X, V = spectra(90, 70, seed=5)
     check(X, V, settings(init="random", n_restarts=3), [0.0, 1.0, 30.0])
 
 
 @pytest.mark.parametrize("smoothness", [0.0, 10.0])
 def test_compressed_iterations_too(smoothness):
-    X, _ = spectra(700, 900)
+    X, _ = spectra(700, 900, seed=5)
     check(X, None, settings(), [smoothness], bounds=(100, 650))
 
 
 def test_where_the_spectra_do_not_determine_components_the_objective_is_the_same():
     """Rounding may lead elsewhere then, as it does on another processor."""
-    X, _ = spectra(700, 900)
+    X, _ = spectra(700, 900, seed=5)
     chosen, rows = settings(n_components=5), np.split(np.arange(700), (100, 650))
     shared = in_threads(
         3, lambda comm: results(X[rows[comm.rank]], None, chosen, [10.0], comm=comm)
@@ -202,25 +192,25 @@ def test_where_the_spectra_do_not_determine_components_the_objective_is_the_same
 @pytest.mark.parametrize("smoothness", [0.0, 3.0])
 def test_many_components_too(smoothness):
     """Of which the response's equations are not solved as they stand."""
-    X, _ = spectra(120, 90, k=18)
+    X, _ = spectra(120, 90, seed=5, k=18)
     check(np.abs(X), None, settings(n_components=18, max_iter=15, tol=0), [smoothness])
 
 
 def test_a_component_that_one_process_alone_has():
-    X, _ = spectra(90, 70)
+    X, _ = spectra(90, 70, seed=5)
     X = np.abs(X)
     X[:60] = X[:60, :1] * np.linspace(1, 2, 70)
     check(X, None, settings(init="spa"), [1.0])
 
 
 def test_scales_are_of_all_spectra():
-    X, V = spectra(90, 70)
+    X, V = spectra(90, 70, seed=5)
     X[60:] *= 1e30
     check(X, V, settings(init="spa", max_iter=20), [1.0])
 
 
 def test_an_error_of_one_ends_all():
-    X, _ = spectra(90, 70)
+    X, _ = spectra(90, 70, seed=5)
     X[80, 3] = np.nan
     rows = np.split(np.arange(90), [30])
     with pytest.raises(ValueError, match="NaN"):

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from distributed import Client
 
+from mixtures import spectra
 from spectralunmix import smooth_nmf
-from two_processes import spectra
 
 jobqueue = pytest.importorskip("dask_jobqueue")
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from two_processes import local_cluster, spectra
+from mixtures import spectra
+from two_processes import local_cluster
 
 zarr = pytest.importorskip("zarr")
 

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import distributed
 import numpy as np
@@ -14,7 +14,6 @@ from ..nmf.checks import spectra_of
 from ..nmf.communication import Communicator
 from ..threads import threads_for
 from ..uncertainty import Bootstrap, Resampling, bootstrap_of
-from .arrays import checked
 from .conductor import conduct
 from .fits import rows_of
 from .rank import Rows
@@ -24,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def cross_validation(
-    X: "da.Array", inverse_variance: Any, of: Folds, n_components: Sequence[int]
+    X: "da.Array", V: "da.Array | None", of: Folds, n_components: Sequence[int]
 ) -> CrossValidation:
-    """`cross_validate`, its folds drawn already; the errors of spectra come to the client."""
+    """`cross_validate`, its arrays checked and folds drawn already; errors come to the client."""
     program = functools.partial(_cross_validate, of, n_components)
-    found = conduct(distributed.get_client(), *checked(X, inverse_variance), program, 1)
+    found = conduct(distributed.get_client(), X, V, program, 1)
     n_columns = len(n_components) * len(of.smoothness)
     errors = rows_of(found, 0, n_columns, np.float64).compute().T
     shape = len(n_components), len(of.smoothness), X.shape[0]
@@ -48,11 +47,11 @@ def _cross_validate(
 
 
 def bootstrap_of_dask(
-    X: "da.Array", inverse_variance: Any, H: np.ndarray, of: Resampling
+    X: "da.Array", V: "da.Array | None", H: np.ndarray, of: Resampling
 ) -> Bootstrap:
     """`bootstrap`, its arguments checked already; the counts stay on the workers."""
     program = functools.partial(_bootstrap, H, of)
-    found = conduct(distributed.get_client(), *checked(X, inverse_variance), program, 1)
+    found = conduct(distributed.get_client(), X, V, program, 1)
     counts = rows_of(found, 0, len(of.numbers), np.int64).T
     return dataclasses.replace(found.of_all, counts=counts)
 
