@@ -28,7 +28,7 @@ OF_RUN = $(OF_LIBRARY) $(call option,LIBRARY_PATH,library-path) $(call option,ME
   $(call option,N_COMPONENTS,n-components) $(call option,SMOOTHNESS,smoothness) \
   $(call option,CORES,cores) $(call option,PROFILE,profile)
 
-.PHONY: demo paper figure cube report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark synthetic largecube survey gpu clean help FORCE
+.PHONY: demo paper figure cube report scan choose slurm browser addresses validate verify reference compare test test-slow test-all faults keys lint lock benchmark synthetic largecube survey gpu docs gallery clean help FORCE
 
 help:
 	@echo "make demo        the analysis on real observed stars (Pickles 1998, MUSCLES)"
@@ -36,7 +36,7 @@ help:
 	@echo "                 LIBRARY_PATH=<file or folder>"
 	@echo "make figure LIBRARY=miles     any library of config/libraries, the user's own too"
 	@echo "make cube        component spectra and maps of a MUSE cube, or of your own with"
-	@echo "                 CUBE=mine CUBE_PATH=<file or folder>; config/cubes/README.md"
+	@echo "                 CUBE=mine CUBE_PATH=<file or folder>; docs/workflow/cube_entries.md"
 	@echo "make report LIBRARY=miles     figure, pictures, methods and tables on one page"
 	@echo "make compare LIBRARIES='pickles1998 miles'   components of several libraries"
 	@echo "                 these with N_COMPONENTS=5 SMOOTHNESS=100 METRIC=angle as you like"
@@ -47,9 +47,10 @@ help:
 	@echo "make verify      that the results made last are what their manifest says;"
 	@echo "                 LIBRARY=miles or CUBE=mine, REFERENCE=<results of another run>"
 	@echo "make addresses   do the libraries' addresses serve the same bytes?"
+	@echo "make docs        the site, in docs/_build/html; gallery first: pictures of all libraries"
 	@echo "make clean       remove the environment and all results"
 	@echo
-	@echo "make test        the tests, in ten minutes; test-slow the rest, test-all both"
+	@echo "make test        the tests, in less than half an hour; test-slow the rest, test-all both"
 	@echo "make faults      the whole table of faults, with KILLS=10 runs that are killed"
 	@echo "make browser     the report's pages in Chromium"
 	@echo "make slurm       the scan on a Slurm of one node, as root on Debian"
@@ -148,13 +149,26 @@ survey: $(READY)
 	OMP_NUM_THREADS=1 $(VENV)/bin/python tests/benchmark/on_dask.py
 	$(VENV)/bin/python tests/benchmark/survey_tables.py
 
+# The site. Its tutorials read the spectra of the demo and the cube; the rest of the gallery shows
+# what lies in results. Nothing is fetched but these two, the first time.
+docs: $(READY)
+	@$(COMMAND) figure --library pickles1998
+	@$(COMMAND) cube
+	$(VENV)/bin/pip install --quiet --requirement envs/docs.txt
+	OMP_NUM_THREADS=1 $(VENV)/bin/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
+
+# Report or page of each library and cube whose own files the package index has.
+gallery: $(READY)
+	@for name in pickles1998 miles stelib mastarhc; do $(COMMAND) report --library $$name || exit; done
+	@for name in abell478 rotating_emitter; do $(COMMAND) report --cube $$name || exit; done
+
 # Where there is no CUDA device it says so, and nothing is run.
 gpu: $(READY)
 	@if $(VENV)/bin/python tests/benchmark/gpu.py --is-there; then \
 	  $(VENV)/bin/pytest -m gpu tests/nmf && $(VENV)/bin/python tests/benchmark/gpu.py; fi
 
 clean:
-	rm -rf $(VENV) .snakemake build/benchmark
+	rm -rf $(VENV) .snakemake build/benchmark docs/_build docs/_site
 	find results -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
 
 # The tables of keys in the pages of config/, and the JSON schemas for editors, from the models.

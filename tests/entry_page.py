@@ -7,5 +7,5 @@ ROOT = Path(__file__).parent.parent
 
 
 def page_entry():
-    page = (ROOT / "config/libraries/README.md").read_text()
+    page = (ROOT / "docs/workflow/libraries.md").read_text()
     return re.search(r"```yaml\n(.*?)```", page, flags=re.S)[1]

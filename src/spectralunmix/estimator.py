@@ -1,4 +1,4 @@
-"""SmoothNMF: the factorisation with scikit-learn's conventions."""
+"""SmoothNMF and scan_smoothness: the factorisation with the conventions of scikit-learn."""
 
 import copy
 import dataclasses
@@ -33,47 +33,110 @@ from .nmf.data import Spectra
 
 
 class NotConvergedError(RuntimeError):
-    """A fit with strict=True stopped at its limit of iterations; the model has what it found."""
+    """A fit with ``strict=True`` stopped before its optimality was at most `tol`.
+
+    The model is fitted all the same: its attributes and `transform` can be used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import NotConvergedError, SmoothNMF
+    >>> spectra = np.random.default_rng(0).random((6, 5))
+    >>> model = SmoothNMF(2, max_iter=1, strict=True)
+    >>> try:
+    ...     model.fit(spectra)
+    ... except NotConvergedError:
+    ...     print(model.components_.shape)
+    (2, 5)
+    """
 
 
 class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """`smooth_nmf` as an estimator: non-negative factorisation with smooth components, X ~ W H.
+    """Non-negative factorisation with smooth components, X ~ W H, as a scikit-learn estimator.
 
-    The objective, and what X and its inverse variance may be, are those of `smooth_nmf`.
+    `smooth_nmf` explains the objective. This class fits the same objective, and keeps the
+    components, so that `transform` can find the weights of other spectra.
 
     Parameters
     ----------
-    n_components, smoothness, init, n_restarts, solver, max_iter, tol, random_state, device, \
-    dtype, verbose
-        As in `smooth_nmf`, with the same defaults.
+    n_components : int, default 4
+        Number of components, k. At most the number of spectra, and of channels.
+    smoothness : float, default 1.0
+        lambda, 0 to 1e9. The fit smooths over about sqrt(lambda) channels; 0 is plain NMF.
+    init : {"nndsvd", "spa", "random"} or array, default "nndsvd"
+        The start: the components that the fit begins with. "nndsvd" takes them from singular
+        vectors, "spa" takes the most extreme spectra. An array of shape (k, n_wave) is one start,
+        an array of shape (n, k, n_wave) is n starts.
+    n_restarts : int, default 1
+        Number of starts with init="random". They are fitted side by side, and the fit with the
+        lowest objective is kept.
+    solver : {"anticipation", "proximal_gradient"}, default "anticipation"
+        How the factors are updated. "proximal_gradient" is the update of De Souza et al. (2026).
+    max_iter : int, default 2000
+        Largest number of iterations.
+    tol : float, default 1e-6
+        The fit stops where its optimality is at most this; 0 runs to `max_iter`.
     strict : bool, default False
-        Raise NotConvergedError, instead of a ConvergenceWarning, at `max_iter`; the model is fitted
-        all the same, and `transform` gives the weights.
+        Raise a NotConvergedError, in place of a ConvergenceWarning, where the fit stops before
+        its optimality is at most `tol`.
+    random_state : int, numpy Generator, numpy RandomState or None, default None
+        Seed of init="random"; other starts do not use it.
+    device : {"cpu", "cuda", "auto"}, default "cpu"
+        Where arrays are fitted. "auto" is "cuda" where there is such a device. Tensors stay on
+        their device.
+    dtype : {"float64", "float32"}, default "float64"
+        The precision of X, of the passes over it and of the result.
+    verbose : int, default 0
+        Log the objective and the optimality about every `verbose` iterations; 0 logs nothing.
 
     Attributes
     ----------
     components_ : array of shape (k, n_wave)
-        H >= 0, each with maximum 1, by falling share of the total flux; so the weights have the
-        unit of X.
-    objective_, optimality_, iterations_ : ndarray of shape (n_accepted + 1,)
-        As in `Result`, without the underscore.
+        H >= 0. Each component has maximum 1, so the weights have the unit of X. The components
+        are in the order of falling share of the total flux.
+    objective_ : ndarray of shape (n_accepted + 1,)
+        The objective, from the start on, wherever it was computed on the whole X.
+    optimality_ : ndarray of shape (n_accepted + 1,)
+        The certificate at the same places: the relative size of the gradient that is left.
+    iterations_ : ndarray of shape (n_accepted + 1,)
+        The number of iterations made at the same places.
     converged_ : bool
         Whether the last optimality is at most `tol`.
     n_iter_ : int
-        Iterations made.
+        Number of iterations made.
     restart_objectives_ : ndarray of shape (n_starts,)
-        The last objective from each start.
+        The last objective of the fit from each start.
     reconstruction_err_ : float
-        sqrt(sum_ij v_ij (X - W H)_ij^2)
+        ``sqrt(sum_ij v_ij (X - W H)_ij^2)`` with the inverse variance v.
     n_features_in_ : int
-        n_wave
+        Number of channels, n_wave.
+    feature_names_in_ : ndarray of shape (n_wave,)
+        Names of the columns of X, where X is a DataFrame with names of text.
 
     Raises
     ------
     ValueError
-        As in `smooth_nmf`.
+        The parameters or the data are not what `smooth_nmf` takes.
     NotConvergedError
-        With `strict`, at `max_iter`.
+        With `strict`, where the fit stops before its optimality is at most `tol`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Without `strict`, where the fit stops before its optimality is at most `tol`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import SmoothNMF
+    >>> pure = np.array([[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]])
+    >>> spectra = np.array([[2.0, 0.0], [1.0, 1.0], [0.0, 1.0]]) @ pure
+    >>> model = SmoothNMF(2, smoothness=0).fit(spectra)
+    >>> model.components_.round(3)
+    array([[1. , 0.5, 0. ],
+           [0. , 0.5, 1. ]])
+    >>> model.transform([[3.0, 2.0, 1.0]]).round(3)
+    array([[3., 1.]])
     """
 
     def __init__(
@@ -108,21 +171,59 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
     def fit(
         self, X: Array, y: object = None, *, inverse_variance: Array | None = None
     ) -> "SmoothNMF":
-        """Find the components of X (n_spectra, n_wave), with v (n_spectra, n_wave) or None."""
+        """Find the components of the spectra X.
+
+        Parameters
+        ----------
+        X : array of shape (n_spectra, n_wave)
+            The spectra.
+        y : None, default None
+            Ignored; scikit-learn passes it.
+        inverse_variance : array of shape (n_spectra, n_wave) or None, default None
+            The inverse variance of each value of X, 0 where a value does not count. None is 1
+            throughout.
+
+        Returns
+        -------
+        SmoothNMF
+            The model itself.
+        """
         self.fit_transform(X, inverse_variance=inverse_variance)
         return self
 
     def fit_transform(
         self, X: Array, y: object = None, *, inverse_variance: Array | None = None
     ) -> Array:
-        """As `fit`; return the weights (n_spectra, k)."""
+        """Find the components of the spectra X, and return the weights.
+
+        Parameters
+        ----------
+        X, y, inverse_variance
+            The same as those of `fit`.
+
+        Returns
+        -------
+        array of shape (n_spectra, k)
+            The weights, in the unit of X.
+        """
         settings = self._settings()
         X = self._checked(X, inverse_variance, reset=True)
         ((result,),) = results(X, inverse_variance, settings, [self.smoothness])
         return self._keep(result)
 
     def transform(self, X: Array, *, inverse_variance: Array | None = None) -> Array:
-        """Weights (n_spectra, k) of the spectra X (n_spectra, n_wave), the components held."""
+        """The weights with which the components of the fit describe the spectra X best.
+
+        Parameters
+        ----------
+        X, inverse_variance
+            The same as those of `fit`; the spectra may be others.
+
+        Returns
+        -------
+        array of shape (n_spectra, k)
+            The weights, in the unit of X.
+        """
         check_is_fitted(self)
         check_smoothness(self.smoothness)
         if is_dask(X):
@@ -133,7 +234,18 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return as_given(X, self.dtype)(spectra.scale.of_weights(W.T))
 
     def inverse_transform(self, X: Array) -> Array:
-        """Spectra (n_spectra, n_wave) of the weights X (n_spectra, k)."""
+        """The spectra that given weights stand for: the weights times the components.
+
+        Parameters
+        ----------
+        X : array of shape (n_spectra, k)
+            The weights.
+
+        Returns
+        -------
+        array of shape (n_spectra, n_wave)
+            The spectra, in the unit of the weights.
+        """
         check_is_fitted(self)
         weights = X if isinstance(X, Tensor) or is_dask(X) else check_array(X)
         if weights.shape[1] != len(self.components_):
@@ -144,7 +256,21 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return weights @ np.asarray(self.components_)
 
     def score(self, X: Array, y: object = None, *, inverse_variance: Array | None = None) -> float:
-        """Minus the mean of v (X - W H)^2 over X (n_spectra, n_wave): higher is better."""
+        """Minus the mean of v (X - W H)^2 over all values of X; higher is better.
+
+        v is the inverse variance, H the components of the fit and W the weights that `transform`
+        finds.
+
+        Parameters
+        ----------
+        X, y, inverse_variance
+            The same as those of `fit`; the spectra may be others.
+
+        Returns
+        -------
+        float
+            At most 0.
+        """
         check_is_fitted(self)
         H = float_array(self.components_)
         if is_dask(X):
@@ -211,31 +337,48 @@ def scan_smoothness(
     inverse_variance: Array | None = None,
     every_start: bool = False,
 ) -> list:
-    """The model fitted at each smoothness, side by side, so that the fits share passes over X.
+    """Fit the model at each smoothness, side by side, so that the fits share passes over X.
 
     Parameters
     ----------
     model : SmoothNMF
-        The parameters of all fits but for smoothness; it is left as it is.
+        Its parameters are those of all fits, except for smoothness. The model itself stays
+        unfitted.
     X : array of shape (n_spectra, n_wave)
-        The spectra.
+        The spectra, as `smooth_nmf` takes them.
     smoothness : sequence of float
-        The values, each 0 to 1e9.
+        The values of smoothness, each from 0 to 1e9.
     inverse_variance : array of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels; None is 1 throughout.
+        The inverse variance of each value of X, 0 where a value does not count. None is 1
+        throughout.
     every_start : bool, default False
-        Not the best of the starts alone, but all of them.
+        Return the fits from all starts, in place of the best fit alone.
 
     Returns
     -------
-    list of SmoothNMF
-        A fitted model for each smoothness, the one that `fit` finds; with `every_start` a list of
-        them for each.
+    list of SmoothNMF, or list of list of SmoothNMF
+        A fitted model for each smoothness, the same as `fit` finds. With `every_start`, a list
+        for each smoothness, with a fitted model for each start.
 
     Raises
     ------
     ValueError
-        As in `smooth_nmf`; no value of smoothness is given.
+        The parameters or the data are not what `smooth_nmf` takes, or `smoothness` is empty.
+    NotConvergedError
+        With ``strict=True`` of the model, where a fit stops before its optimality is at most
+        `tol`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import SmoothNMF, scan_smoothness
+    >>> rng = np.random.default_rng(0)
+    >>> spectra = rng.random((20, 2)) @ rng.random((2, 30))
+    >>> plain, smooth = scan_smoothness(SmoothNMF(2), spectra, [0, 10])
+    >>> smooth.smoothness
+    10.0
+    >>> bool(plain.reconstruction_err_ < smooth.reconstruction_err_)
+    True
     """
     models = [clone(model).set_params(smoothness=float(value)) for value in smoothness]
     if not models:

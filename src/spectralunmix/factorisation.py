@@ -1,4 +1,4 @@
-"""smooth_nmf and unmix: the factorisation, and its weights alone, as functions of arrays."""
+"""smooth_nmf and unmix: functions that fit components and weights, or weights alone."""
 
 import dataclasses
 import warnings
@@ -31,30 +31,38 @@ from .threads import one_blas_thread
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Result:
-    """Spectra as weights of components, X ~ W H, and how near to optimal that is.
+    """What `smooth_nmf` found: weights and components, X ~ W H, and how near the optimum they are.
 
     Attributes
     ----------
     weights : array of shape (n_spectra, k)
         W >= 0, in the unit of X.
     components : array of shape (k, n_wave)
-        H >= 0, each with maximum 1, by falling share of the total flux.
+        H >= 0, each with maximum 1, in the order of falling share of the total flux.
     objective : ndarray of shape (n_accepted + 1,)
-        The objective from the start on, wherever it was computed on the whole X; it does not rise,
-        but by rounding.
+        The objective, from the start on, wherever it was computed on the whole X. It does not
+        rise, except by rounding.
     optimality : ndarray of shape (n_accepted + 1,)
-        The relative projected gradient of both factors, the larger, wherever it was computed: the
-        certificate, which is 0 exactly where W and H are stationary.
+        The certificate at the same places: the relative projected gradient of W or of H,
+        whichever is larger. It is 0 exactly where W and H are stationary.
     iterations : ndarray of shape (n_accepted + 1,)
-        The iterations after which they had these values.
+        The number of iterations made at the same places.
     converged : bool
         Whether the last optimality is at most `tol`.
     n_iter : int
-        Iterations made.
+        Number of iterations made.
     restart_objectives : ndarray of shape (n_starts,)
-        The last objective from each start; the result is that of the lowest.
+        The last objective of the fit from each start. The result is the fit with the lowest.
     reconstruction_err : float
-        sqrt(sum_ij v_ij (X - W H)_ij^2), in the unit of X where v is 1.
+        ``sqrt(sum_ij v_ij (X - W H)_ij^2)``, in the unit of X where the inverse variance v is 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import smooth_nmf
+    >>> result = smooth_nmf(np.array([[2.0, 1.0], [4.0, 2.0]]), 1, smoothness=0)
+    >>> result.components.round(3)
+    array([[1. , 0.5]])
     """
 
     weights: Array
@@ -86,72 +94,80 @@ def smooth_nmf(
 ) -> Result:
     """Factorise spectra into a few smooth, non-negative components, X ~ W H.
 
-    Minimises, over W (n_spectra, k) >= 0 and H (k, n_wave) >= 0,
+    The fit minimises, over the weights W >= 0 (n_spectra, k) and the components H >= 0
+    (k, n_wave)::
 
         sum_ij v_ij (X - W H)_ij^2 + smoothness * sum_ik v_i w_ik^2 ||D h_k||^2
 
-    with D the first difference along wavelength: without v Eq. 1 of De Souza et al. (2026) in the
-    gauge ||w_k|| = 1, where it is well-posed.  The penalty acts as the low-pass filter
-    (1 + smoothness D^T D)^-1 on each component, with a length of about sqrt(smoothness) channels.
+    D is the first difference along wavelength. Without v this is Eq. 1 of De Souza et al. (2026)
+    in the gauge ``||w_k|| = 1``, where it is well-posed. The penalty acts on each component as the
+    low-pass filter ``(1 + smoothness D^T D)^-1``, whose length is about sqrt(smoothness) channels.
 
-    v is the inverse variance, 1 without one, and v_i the mean of spectrum i's that are not 0: v
-    times a constant is F times that constant, and changes nothing else.  Where v is 0 the value of
-    X does not count and may be NaN.  A channel masked in every spectrum has no data term: with
-    smoothness a component runs straight across it, between its neighbours; without, it keeps what
-    the start had there, and neither is a measurement.
+    v is the inverse variance, or 1 where none is given. v_i is the mean over those values of
+    spectrum i's inverse variance that are not 0. A constant factor in v multiplies the objective
+    by that factor, and changes nothing else. Where v is 0 the value of X does not count and may
+    be NaN. In a channel where v is 0 in every spectrum, a component is no measurement: with
+    smoothness it runs straight between the neighbouring channels; without, it keeps the values
+    that the start had there.
 
     Parameters
     ----------
     X : array of shape (n_spectra, n_wave)
-        The spectra: of numpy, torch or pandas, or larger than memory: a memory-mapped array
-        (numpy.memmap, or the data of a FITS image opened with memmap=True) is read in blocks of
-        rows, v likewise; or a Dask array, on the workers of the current `distributed.Client` or,
-        without one, read chunk by chunk.  They may be negative where noise makes them so.
+        The spectra, of numpy, torch, pandas or Dask. An array on disk (numpy.memmap, or the data
+        of a FITS image that is opened with memmap=True) may be larger than memory: it is read in
+        blocks of rows. A Dask array is fitted on the workers of the current `distributed.Client`;
+        without a client it is read chunk by chunk. Negative values, which noise makes, are
+        allowed.
     n_components : int, default 4
-        Number of components, k; at most the number of spectra, and of channels.
+        Number of components, k. At most the number of spectra, and of channels.
     smoothness : float, default 1.0
-        lambda, 0 to 1e9; 0 is plain NMF.
+        lambda, 0 to 1e9. The fit smooths over about sqrt(lambda) channels; 0 is plain NMF.
     inverse_variance : array of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels, v; 0 where a value does not count.
+        The inverse variance v of each value of X, 0 where a value does not count. None is 1
+        throughout.
     init : {"nndsvd", "spa", "random"} or array, default "nndsvd"
-        Components to start from: by name ("spa" is the most extreme spectra), (k, n_wave), or
-        (n, k, n_wave) for n starts.
+        The start: the components that the fit begins with. "nndsvd" takes them from singular
+        vectors, "spa" takes the most extreme spectra. An array of shape (k, n_wave) is one start,
+        an array of shape (n, k, n_wave) is n starts.
     n_restarts : int, default 1
-        Starts of init="random", fitted side by side; the lowest objective is kept.
+        Number of starts with init="random". They are fitted side by side, and the fit with the
+        lowest objective is kept.
     solver : {"anticipation", "proximal_gradient"}, default "anticipation"
-        How the factors are updated; "proximal_gradient" is the paper's update.
+        How the factors are updated. "proximal_gradient" is the update of De Souza et al. (2026).
     max_iter : int, default 2000
-        Most iterations, each of two passes over X, or over X compressed where it is large.
+        Largest number of iterations. Each makes two passes over X, or over a compressed X where
+        X is large.
     tol : float, default 1e-6
         The fit stops where its optimality is at most this; 0 runs to `max_iter`.
-    random_state : int, numpy Generator or RandomState, or None, default None
-        Of init="random" alone.
+    random_state : int, numpy Generator, numpy RandomState or None, default None
+        Seed of init="random"; other starts do not use it.
     device : {"cpu", "cuda", "auto"}, default "cpu"
-        Where arrays are fitted; "auto" is "cuda" where there is one. Tensors stay where they are.
+        Where arrays are fitted. "auto" is "cuda" where there is such a device. Tensors stay on
+        their device.
     dtype : {"float64", "float32"}, default "float64"
-        The precision of X, of passes over it and of the result.
+        The precision of X, of the passes over it and of the result.
     verbose : int, default 0
-        Log objective and optimality about every so many iterations, to the terminal where the
-        caller has no other place for logs; 0 does not.
+        Log the objective and the optimality about every `verbose` iterations; 0 logs nothing.
 
     Returns
     -------
     Result
-        Arrays are tensors on X's device where X is a tensor; the weights are a Dask array where
-        X is one.
+        Its arrays are tensors on X's device where X is a tensor. Its weights are a Dask array
+        where X is one.
 
     Raises
     ------
     ClusterLostError
-        The workers of a Dask array are lost; it has the last components.
+        The workers of a Dask array are lost. The error has the last components.
     ValueError
-        X has NaN or infinite values under weight, or none above zero; more components than spectra
-        or channels; a parameter out of its range.
+        X has NaN or infinite values where the inverse variance is above 0, or no value above 0;
+        there are more components than spectra or channels; or a parameter is out of its range.
 
     Warns
     -----
     ConvergenceWarning
-        The fit stopped at `max_iter`, or where no step lowers the objective.
+        The fit stopped at `max_iter`, or where no step lowers the objective, before its
+        optimality was at most `tol`.
 
     Examples
     --------
@@ -248,37 +264,39 @@ def unmix(
     smoothness: float = 0.0,
     inverse_variance: Array | None = None,
 ) -> Array:
-    """The non-negative weights with which given components fit spectra best.
+    """Find the non-negative weights with which given components describe spectra best.
 
-    Each spectrum's weights w >= 0 minimise
+    The weights w >= 0 of each spectrum x minimise::
 
         sum_j v_j (x_j - sum_k w_k h_kj)^2 + smoothness * mean(v) * sum_k w_k^2 ||D h_k||^2
 
-    with v its inverse variance, mean(v) the mean of those above 0 and D the first difference
-    along wavelength: the objective of `smooth_nmf` with the components held.
+    v is the spectrum's inverse variance, mean(v) the mean of its values above 0, and D the first
+    difference along wavelength. This is the objective of `smooth_nmf` with fixed components.
 
     Parameters
     ----------
     X : array of shape (n_spectra, n_wave)
-        The spectra: of numpy, torch, pandas or Dask, or on disk, as `smooth_nmf` takes them.
+        The spectra, of numpy, torch, pandas or Dask, or on disk, as `smooth_nmf` takes them.
     components : array of shape (k, n_wave)
         The components, in the same channels.
     smoothness : float, default 0.0
-        Penalty of weights of rough components, 0 to 1e9.
+        lambda, 0 to 1e9: how strongly the weights of rough components are penalised.
     inverse_variance : array of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels; 0 where a value does not count. None is 1 throughout.
+        The inverse variance of each value of X, 0 where a value does not count. None is 1
+        throughout.
 
     Returns
     -------
     array of shape (n_spectra, k)
-        The weights, in the unit of X over that of the components; a tensor on X's device where X
-        is one, a Dask array where X is one, worked out when it is asked for.
+        The weights, in the unit of X divided by the unit of the components. A tensor on X's
+        device where X is a tensor; a Dask array, not yet computed, where X is one.
 
     Raises
     ------
     ValueError
-        X and the components have different channels, or one of them has NaN or infinite values
-        under weight; a negative inverse variance; a smoothness out of its range.
+        X and the components differ in the number of channels; the components have NaN or infinite
+        values, or X has them where the inverse variance is above 0; an inverse variance is
+        negative; or smoothness is out of its range.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""cross_validate: how well components of some spectra explain others, over k and smoothness."""
+"""cross_validate: held-out errors over numbers of components and smoothnesses."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.random import RandomState
 
 from .comparison import mean_distance
 from .factorisation import misfit
@@ -22,17 +23,15 @@ from .nmf.data import Spectra
 from .nmf.resamples import counted_fits
 from .threads import threads_for
 
-SEGMENTS = 10  # of the channels: weights are found from every second one, errors are of the others
-# Where one spectrum alone gains, the mean gain is one standard error exactly, however large it is:
-# a rule of one standard error would leave the choice to it. Of m equal gains it is about sqrt(m).
-STANDARD_ERRORS = 2.0
-NEAR = 1e-4  # above the lowest objective, relative to it: as good a fit
-EXACT = 1e-10  # of the sum of squares: of an objective below it NEAR is rounding
+SEGMENTS = 10  # of the channels: every second segment gives the weights, the others the errors
+STANDARD_ERRORS = 2.0  # where only m spectra gain, equally, the mean gain is about sqrt(m) of them
+NEAR = 1e-4  # relative to the lowest objective: a fit that is no further above it is as good
+EXACT = 1e-10  # of the sum of squares: below it differences of NEAR are rounding
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class CrossValidation:
-    """Errors of spectra that a fit has not seen, and what else tells of its components.
+    """What `cross_validate` found: held-out errors, and how stable the fits are.
 
     Attributes
     ----------
@@ -41,21 +40,27 @@ class CrossValidation:
     smoothness : ndarray of shape (n_smoothness,)
         The smoothnesses.
     errors : ndarray of shape (n_k, n_smoothness, n_spectra)
-        Of each spectrum, where it was held out, the mean of v (x - w H)^2 over its channels of
-        weight above 0, those of a half left out whose other half has too few to find
-        the weights from; NaN where it has none.
+        The held-out error of each spectrum: the mean of v (x - w H)^2 over its channels with
+        inverse variance v > 0. Half of the channels count only where the other half has at least
+        k of them, to find the weights from; NaN where neither half counts.
     reduced_chi2 : ndarray of shape (n_k, n_smoothness)
-        Of the fit of all spectra, sum v (x - w H)^2 over the number of pixels with weight less
-        that of parameters, k (n_spectra + n_wave - k); of the lowest start; NaN without inverse
-        variance. It is a chi^2 where this is of uncertainties, and not a mask.
+        Of the best fit of all spectra: sum v (x - w H)^2, divided by the number of values with
+        v > 0 less the number of parameters, k (n_spectra + n_wave - k). It is a chi^2 where v is
+        that of the noise, and not a mask; NaN without inverse variance.
     subsample_distance : ndarray of shape (n_k, n_smoothness)
-        Mean distance of the components of each fold's fit to those of the fit of all spectra.
+        Mean distance of the components of the folds' fits to those of the fit of all spectra.
     start_distance : ndarray of shape (n_k, n_smoothness)
-        Mean distance of the components from other starts to those of the best; NaN without.
+        Mean distance of the components from other starts to those from the best start.
     same_minimum : ndarray of shape (n_k, n_smoothness)
-        Share of the other starts whose objective is within 1e-4 of the best; NaN without.
+        Share of the other starts whose objective is within 1e-4 of the best.
     n_not_converged : ndarray of int, shape (n_k, n_smoothness)
-        How many of the fits stopped before their tolerance.
+        Number of fits that stopped before their tolerance.
+
+    Examples
+    --------
+    >>> from spectralunmix import cross_validate
+    >>> cross_validate([[1, 2], [2, 2], [2, 1]], [1], [0.0], n_folds=3).errors.shape
+    (1, 1, 3)
     """
 
     n_components: np.ndarray
@@ -77,31 +82,35 @@ class CrossValidation:
 
     @property
     def mean(self) -> np.ndarray:
-        """The mean error over spectra, (n_k, n_smoothness)."""
+        """The mean held-out error over spectra, ndarray of shape (n_k, n_smoothness)."""
         return np.nanmean(self.errors, axis=2)
 
     @property
     def standard_error(self) -> np.ndarray:
-        """Of the mean, over spectra, (n_k, n_smoothness)."""
+        """The standard error of `mean`, ndarray of shape (n_k, n_smoothness)."""
         return standard_error(self.errors)
 
     def least(self) -> tuple[int, int]:
-        """Where the mean error is least: places in `n_components` and `smoothness`."""
+        """Where the mean error is least: indices of `n_components` and of `smoothness`."""
         k, smoothness = np.unravel_index(self.mean.argmin(), self.mean.shape)
         return int(k), int(smoothness)
 
     def chosen(self, n_standard_errors: float = STANDARD_ERRORS) -> tuple[int, int]:
-        """The fewest components that do, and their smoothness: places in both.
+        """Choose the fewest components that explain held-out spectra, and their smoothness.
 
-        The fewest components whose error, at their best smoothness, is within two standard errors
-        of the least; the standard error is that of the difference, spectrum by spectrum.  Then the
-        largest smoothness within as many of the least error with so many components.  The rule of
-        Breiman et al. (1984) is of one, unpaired.
+        The fewest are chosen whose mean error, at their best smoothness, exceeds the least by at
+        most so many standard errors of the difference, taken spectrum by spectrum; then the
+        largest smoothness in the same way. Breiman et al. (1984) allow one, without pairing.
 
         Parameters
         ----------
         n_standard_errors : float, default 2.0
-            How many standard errors. With one, a single spectrum can decide.
+            How many standard errors are allowed. With 1, a single spectrum can decide.
+
+        Returns
+        -------
+        tuple of int
+            Indices of `n_components` and of `smoothness`.
         """
         best = self.errors[self.least()]
         at = self.mean.argmin(axis=1)
@@ -112,7 +121,7 @@ class CrossValidation:
 
     @classmethod
     def joined(cls, parts: Sequence["CrossValidation"]) -> "CrossValidation":
-        """Those of several calls that differ in n_components alone, by these."""
+        """Join the results of calls with different n_components, in rising order of these."""
         order = np.argsort([part.n_components[0] for part in parts])
         fields = [field.name for field in dataclasses.fields(cls) if field.name != "smoothness"]
         values = {name: np.concatenate([getattr(parts[i], name) for i in order]) for name in fields}
@@ -123,7 +132,7 @@ class Folds(NamedTuple):
     """What all fits of a cross-validation share."""
 
     held: list[np.ndarray]  # which spectra each fold holds out, (n_spectra,) bool
-    n_repeats: int  # of which each spectrum is in one fold
+    n_repeats: int  # divisions into folds: each has every spectrum in one of its folds
     smoothness: np.ndarray
     init: str
     random_state: int  # of init
@@ -147,39 +156,41 @@ def cross_validate(
     tol: float = 1e-6,
     random_state: int = 0,
 ) -> CrossValidation:
-    """Errors of spectra that a fit has not seen, over numbers of components and smoothnesses.
+    """Find the held-out error of each spectrum over numbers of components and smoothnesses.
 
-    Whole spectra are held out, a fold at a time.  The components are those of the others.  The
-    weights of a held-out spectrum are found from every second tenth of its channels, without
-    penalty, and its error is that of the other tenths; then the other way round.  Single pixels
-    would not do: neighbouring channels are alike, and smoothness fills them in.
+    Each fold of spectra is held out in turn, and the components are fitted to the others. The
+    channels are divided into ten segments. The weights of a held-out spectrum are found from
+    every second segment, without penalty, and its error is that of the other segments; then the
+    other way round. Single pixels cannot be held out: neighbouring channels are alike, and
+    smoothness fills them in.
 
     Parameters
     ----------
     X : array of shape (n_spectra, n_wave)
         The spectra, in memory; or a Dask array, where there is a `distributed.Client`.
     n_components : sequence of int
-        Numbers of components, rising.
+        Numbers of components, in rising order.
     smoothness : sequence of float
-        Smoothnesses, rising.
+        Smoothnesses, in rising order.
     inverse_variance : array of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels. With them an error is a chi^2 over the number of its pixels.
+        The inverse variance of each value of X; with it, an error is a chi^2 per value. None is
+        1 throughout.
     classes : sequence or None, default None
-        What each spectrum is, (n_spectra,): every fold has its share of each class.
+        The class of each spectrum, (n_spectra,). Every fold gets its share of each class.
     n_folds : int, default 5
-        Parts that the spectra are divided into.
+        Number of folds, from 2 to the number of spectra.
     n_repeats : int, default 3
-        How often, each time otherwise; a spectrum's error is the mean. Where few spectra carry a
-        component, one division alone decides by chance.
+        Number of divisions into folds; an error is the mean over them, and depends less on chance.
     n_starts : int, default 4
-        Random starts of the fit of all spectra, beside `init`, to see whether they end alike;
-        0 leaves them out.
+        Number of random starts for the fit of all spectra, beside `init`; 0 leaves them out.
     init : {"nndsvd", "spa", "random"}, default "nndsvd"
-        The components that a fit begins with, the random ones of `random_state`.
-    max_iter, tol
-        As in `smooth_nmf`.
+        The start of every fit.
+    max_iter : int, default 2000
+        Largest number of iterations of a fit.
+    tol : float, default 1e-6
+        A fit stops where its optimality is at most this.
     random_state : int, default 0
-        Seed of the folds and the starts.
+        Seed of the folds and of random starts.
 
     Returns
     -------
@@ -188,8 +199,8 @@ def cross_validate(
     Raises
     ------
     ValueError
-        As in `smooth_nmf`; numbers of components or smoothnesses that do not rise; fewer spectra
-        than folds, or than components in the others.
+        Data or parameters are not what `smooth_nmf` takes; the values do not rise; or there are
+        too few spectra for the folds or the components.
 
     Examples
     --------
@@ -198,9 +209,9 @@ def cross_validate(
     >>> rng = np.random.default_rng(0)
     >>> pure = np.stack([np.sin(np.linspace(0, 3, 50)), np.linspace(0, 1, 50) ** 2])
     >>> spectra = rng.random((40, 2)) @ pure + 0.01 * rng.standard_normal((40, 50))
-    >>> found = cross_validate(spectra, [1, 2, 3], [0.0, 1.0])
-    >>> k, _ = found.chosen()
-    >>> int(found.n_components[k])
+    >>> result = cross_validate(spectra, [1, 2, 3], [0.0, 1.0], n_folds=3, n_repeats=1)
+    >>> k, _ = result.chosen()
+    >>> int(result.n_components[k])
     2
     """
     values = np.asarray(smoothness, dtype=float)
@@ -219,7 +230,7 @@ def cross_validate(
         raise ValueError(f"n_folds={n_folds}: 2 to the number of spectra, {len(X)}, is needed")
     rng = np.random.default_rng(random_state)
     divisions = [folds(len(X), n_folds, classes, rng) for _ in range(n_repeats)]
-    held = [fold == each for fold in divisions for each in range(n_folds)]
+    held = [division == fold for division in divisions for fold in range(n_folds)]
     left = len(X) - int(max(map(np.sum, held)))
     if max(n_components) > left:
         raise ValueError(
@@ -228,7 +239,7 @@ def cross_validate(
         )
     check_rank(max(n_components), X.shape)
     if X.shape[1] < 2:
-        raise ValueError("one channel: cross_validate needs others to find the weights from")
+        raise ValueError("X has one channel: cross_validate needs others, to find the weights from")
     seeds = [random_state + 1 + start for start in range(n_starts)]
     of = Folds(held, n_repeats, values, init, random_state, seeds, max_iter, tol)
     if on_cluster:
@@ -241,7 +252,7 @@ def cross_validate(
 def cross_validation_of(
     spectra: Spectra, of: Folds, n_components: Sequence[int]
 ) -> CrossValidation:
-    """`cross_validate`, its errors those of the spectra that this process has."""
+    """`cross_validate` in a process: its errors are those of this process's spectra."""
     return CrossValidation.joined([_of_k(spectra, of, k) for k in n_components])
 
 
@@ -261,14 +272,14 @@ def _check(n_components: Sequence[int], smoothness: Sequence[float], init: str) 
 def folds(
     n: int, n_folds: int, classes: Sequence[Any] | None, rng: np.random.Generator
 ) -> np.ndarray:
-    """The fold of each of n spectra, (n,): as many of each class in every fold as can be.
+    """The fold of each of n spectra, (n,); every fold has as equal a share of each class as can be.
 
-    ValueError : not a class for each spectrum
+    ValueError : there is not one class for each spectrum
     """
     order = rng.permutation(n)
     if classes is not None:
         if np.shape(classes) != (n,):
-            raise ValueError(f"classes: one for each of the {n} spectra is needed")
+            raise ValueError(f"classes: a class for each of the {n} spectra is needed")
         _, which = np.unique(np.asarray(classes), return_inverse=True)
         order = order[np.argsort(which[order], kind="stable")]
     fold = np.empty(n, dtype=int)
@@ -277,33 +288,30 @@ def folds(
 
 
 def _of_k(spectra: Spectra, of: Folds, k: int) -> CrossValidation:
-    """The part of one number of components: all its fits are one batch."""
+    """The part of the result for k components: all its fits make a single batch."""
     fits = _fits(spectra, of, k)  # (n_folds * n_repeats + 1 + n_starts, n_smoothness)
     whole = len(of.held)  # the row of the fit of all spectra
     errors = np.zeros((len(of.smoothness), spectra.shape[0]))
     for held, row in zip(of.held, fits, strict=False):
         H = np.stack([fit.H for fit in row])
         errors[:, held] += held_out_errors(spectra, held, H) / of.n_repeats
-    columns = list(zip(*fits, strict=True))
+    columns = list(zip(*fits, strict=True))  # by smoothness
     squares = float(spectra.sum_of_squares)
     components = [[fit.H for fit in column] for column in columns]
-    found = {
+    by_smoothness = {
         "reduced_chi2": [_reduced_chi2(spectra, _lowest(column[whole:])) for column in columns],
         "subsample_distance": [_mean_distance(H[:whole], H[whole]) for H in components],
         "start_distance": [_from_best(column[whole:]) for column in columns],
         "same_minimum": [_share_of_best(column[whole:], squares) for column in columns],
         "n_not_converged": [sum(not fit.converged for fit in column) for column in columns],
     }
-    errors = spectra.scale.of_squares(errors)
-    by_smoothness = {name: np.array([values]) for name, values in found.items()}
-    return CrossValidation(np.array([k]), of.smoothness, errors[None], **by_smoothness)
+    arrays = {name: np.array([values]) for name, values in by_smoothness.items()}
+    errors = spectra.scale.of_squares(errors)[None]
+    return CrossValidation(np.array([k]), of.smoothness, errors, **arrays)
 
 
 def _reduced_chi2(spectra: Spectra, fit: solver.Fit) -> float:
-    """chi^2 of a fit over its degrees of freedom; NaN without weights, or where none are left.
-
-    Spectra and channels without any weight count for none.
-    """
+    """`CrossValidation.reduced_chi2`; spectra and channels with v = 0 throughout do not count."""
     V = next(spectra.blocks()).V
     if V is None:
         return np.nan
@@ -316,19 +324,19 @@ def _reduced_chi2(spectra: Spectra, fit: solver.Fit) -> float:
 
 
 def _mean_distance(components: list[np.ndarray], others: np.ndarray) -> float:
-    """Of several sets of components (k, n_wave) to those of others, matched."""
+    """The mean distance of sets of components (k, n_wave) to others, after matching."""
     return float(np.mean([mean_distance(own, others, "rms") for own in components]))
 
 
 def _from_best(of_starts: Sequence[solver.Fit]) -> float:
-    """Mean distance of the components to those of the start of least objective; NaN for one."""
+    """Mean distance of the components to those of the best start; NaN without another start."""
     best = _lowest(of_starts)
     others = [fit.H for fit in of_starts if fit is not best]
     return _mean_distance(others, best.H) if others else np.nan
 
 
 def _share_of_best(of_starts: Sequence[solver.Fit], squares: float) -> float:
-    """Share of the other starts that end as low as the best; NaN for one."""
+    """Share of the other starts that end as low as the best; NaN without another start."""
     best = _lowest(of_starts)
     low = [above(fit.F, best.F, squares) <= NEAR for fit in of_starts if fit is not best]
     return float(np.mean(low)) if low else np.nan
@@ -341,34 +349,28 @@ def _lowest(of_starts: Sequence[solver.Fit]) -> solver.Fit:
 def above(objective: float, least: float, squares: float) -> float:
     """How far an objective is above the lowest, relative to it where the fit is not exact.
 
-    squares : sum of squares of the spectra, times their weights where there are some
+    squares : sum of squares of the spectra, times the inverse variance if there is one
     """
     return (objective - least) / max(least, EXACT * squares)
 
 
 def _fits(spectra: Spectra, of: Folds, k: int) -> list[list[solver.Fit]]:
-    """Of each fold's others, of all spectra, and of all from other starts; at each smoothness."""
+    """At each smoothness: fits without each fold, of all spectra, and from the other starts."""
     counts = [~held for held in of.held]
     H = []
     for seen in (*counts, np.ones(spectra.shape[0], dtype=bool)):
-        rng = np.random.RandomState(of.random_state)
-        H.append(starts.named(spectra.rows(seen), of.init, k, rng=rng))
+        H.append(starts.named(spectra.rows(seen), of.init, k, rng=RandomState(of.random_state)))
     for seed in of.seeds:
-        H.append(starts.named(spectra, "random", k, rng=np.random.RandomState(seed)))
+        H.append(starts.named(spectra, "random", k, rng=RandomState(seed)))
     counts += [np.ones(spectra.shape[0], dtype=bool)] * (1 + len(of.seeds))
-    each = len(of.smoothness)
-    of_each = np.repeat(np.stack(counts), each, axis=0), np.repeat(np.concatenate(H), each, axis=0)
-    lam = np.tile(of.smoothness, len(H))
-    found = list(counted_fits(spectra, *of_each, lam, of.max_iter, of.tol))
-    return [found[first : first + each] for first in range(0, len(found), each)]
+    n, lam = len(of.smoothness), np.tile(of.smoothness, len(H))
+    repeated = np.repeat(np.stack(counts), n, axis=0), np.repeat(np.concatenate(H), n, axis=0)
+    fits = list(counted_fits(spectra, *repeated, lam, of.max_iter, of.tol))
+    return [fits[first : first + n] for first in range(0, len(fits), n)]
 
 
 def held_out_errors(spectra: Spectra, held: np.ndarray, H: np.ndarray) -> np.ndarray:
-    """Mean weighted squares that H (n, k, n_wave) leaves of those spectra, (n, n_held).
-
-    A half of a spectrum counts where the other half has at least k pixels with weight, to find
-    its weights from; NaN where neither does.
-    """
+    """`CrossValidation.errors` of those spectra with components H (n, k, n_wave): (n, n_held)."""
     block = next(spectra.rows(held).blocks())
     V = torch.ones_like(block.X) if block.V is None else block.V
     n_wave = H.shape[2]
@@ -387,12 +389,12 @@ def held_out_errors(spectra: Spectra, held: np.ndarray, H: np.ndarray) -> np.nda
 
 
 def _within(errors: np.ndarray, best: np.ndarray, n_standard_errors: float) -> np.ndarray:
-    """Which errors (n, n_spectra) are above the best by so many standard errors of that at most."""
-    more = errors - best
-    return np.nanmean(more, axis=1) <= n_standard_errors * standard_error(more)
+    """Which errors (n, n_spectra) exceed the best by at most so many standard errors."""
+    excess = errors - best
+    return np.nanmean(excess, axis=1) <= n_standard_errors * standard_error(excess)
 
 
 def standard_error(values: np.ndarray) -> np.ndarray:
-    """Of the mean over the last axis."""
+    """The standard error of the mean over the last axis."""
     n = np.isfinite(values).sum(axis=-1)
     return np.nanstd(values, axis=-1, ddof=1) / np.sqrt(n)

@@ -104,9 +104,9 @@ def generated(root: Path) -> dict[Path, str]:
     """Every file that has something of the models in it, with the text that it should have."""
     texts = {}
     for page, model, schema in (
-        ("config/README.md", Configuration, "config"),
-        ("config/libraries/README.md", Entry, "library"),
-        ("config/cubes/README.md", CubeEntry, "cube"),
+        ("docs/workflow/configuration.md", Configuration, "config"),
+        ("docs/workflow/libraries.md", Entry, "library"),
+        ("docs/workflow/cube_entries.md", CubeEntry, "cube"),
     ):
         text, table = (root / page).read_text(encoding="utf-8"), "\n".join(rows(model)) + "\n"
         found = list(TABLE.finditer(text))

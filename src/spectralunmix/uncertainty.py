@@ -1,4 +1,4 @@
-"""bootstrap and jackknife: how far components depend on the spectra that happened to be taken."""
+"""bootstrap and jackknife: how far components depend on the spectra that were observed."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -36,17 +36,26 @@ OF_NOISE = 1  # in the seed, so that spectra and noise are not drawn from the sa
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Bootstrap:
-    """Components of resamples, matched to those of the fit that is in question.
+    """What `bootstrap` found: the components of every resample, in the order of the fit's.
 
     Attributes
     ----------
     components : ndarray of shape (n_resamples, k, n_wave)
-        H >= 0, each divided by its maximum, in the order of the fit's; 0 throughout where no
-        spectrum of the resample has the component.
+        H >= 0, each component divided by its maximum, in the order of the components given. A
+        component is 0 throughout where no spectrum of the resample has it.
     counts : array of int, shape (n_resamples, n_spectra)
-        How often each resample has each spectrum; a Dask array of a Dask array.
+        How often each resample has each spectrum; a Dask array where X is one.
     n_not_converged : int
-        How many of the fits stopped before their tolerance.
+        Number of fits that stopped before their tolerance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import bootstrap
+    >>> pure = np.array([[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]])
+    >>> spectra = np.random.default_rng(0).random((20, 2)) @ pure
+    >>> bootstrap(spectra, pure, smoothness=0, n_resamples=10)
+    <Bootstrap: 10 resamples of 2 components of 3 channels>
     """
 
     components: np.ndarray
@@ -55,9 +64,13 @@ class Bootstrap:
 
     @property
     def standard_error(self) -> np.ndarray:
-        """The standard deviation of the components over resamples, (k, n_wave).
+        """The standard deviation of each component over the resamples.
 
-        In the unit of components with maximum 1: 0 in a channel where they have it.
+        Returns
+        -------
+        ndarray of shape (k, n_wave)
+            On the scale of components with maximum 1; 0 in a channel where every resample has the
+            maximum.
         """
         return self.components.std(axis=0, ddof=1)
 
@@ -80,41 +93,44 @@ def bootstrap(
     tol: float | None = None,
     random_state: int = 0,
 ) -> Bootstrap:
-    """Fit resamples of the spectra, to see how far components depend on these (Efron 1979).
+    """Fit resamples of the spectra, to see how far components depend on them (Efron 1979).
 
-    A resample of "spectra" draws as many spectra as there are, with replacement, from each class
-    by itself. The noise of the spectra is in it as well.  A resample of "noise" keeps the
-    spectra, and draws the noise that their inverse variance tells of anew, around the fit.
-    Every fit begins with the components in question: where others fit as well, as without
-    smoothness where components overlap, the spread does not tell of them.  With smoothness,
-    resamples of noise are smoothed twice: their standard errors hold, their percentiles do not.
+    A resample of "spectra" draws as many spectra as there are, with replacement, separately in
+    each class. It includes the effect of the noise. A resample of "noise" keeps the spectra, and
+    adds new noise, with the given inverse variance, to the fitted model of each spectrum.
+
+    Every fit starts from the given components. Where other components fit the spectra equally
+    well, which can happen without smoothness where components overlap, the spread over resamples
+    does not show it. With smoothness, resamples of noise are smoothed twice: their standard
+    errors hold, their percentiles do not.
 
     Parameters
     ----------
     X : array of shape (n_spectra, n_wave)
         The spectra, in memory; or a Dask array, where there is a `distributed.Client`.
     components : array of shape (k, n_wave)
-        Those that `smooth_nmf` found of them.
+        The components that `smooth_nmf` found in these spectra.
     smoothness : float, default 1.0
-        The one that they were found with; the default is that of `smooth_nmf`.
+        lambda of the fit that found the components. The default is that of `smooth_nmf`.
     inverse_variance : array of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels.
+        The inverse variance of each value of X, 0 where a value does not count. None is 1
+        throughout.
     classes : sequence or None, default None
-        What each spectrum is, (n_spectra,). None: all are of one class.
+        The class of each spectrum, (n_spectra,). None puts all spectra in one class.
     resample : {"spectra", "noise"}, default "spectra"
-        What is drawn. "noise" needs inverse_variance.
+        What is drawn. "noise" needs `inverse_variance`.
     n_resamples : int, default 200
-        How many.
+        Number of resamples.
     first : int, default 0
-        The number of the first. A resample depends on its number and on `random_state` alone, so
-        that parts made apart are those of one call.
+        Number of the first resample. A resample depends on its number and on `random_state` alone,
+        so several calls with consecutive numbers make the same resamples as a single call.
     max_iter : int, default 2000
-        Most iterations of a fit.
+        Largest number of iterations of a fit.
     tol : float or None, default None
-        The optimality at which a fit ends, relative to that which it begins with. None is 5e-4,
-        and 1e-6 without smoothness.
+        A fit stops where its optimality is at most `tol` times that of its start. None is 5e-4,
+        or 1e-6 without smoothness.
     random_state : int, default 0
-        Seed.
+        Seed of the resamples.
 
     Returns
     -------
@@ -123,7 +139,8 @@ def bootstrap(
     Raises
     ------
     ValueError
-        As in `smooth_nmf`; noise is to be drawn, and there is no inverse variance.
+        The data or the parameters are not what `smooth_nmf` takes; `classes` has not one class
+        for each spectrum; or `resample` is "noise" and there is no inverse variance.
 
     Examples
     --------
@@ -132,8 +149,8 @@ def bootstrap(
     >>> rng = np.random.default_rng(0)
     >>> pure = np.array([[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]])
     >>> spectra = rng.dirichlet([0.5, 0.5], 60) @ pure
-    >>> found = smooth_nmf(spectra, 2, smoothness=0)
-    >>> resamples = bootstrap(spectra, found.components, smoothness=0, n_resamples=50)
+    >>> fit = smooth_nmf(spectra, 2, smoothness=0)
+    >>> resamples = bootstrap(spectra, fit.components, smoothness=0, n_resamples=50)
     >>> bool((resamples.standard_error < 0.1).all())
     True
     """
@@ -151,7 +168,7 @@ def bootstrap(
     labels = np.zeros(len(X)) if classes is None else np.asarray(classes)
     # NaN equals nothing, itself neither: its spectra would be drawn in no class
     if labels.shape != (len(X),) or (labels != labels).any():
-        raise ValueError(f"classes: one for each of the {len(X)} spectra is needed")
+        raise ValueError(f"classes: a class for each of the {len(X)} spectra is needed")
     numbers = range(first, first + n_resamples)
     codes = np.unique(labels, return_inverse=True)[1]
     labels = codes.astype(np.min_scalar_type(int(codes.max(initial=0))))  # fewer bytes to send
@@ -247,25 +264,40 @@ def jackknife(
     max_iter: int = 2000,
     tol: float | None = None,
 ) -> np.ndarray:
-    """Components without one of the spectra, each in its turn: which spectra they hang on.
+    """Fit the spectra without one of them, each in turn, to see which spectra matter.
+
+    Every fit starts from the given components.
 
     Parameters
     ----------
-    X, components, smoothness, inverse_variance, max_iter, tol
-        As in `bootstrap`.
+    X : array of shape (n_spectra, n_wave)
+        The spectra, in memory.
+    components : array of shape (k, n_wave)
+        The components that `smooth_nmf` found in these spectra.
+    smoothness : float, default 1.0
+        lambda of the fit that found the components. The default is that of `smooth_nmf`.
+    inverse_variance : array of shape (n_spectra, n_wave) or None, default None
+        The inverse variance of each value of X, 0 where a value does not count. None is 1
+        throughout.
     left_out : sequence of int or None, default None
-        The numbers of the spectra that are left out in turn. None: all are.
+        Rows of X, from 0, that are left out in turn. None leaves out every row in turn.
+    max_iter : int, default 2000
+        Largest number of iterations of a fit.
+    tol : float or None, default None
+        A fit stops where its optimality is at most `tol` times that of its start. None is 5e-4,
+        or 1e-6 without smoothness.
 
     Returns
     -------
     ndarray of shape (n_left_out, k, n_wave)
-        In the order of the components given, each with maximum 1; 0 throughout where no spectrum
-        is left that has the component.
+        The components of each fit, in the order of the components given, each with maximum 1. A
+        component is 0 throughout where no spectrum that is left has it.
 
     Raises
     ------
     ValueError
-        As in `smooth_nmf`.
+        The data or the parameters are not what `smooth_nmf` takes; X has fewer than two spectra;
+        or `left_out` has a number that is no row of X.
 
     Examples
     --------
@@ -273,13 +305,13 @@ def jackknife(
     >>> from spectralunmix import jackknife, smooth_nmf
     >>> pure = np.array([[1.0, 0.5, 0.0], [0.0, 0.5, 1.0]])
     >>> spectra = np.array([[2.0, 0.0], [1.0, 1.0], [1.0, 2.0], [0.0, 1.0]]) @ pure
-    >>> found = smooth_nmf(spectra, 2, smoothness=0)
-    >>> jackknife(spectra, found.components, smoothness=0).shape
+    >>> fit = smooth_nmf(spectra, 2, smoothness=0)
+    >>> jackknife(spectra, fit.components, smoothness=0).shape
     (4, 2, 3)
     """
     X, H, tol = _checked(X, inverse_variance, components, smoothness, max_iter, tol)
     if len(X) < 2:
-        raise ValueError("jackknife: two spectra at the least are needed")
+        raise ValueError("jackknife: at least two spectra are needed")
     which = np.arange(len(X)) if left_out is None else np.asarray(left_out)
     if which.ndim != 1 or not np.isin(which, np.arange(len(X))).all() or not which.size:
         raise ValueError(

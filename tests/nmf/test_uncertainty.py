@@ -213,8 +213,8 @@ WRONG = [
     ({"random_state": -1}, "random_state=-1: a whole number of at least 0"),
     ({"resample": "pixels"}, "resample='pixels': 'spectra' or 'noise'"),
     ({"resample": "noise"}, "resample='noise' needs inverse_variance"),
-    ({"classes": "ab"}, "classes: one for each of the 30 spectra"),
-    ({"classes": [np.nan] * 30}, "classes: one for each of the 30 spectra"),
+    ({"classes": "ab"}, "classes: a class for each of the 30 spectra"),
+    ({"classes": [np.nan] * 30}, "classes: a class for each of the 30 spectra"),
 ]
 WRONG_OF_BOTH = [
     ({"max_iter": 0}, "max_iter=0: a whole number"),
@@ -244,7 +244,7 @@ def test_what_is_wrong_with_a_bootstrap_is_named(wrong, message):
         ({"left_out": [-1]}, r"left_out=\[-1\]: numbers of spectra, 0 to 29"),
         ({"left_out": [0.5]}, r"left_out=\[0.5\]: numbers of spectra, 0 to 29"),
         ({"left_out": []}, r"left_out=\[\]: numbers of spectra, 0 to 29"),
-        ({"X": X[:1], "components": H[:1]}, "two spectra at the least"),
+        ({"X": X[:1], "components": H[:1]}, "at least two spectra"),
     ],
 )
 def test_what_is_wrong_with_a_jackknife_is_named(wrong, message):

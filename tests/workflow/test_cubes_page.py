@@ -1,4 +1,4 @@
-"""What docs/cubes.md and config/cubes/README.md show runs, and is checked as an entry."""
+"""What docs/cubes.md and docs/workflow/cube_entries.md show runs, and is checked as an entry."""
 
 import re
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_the_python_of_the_page(tmp_path, monkeypatch):
 
 
 def test_the_entry_of_the_page_is_right():
-    page = (ROOT / "config/cubes/README.md").read_text()
+    page = (ROOT / "docs/workflow/cube_entries.md").read_text()
     entry, of_image = re.findall(r"```yaml\n(.*?)```", page, flags=re.S)
     about = {"name": "A field", "citation": "nobody"}
     checked(CubeEntry, about | yaml.safe_load(of_image), "the page")
@@ -35,7 +35,7 @@ def test_the_entry_of_the_page_is_right():
 
 
 def test_the_page_says_which_entries_were_run():
-    page = (ROOT / "config/cubes/README.md").read_text()
+    page = (ROOT / "docs/workflow/cube_entries.md").read_text()
     said = page.split("## What was run")[1].split("##")[0]
     for path in (ROOT / "config/cubes").glob("*.yaml"):
         lines = [line for line in said.splitlines() if f"`{path.stem}`" in line]

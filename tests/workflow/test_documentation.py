@@ -13,18 +13,24 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = [
     "README.md",
-    "results/README.md",
-    "config/README.md",
-    "config/libraries/README.md",
-    "config/cubes/README.md",
+    "docs/index.md",
+    "docs/start.md",
+    "docs/workflow/results.md",
+    "docs/workflow/index.md",
+    "docs/workflow/cluster.md",
+    "docs/workflow/configuration.md",
+    "docs/workflow/libraries.md",
+    "docs/workflow/cube_entries.md",
     "docs/choosing.md",
     "docs/cubes.md",
     "docs/dask.md",
-    "src/spectralunmix/nmf/README.md",
+    "docs/method.md",
+    "docs/benchmarks.md",
 ]
 # Run by other means: what runs this, what takes an hour and makes the README's picture, and what
 # takes minutes and is run on a small library.
 ELSEWHERE = {"make test", "make benchmark", "make choose LIBRARY=pickles1998"}
+ELSEWHERE |= {"make scan LIBRARY=pickles1998 PROFILE=profiles/slurm"}  # by tests/slurm
 ELSEWHERE |= {
     "make choose CUBE=abell478",
     "make largecube",
@@ -84,10 +90,9 @@ class User:
         if command.startswith("make "):
             set_up = f"VENV='{sys.prefix}' -o '{sys.prefix}/ready'"
             command = command.replace("make ", f"make {set_up} ", 1)
-        if command.startswith("spectralunmix "):
-            command = command.replace(
-                "spectralunmix", f"'{sys.executable}' -I -m spectralunmix.cli", 1
-            )
+        for name, module in (("spectralunmix", "spectralunmix.cli"), ("snakemake", "snakemake")):
+            if command.startswith(f"{name} "):
+                command = command.replace(name, f"'{sys.executable}' -I -m {module}", 1)
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | environment
         return subprocess.run(
             command, shell=True, cwd=self.folder, env=environment, capture_output=True, text=True
@@ -126,14 +131,12 @@ def test_every_command(own):
     assert (own.results("pickles1998") / "scan.png").exists()
 
     block = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)[1]
-    spectra = "import numpy as np; spectra = np.random.default_rng(0).random((30, 4)) @ "
-    spectra += "np.random.default_rng(1).random((4, 50))\n"
     shown = "\nimport spectralunmix; print(spectralunmix.__file__, result.weights.shape)"
-    (own.folder / "block.py").write_text(spectra + block + shown)
+    (own.folder / "block.py").write_text(block + shown)
     done = user.types(f"'{sys.executable}' block.py", PYTHONPATH=str(own.folder / "installed"))
     assert done.returncode == 0, done.stderr
     assert f"{own.folder}/installed/spectralunmix" in done.stdout
-    assert "(30, 4)" in done.stdout
+    assert "(80, 4)" in done.stdout
 
 
 @pytest.mark.slow

@@ -109,10 +109,12 @@ def test_a_renewed_lock_has_torchs_cpu_builds(tmp_path, monkeypatch):
 
 
 def test_the_version_stands_in_one_place():
-    """And the changelog begins with it."""
+    """The changelog begins with it, and a citation names it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert "version" not in project
-    assert "\nversion:" not in (ROOT / "CITATION.cff").read_text()
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == spectralunmix.__version__
+    assert any("placeholder" in author.get("name", "") for author in citation["authors"])
     latest = re.search(r"^## ([\d.]+)", (ROOT / "CHANGELOG.md").read_text(), flags=re.M)[1]
     assert latest == spectralunmix.__version__
 
@@ -124,7 +126,7 @@ def test_pages_and_schemas_have_the_keys_of_the_models(path):
 
 
 def test_the_page_on_libraries_says_which_entries_were_run():
-    page = (ROOT / "config/libraries/README.md").read_text()
+    page = (ROOT / "docs/workflow/libraries.md").read_text()
     said = page.split("## What was run")[1].split("##")[0]
     lines = [line for line in said.splitlines() if line.startswith("| `")]
     layout = [line for line in lines if "not** the library's own" in line]

@@ -113,7 +113,7 @@ not made again. The results in results/<library> are, among others,
   nmf_*.ecsv, pca_*.ecsv   components and weights
   manifest.json            what each step took, ran and made
 
-and results/README.md lists all of them.""",
+and docs/workflow/results.md lists all of them.""",
         epilog="""\
 examples:
   spectralunmix figure --library pickles1998

@@ -105,5 +105,6 @@ def add_workflow(command: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="any key of config/README.md, such as plot.width=10; can be given several times",
+        help="any key of docs/workflow/configuration.md, such as plot.width=10; may be given "
+        "several times (default: none)",
     )

@@ -3,7 +3,7 @@
 An update of the weights W that holds the components is undone in large part by the components' own
 update, and the more they overlap the more iterations that takes.  Here the weights are chosen for
 the components as these will then be.  To first order a change dW of the weights moves the
-components by (8)
+components by (9)
 
     dH = - B^-1 [W' (v (dW H)) - dW' (v R) + C H D^T D],
 

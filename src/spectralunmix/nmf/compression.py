@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Compressed:
-    """Q' Q X of each fit (12), from Q (batch, r, n_spectra), Q X (batch, r, n_wave): a `Data`.
+    """Q' Q X of each fit (11), from Q (batch, r, n_spectra), Q X (batch, r, n_wave): a `Data`.
 
     One Q, with batch 1, serves all fits until it is extended.
 

@@ -16,7 +16,7 @@ HELD = 1e30  # on the diagonal of an entry that must not move
 
 
 class BlockTridiagonal:
-    """Q of the components' problem on their free entries, factorised (9).
+    """Q of the components' problem on their free entries, factorised (8).
 
     Q = G_j + c (D^T D) in each channel j, where G is the weights' Gram matrix and c > 0 couples
     each component to itself in the next channel.

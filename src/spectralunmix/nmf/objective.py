@@ -55,7 +55,7 @@ def second_difference(H: Tensor) -> Tensor:
 
 
 def less_than_squares(gradient: Tensor, factor: Tensor, product: Tensor) -> Tensor:
-    """F less sum_ij v_ij X_ij^2, of each fit (2), from half the gradient of either factor.
+    """F less sum_ij v_ij X_ij^2, of each fit (3), from half the gradient of either factor.
 
     F is quadratic in a factor Z with the other held: <Z, Q Z> - 2 <Z, P> + sum of squares, where P
     is the product of v X with the other factor, and half the gradient is Q Z - P.
@@ -65,7 +65,7 @@ def less_than_squares(gradient: Tensor, factor: Tensor, product: Tensor) -> Tens
 
 
 def relative_projected(gradient: Tensor, factor: Tensor, product: Tensor) -> Tensor:
-    """||P g|| / ||product|| of each fit (3): how far from optimal a factor is, without units.
+    """||P g|| / ||product|| of each fit (4): how far from optimal a factor is, without units.
 
     P keeps what a feasible step can follow: where the factor is zero, only a negative gradient.
     A pair (W, H) is stationary exactly where this is zero for both factors.  The product with X is
@@ -76,7 +76,7 @@ def relative_projected(gradient: Tensor, factor: Tensor, product: Tensor) -> Ten
 
 
 def projected_squares(gradient: Tensor, factor: Tensor, product: Tensor) -> tuple[Tensor, Tensor]:
-    """The squares of both norms of (3); of some columns of the factor their parts of them."""
+    """The squares of both norms of (4); of some columns of the factor their parts of them."""
     feasible = torch.minimum(gradient, factor * HUGE)  # times faster than a choice by `where`
     return inner(feasible, feasible), inner(product, product)
 

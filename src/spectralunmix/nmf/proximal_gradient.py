@@ -1,4 +1,4 @@
-"""The paper's own update of a factor: accelerated proximal-gradient steps (11).
+"""The paper's own update of a factor: accelerated proximal-gradient steps (12).
 
 Each step goes down the gradient of the factor's quadratic problem from an extrapolated point, as
 far as the gradient's Lipschitz constant allows, and clips at zero, which is the proximal operator
@@ -26,7 +26,7 @@ def descended(
     steps: int,
     comm: Communicator = ALONE,
 ) -> Tensor:
-    """Z >= 0, nearer than the start to the minimum of 1/2 <Z, G Z + c Z D^T D> - <P, Z>, by (11).
+    """Z >= 0, nearer than the start to the minimum of 1/2 <Z, G Z + c Z D^T D> - <P, Z>, by (12).
 
     Parameters
     ----------

@@ -333,7 +333,7 @@ def certified(
     gram_W: Tensor,
     smooth: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """H (v X)', the Gram matrices of H, and the true F (2) and optimality (3) of (W, H)."""
+    """H (v X)', the Gram matrices of H, and the true F (3) and optimality (4) of (W, H)."""
     XHt, gram_H = data.times_components(H), data.gram_components(H)
     row_weight = _row_weight(data)
     in_weights = times_gram(gram_H, Wt) - XHt

@@ -1,0 +1,61 @@
+"""What a release and the repository's pages on GitHub need."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+FORMS = [p for p in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml") if p.stem != "config"]
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_actions_are_pinned_by_hash(path):
+    """With the version beside it, for people."""
+    used = re.findall(r"uses: (.*)", path.read_text())
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+    assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
+
+
+def test_the_package_is_tested_on_every_python_that_it_is_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    start = "Programming Language :: Python :: "
+    pythons = [line.removeprefix(start) for line in project["classifiers"] if start in line]
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    matrix = jobs["package"]["strategy"]["matrix"]
+    assert matrix["python"] == pythons
+    assert len(matrix["system"]) == 3
+    (tests,) = [
+        step["run"] for step in jobs["package"]["steps"] if "pytest -m" in step.get("run", "")
+    ]
+    for name in re.findall(r"tests/\S+", tests):
+        assert (ROOT / name).is_file(), name
+
+
+@pytest.mark.parametrize("path", FORMS, ids=lambda path: path.name)
+def test_an_issue_form_is_one(path):
+    form = yaml.safe_load(path.read_text())
+    assert form["name"]
+    assert form["description"]
+    for part in form["body"]:
+        assert part["type"] in {"textarea", "input", "dropdown", "checkboxes", "markdown"}
+        assert part["attributes"]
+
+
+def test_the_release_is_published_without_a_password():
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+    assert jobs["publish"]["permissions"] == {"id-token": "write"}
+    assert "secrets" not in (ROOT / ".github/workflows/release.yml").read_text()
+
+
+def test_the_hooks_are_those_of_make_lint():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    lint = (ROOT / "Makefile").read_text().split("\nlint:")[1].split("\n\n")[0]
+    for hook in hooks:
+        tool = hook["entry"].split()[0].removeprefix(".venv")
+        assert f"$(VENV){tool}" in lint
