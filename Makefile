@@ -96,7 +96,7 @@ reference: figure verify
 PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/pytest --numprocesses 2 --dist worksteal
 
 test: lint
-	$(PYTEST) -m "not slow and not gpu"
+	$(PYTEST) -m "not slow and not faults and not gpu"
 
 # What `make test` leaves out: every command of the pages, every row of the table of faults ...
 test-slow: $(READY)
@@ -108,7 +108,7 @@ test-all: test test-slow
 KILLS ?= 10
 export KILLS
 faults: $(READY)
-	$(VENV)/bin/pytest tests/faults
+	$(PYTEST) tests/faults
 
 # The report's pages in Chromium or Chrome, which has to be there.
 browser: $(READY)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spectralunmix.factorisation import Result, smooth_nmf, unmix
     from spectralunmix.model_selection import CrossValidation, cross_validate
     from spectralunmix.uncertainty import Bootstrap, bootstrap, jackknife
-else:  # a type checker would take any name for a public one
+else:  # hidden from type checkers: with a __getattr__ they would accept any name
     MODULE_OF = {
         "NotConvergedError": "estimator",
         "SmoothNMF": "estimator",
@@ -41,7 +41,7 @@ else:  # a type checker would take any name for a public one
     }
 
     def __getattr__(name: str) -> object:
-        """A public name, imported with its first use: torch takes a second."""
+        """Import a public name at its first use, because importing torch takes a second."""
         if name in MODULE_OF:
             return getattr(import_module(f"spectralunmix.{MODULE_OF[name]}"), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The command `spectralunmix`: reads the command line, and ends with one clear error or none."""
+"""The command `spectralunmix`: reads the command line, and reports errors without a traceback."""
 
 import argparse
 import os
@@ -9,9 +9,9 @@ from spectralunmix.errors import ConfigurationError, LibraryError, RunError
 
 
 def begin(options: argparse.Namespace) -> None:
-    """Do what the command line says. A command's modules are imported here: help needs none."""
+    """Run the command. Its modules are imported here, because the help does not need them."""
     if options.command == "fit":
-        os.environ["MPLBACKEND"] = "agg"  # the caller's may be one that is not there
+        os.environ["MPLBACKEND"] = "agg"  # the caller's backend may not be installed
         from spectralunmix.command.fit import fit
 
         fit(options)
@@ -34,7 +34,7 @@ def begin(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the command; the exit status is 1 after an error, and its message one of ours."""
+    """Run the command; after an error, print its message and exit with status 1."""
     options = parsed(sys.argv[1:])
     try:
         begin(options)

@@ -27,7 +27,7 @@ from spectralunmix.yaml_files import read_yaml
 
 
 def path_or_paths(value: Any) -> str | dict | None:
-    """A path, none, or one by the name of each library."""
+    """A path, None, or a dict with a path for each library."""
     values = [*value, *value.values()] if isinstance(value, dict) else [value]
     for item in values:
         if not (item is None or isinstance(item, str)):
@@ -39,84 +39,92 @@ PathOrPaths = str | dict[str, str | None] | None
 
 
 class Pca(Model):
-    n_components: FromOne = Field(4, description="eigenspectra")
+    n_components: FromOne = Field(4, description="number of eigenspectra")
 
 
 class Factorisation(Model):
     n_components: FromOne | None = None
     smoothness: Lambda | None = None
-    init: Literal["nndsvd", "spa", "random"] = Field("nndsvd", description="starting components")
-    max_iter: FromOne = Field(2000, description="most iterations")
+    init: Literal["nndsvd", "spa", "random"] = Field(
+        "nndsvd", description="start: the components that the fit begins with"
+    )
+    max_iter: FromOne = Field(2000, description="largest number of iterations")
     tol: NotNegative = Field(
         1e-8,
-        description="relative projected gradient at which the fit stops; 0 runs to `max_iter`",
+        description="optimality (relative projected gradient) at which the fit stops; 0 runs to "
+        "`max_iter`",
     )
     strict: Switch = Field(
         True,
-        description="a fit that stops at `max_iter` before `tol` ends the run with an error; "
-        "`false` goes on with it",
+        description="end the run with an error where a fit stops before its optimality is at most "
+        "`tol`; `false` goes on",
     )
-    random_state: FromZero = Field(0, description="seed; used by `init: random` alone")
+    random_state: FromZero = Field(
+        0, description="seed of `init: random`; other starts do not use it"
+    )
 
 
 class SmoothNmf(Factorisation):
-    n_components: FromOne = Field(4, description="components")
+    n_components: FromOne = Field(4, description="number of components")
     smoothness: Lambda = Field(
-        10, description="lambda: smooths over about sqrt(lambda) channels; 0 is plain NMF"
+        10, description="lambda: the fit smooths over about sqrt(lambda) channels; 0 is plain NMF"
     )
 
 
 class Bootstrap(Model):
     n_resamples: FromZero = Field(
         100,
-        description="resamples of the spectra that standard errors are of; 0 is no standard errors",
+        description="number of resamples, which give the standard errors; 0 leaves these out",
     )
-    resamples_per_job: FromOne = Field(50, description="of which one job fits so many")
+    resamples_per_job: FromOne = Field(50, description="number of resamples that one job fits")
     noise: Switch = Field(
         True,
-        description="resample the noise as well, where the spectra come with uncertainties",
+        description="resample the noise as well, where the spectra have uncertainties",
     )
     random_state: FromZero = Field(0, description="seed of the resamples")
 
     def mistakes(self) -> Iterable[Mistake]:
         if self.n_resamples == 1:
-            yield ("n_resamples",), "1 has no standard error: 2 or more, or 0, is needed"
+            yield ("n_resamples",), "1 has no standard error: give 2 or more, or 0"
 
 
 class Choose(Model):
     n_components: Annotated[list[FromOne], *WithoutDoubles] = Field(
         [1, 2, 3, 4, 5, 6, 7, 8],
         min_length=1,
-        description="numbers of components that `make choose` compares, the configured one besides",
+        description="numbers of components that `make choose` compares, besides "
+        "`smooth_nmf.n_components`",
     )
     smoothness: Annotated[list[Lambda], *WithoutDoubles] = Field(
         [0, 10, 100],
         min_length=1,
         max_length=7,
-        description="at each of these smoothnesses, and the configured one",
+        description="smoothnesses that `make choose` compares, besides `smooth_nmf.smoothness`",
     )
     n_folds: Annotated[int, Ge(2), Whole] = Field(
-        5, description="parts of the spectra, each of which is held out in turn"
+        5, description="number of folds: parts of the spectra that are held out in turn"
     )
-    n_repeats: FromOne = Field(3, description="how often the spectra are divided anew")
+    n_repeats: FromOne = Field(3, description="number of different divisions into folds")
     n_starts: FromZero = Field(
-        4, description="random starts of the fit of all spectra, to see whether they end alike"
+        4,
+        description="number of random starts for the fit of all spectra, to see if they end alike",
     )
-    random_state: FromZero = Field(0, description="seed of the divisions and the starts")
+    random_state: FromZero = Field(0, description="seed of the folds and of the random starts")
 
 
 class Assign(Model):
     metric: Literal["rms", "angle"] = Field(
         "rms",
-        description="distance of a component to a prototype: root mean square of max-normalised "
-        "spectra, or spectral angle in radians",
+        description="distance between a component and a prototype: the root mean square of their "
+        "difference, each divided by its maximum (`rms`), or their angle in radians (`angle`)",
     )
 
 
 class Convergence(Model):
     n_iter: FromOne = Field(
         2000,
-        description="most iterations of the published schemes that the report draws beside the fit",
+        description="largest number of iterations of the published schemes that the report draws "
+        "beside the fit",
     )
 
 
@@ -132,16 +140,16 @@ class Smoothness(Model):
 class Uniqueness(Model):
     n_starts: FromOne = Field(
         16,
-        description="random starts from which the report looks for other solutions, beside those "
-        "of NNDSVD and SPA",
+        description="number of random starts from which the report looks for other solutions, "
+        "beside the starts NNDSVD and SPA",
     )
 
 
 class Diagnostics(Model):
     most_left_out: FromOne = Field(
         200,
-        description="spectra that the report leaves out in turn, at most: those of the largest "
-        "Cook distance",
+        description="largest number of spectra that the report leaves out in turn, beginning with "
+        "the largest Cook distance",
     )
 
 
@@ -152,80 +160,100 @@ class Scan(Model):
         description="numbers of components that `make scan` fits",
     )
     smoothness: Annotated[list[Lambda], *WithoutDoubles] = Field(
-        [0, 10, 100], min_length=1, max_length=8, description="at each of these smoothnesses"
+        [0, 10, 100],
+        min_length=1,
+        max_length=8,
+        description="smoothnesses that `make scan` fits, for each number of components",
     )
-    n_starts: Annotated[int, Ge(2), Whole] = Field(8, description="from so many random starts")
+    n_starts: Annotated[int, Ge(2), Whole] = Field(
+        8, description="number of random starts at each smoothness"
+    )
     starts_per_job: FromOne = Field(
-        8, description="of which one job fits so many side by side, at every smoothness"
+        8, description="number of starts that one job fits side by side, at every smoothness"
     )
 
 
 class Plot(Model):
     width: Annotated[float, Interval(ge=5, le=20), Number] = Field(
         7.1,
-        description="width of the figure in inches; 7.1 are two columns of a journal",
+        description="width of the figure in inches; 7.1 is the width of two columns of a journal",
     )
 
 
 class SmoothNmfOfCubes(Factorisation):
     n_components: FromOne | None = Field(
-        None, description="components of a cube; `null`: as its entry says"
+        None,
+        description="number of components; `null` takes `n_components` of the cube's entry",
     )
-    smoothness: Lambda | None = Field(None, description="lambda; `null`: as its entry says")
+    smoothness: Lambda | None = Field(
+        None, description="lambda; `null` takes `smoothness` of the cube's entry"
+    )
     tol: NotNegative = Field(
-        1e-6, description="relative projected gradient at which the fit of a cube stops"
+        1e-6,
+        description="optimality (relative projected gradient) at which the fit stops; 0 runs to "
+        "`max_iter`",
     )
 
 
 class BootstrapOfCubes(Bootstrap):
     n_resamples: FromZero = Field(
-        20, description="resamples of the spaxels that standard errors are of; 0 is none"
+        20,
+        description="number of resamples of the spaxels, which give the standard errors; 0 leaves "
+        "these out",
     )
-    resamples_per_job: FromOne = Field(10, description="of which one job fits so many")
-    noise: Switch = Field(False, description="resample the noise as well")
+    resamples_per_job: FromOne = Field(10, description="number of resamples that one job fits")
+    noise: Switch = Field(
+        False, description="resample the noise as well, where the cube has uncertainties"
+    )
 
 
 class ChooseOfCubes(Choose):
     n_components: Annotated[list[FromOne], *WithoutDoubles] = Field(
         [1, 2, 3, 4, 5, 6],
         min_length=1,
-        description="numbers of components that `make choose` compares, of a cube",
+        description="numbers of components that `make choose` compares, besides that of the fit",
     )
     smoothness: Annotated[list[Lambda], *WithoutDoubles] = Field(
-        [0, 1, 10], min_length=1, max_length=7, description="at each of these smoothnesses"
+        [0, 1, 10],
+        min_length=1,
+        max_length=7,
+        description="smoothnesses that `make choose` compares, besides that of the fit",
     )
-    n_repeats: FromOne = Field(1, description="how often the spaxels are divided anew")
-    n_starts: FromZero = Field(0, description="random starts of the fit of all spaxels")
+    n_repeats: FromOne = Field(1, description="number of different divisions into folds")
+    n_starts: FromZero = Field(
+        0,
+        description="number of random starts for the fit of all spaxels, to see if they end alike",
+    )
 
 
 class Cubes(Model):
-    """What is set otherwise where a cube is unmixed."""
+    """The settings for cubes, where they differ from those for libraries."""
 
     smooth_nmf: SmoothNmfOfCubes = Field(
-        default_factory=SmoothNmfOfCubes, description="the factorisation, of a cube"
+        default_factory=SmoothNmfOfCubes, description="the factorisation of a cube"
     )
     bootstrap: BootstrapOfCubes = Field(
-        default_factory=BootstrapOfCubes, description="standard errors, of a cube"
+        default_factory=BootstrapOfCubes, description="standard errors for a cube"
     )
     choose: ChooseOfCubes = Field(
-        default_factory=ChooseOfCubes, description="the cross-validation, of a cube"
+        default_factory=ChooseOfCubes, description="the cross-validation of a cube"
     )
 
 
 class Configuration(Model):
-    """The settings of a run; every key has a default, which is the paper's."""
+    """The settings of a run; every key has a default, as in the paper."""
 
     library: str = Field(
         "coelho2014",
-        description="the library to unmix: the name of a file in `config/libraries`, without .yaml",
+        description="library to unmix: the name of its entry in `config/libraries`, without .yaml",
     )
     library_path: Annotated[
         PathOrPaths, PlainValidator(path_or_paths, json_schema_input_type=PathOrPaths)
     ] = Field(
         None,
-        description="your own copy of the library (the file, or the folder it or its unpacked "
-        "spectra lie in), or a mirror's address, tried before the library's own; "
-        "`{<library>: <path>}` where several are compared",
+        description="your own copy of the library (its file, or the folder with its file or its "
+        "unpacked spectra), or the address of a mirror; it is tried before the addresses of the "
+        "entry; `{<library>: <path>}` gives a path to each of several libraries",
     )
     compare: Annotated[list[str], *WithoutDoubles] = Field(
         [], description="libraries whose components `make compare` draws side by side"
@@ -235,7 +263,9 @@ class Configuration(Model):
     bootstrap: Bootstrap = Field(
         default_factory=Bootstrap, description="standard errors, from resamples of the spectra"
     )
-    assign: Assign = Field(default_factory=Assign, description="components and classes of stars")
+    assign: Assign = Field(
+        default_factory=Assign, description="the assignment of components to classes"
+    )
     convergence: Convergence = Field(
         default_factory=Convergence, description="the report's picture of the convergence"
     )
@@ -243,10 +273,10 @@ class Configuration(Model):
         default_factory=Smoothness, description="the report's picture of the smoothness"
     )
     uniqueness: Uniqueness = Field(
-        default_factory=Uniqueness, description="whether other starts find another solution"
+        default_factory=Uniqueness, description="search for other solutions from other starts"
     )
     diagnostics: Diagnostics = Field(
-        default_factory=Diagnostics, description="residuals, and what single spectra change"
+        default_factory=Diagnostics, description="residuals, and the influence of single spectra"
     )
     scan: Scan = Field(default_factory=Scan, description="the scan that `make scan` runs")
     choose: Choose = Field(
@@ -255,16 +285,16 @@ class Configuration(Model):
     plot: Plot = Field(default_factory=Plot, description="the figure")
     cube: str | None = Field(
         None,
-        description="the cube to unmix: the name of a file in `config/cubes`, without .yaml; "
-        "`null`: none, and `make cube` takes abell478",
+        description="cube to unmix: the name of its entry in `config/cubes`, without .yaml; "
+        "`null` is no cube, but abell478 for `make cube`",
     )
     cube_path: str | None = Field(
         None,
-        description="your own copy of the cube, the file or the folder it lies in, or a mirror's "
-        "address",
+        description="your own copy of the cube (its file, or the folder with its file), or the "
+        "address of a mirror; it is tried before the addresses of the entry",
     )
     cubes: Cubes = Field(
-        default_factory=Cubes, description="what is set otherwise where a cube is unmixed"
+        default_factory=Cubes, description="settings for cubes, in place of those above"
     )
 
 
@@ -276,12 +306,13 @@ def configured(content: dict, files: list[str]) -> dict:
     content : dict
         What Snakemake read of the files and the command line.
     files : list of str
-        The files; mistakes that Snakemake reads over, as a key that is there twice, are named.
+        The files. They are read again for mistakes that Snakemake overlooks, such as a key that is
+        there twice.
 
     Returns
     -------
     dict
-        Plain values, in the order of the content.
+        Plain values, in the order of `content`.
 
     Raises
     ------
@@ -295,21 +326,21 @@ def configured(content: dict, files: list[str]) -> dict:
 
 
 def check_ranks(ranks: Mapping[str, int], name: str, library: dict) -> None:
-    """That no step looks for more components than there are spectra.
+    """Check that no step looks for more components than there are spectra.
 
     Parameters
     ----------
     ranks : dict of int
         Number of components by step.
     name : str
-        The library's, for the message.
+        Name of the library, for the message.
     library : dict
-        Its entry, with defaults.
+        The library's entry, with defaults.
 
     Raises
     ------
     ConfigurationError
-        A line for each step that does.
+        A line for each step that looks for too many.
     """
     n_spectra = number_of_spectra(library)
     wrong = [
@@ -322,7 +353,7 @@ def check_ranks(ranks: Mapping[str, int], name: str, library: dict) -> None:
 
 
 def number_of_spectra(library: dict) -> int | None:
-    """How many spectra an entry selects; None where that is known once they are read."""
+    """The number of spectra that an entry selects; None where only reading them tells."""
     if "selection" not in library:  # a cube
         return None
     selection = library["selection"]

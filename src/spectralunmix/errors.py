@@ -1,4 +1,4 @@
-"""What a user can put right."""
+"""Errors that a user can put right; their messages say how."""
 
 import re
 from collections.abc import Iterable
@@ -8,19 +8,19 @@ NOT_PRINTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class LibraryError(ValueError):
-    """Something about a library, its entry or its results that its user can put right."""
+    """A library, a cube, its entry, its files or its results are not as they need to be."""
 
 
 class RunError(Exception):
-    """A run that cannot begin, or failed; its text says why, and the way out."""
+    """A run cannot begin, or failed; the message says why, and the way out."""
 
 
 class ConfigurationError(ValueError):
-    """A mistake in a configuration or an entry, with its file, its key and the way out."""
+    """A configuration or an entry has mistakes; the message names file, key and way out."""
 
     @classmethod
     def of(cls, file: Path | str, mistakes: Iterable[str]) -> "ConfigurationError":
-        """The error of a file: a line for each mistake, without control characters."""
+        """The error for a file: a line for each mistake, with control characters escaped."""
         lines = [f"{file}: {mistake}" for mistake in dict.fromkeys(mistakes)]
         return cls("\n".join(NOT_PRINTED.sub(_escaped, line) for line in lines))
 

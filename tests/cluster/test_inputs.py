@@ -78,7 +78,7 @@ def test_files_with_other_channels_are_named(tmp_path):
     paths = [write_fits(tmp_path / "a.fits", X), write_fits(tmp_path / "b.fits", X[:, 1:])]
     with pytest.raises(ValueError, match=r"b.fits: 119 channels, .*a.fits has 120"):
         dask_from_fits(paths, 1)
-    with pytest.raises(ValueError, match="one file or more"):
+    with pytest.raises(ValueError, match="at least one file"):
         dask_from_fits([])
 
 

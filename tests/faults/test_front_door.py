@@ -98,7 +98,7 @@ def test_a_reference_that_is_damaged_is_named(results, tmp_path):
         (folder / "manifest.json").write_text(json.dumps({"steps": steps}))
         (folder / "nmf_fit.json").write_text("[]")
     (results / "records/manifest.json").write_text("{}")
-    with pytest.raises(LibraryError, match="theirs: not whole results"):
+    with pytest.raises(LibraryError, match="theirs: the results are not complete"):
         verify(Path("results/tiny"), tmp_path / "theirs")
 
 

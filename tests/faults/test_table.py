@@ -267,7 +267,7 @@ FAULTS = {
     ),
     "a file's name that leads elsewhere": (
         source_file(addresses=["http://127.0.0.1:9/a"], name="../../a"),
-        "tiny.yaml: sources.0.files.0.name: '../../a': no name of a file",
+        "tiny.yaml: sources.0.files.0.name: '../../a': the name of a file has no folder",
     ),
     "a wheel that pip would build": (
         source_file(addresses=["pypi:/tmp/evil.tar.gz"], name="e.whl", sha256="0" * 64),
@@ -275,7 +275,7 @@ FAULTS = {
     ),
     "a field that reaches into its value": (
         source_file(addresses=["http://x/{a.__class__}"], over={"a": [1]}),
-        r"{a.__class__}: a field is as {teff}",
+        r"{a.__class__}: a field looks like {teff}",
     ),
     "a class named by a number": (
         entry(classes={1: {"label": "Hot", "where": {"teff": {"min": 5000}}}}),
@@ -304,7 +304,7 @@ QUICK = {"server down", "wrong checksum", "member with ..", "bomb", "NaN", "no s
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAULTS],
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.faults) for name in FAULTS],
 )
 def test_row(tiny, name):
     inject, message = FAULTS[name]

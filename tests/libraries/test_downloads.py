@@ -91,7 +91,7 @@ def test_names_made_of_parts(tmp_path, web, check_addresses):
     over = {"a": [".", "../"], "b": [".", "x.txt"]}
     with pytest.raises(LibraryError, match="not the name of a file"):
         fetch(tmp_path, addresses=[f"{web}/x.txt"], name="{a}{b}", over=over)
-    with pytest.raises(ConfigurationError, match=r"'\.\./': no name of a file, or part of one"):
+    with pytest.raises(ConfigurationError, match=r"'\.\./': the name of a file has no folder"):
         check_addresses(addresses=[f"{web}/x.txt"], name="{a}{b}", over=over)
 
 
@@ -101,7 +101,7 @@ def test_names_made_of_parts(tmp_path, web, check_addresses):
 )
 def test_a_field_is_a_value_and_nothing_of_what_it_is_made_of(check_addresses, field):
     file = {"addresses": [f"http://x/{field}"], "name": "{a}", "over": {"a": [1]}, "sha256": None}
-    with pytest.raises(ConfigurationError, match=r"a field is as|no values over"):
+    with pytest.raises(ConfigurationError, match=r"a field looks like|`over` has no values for"):
         check_addresses(**file)
     try:
         (found,) = sources.files_of({"files": [file]})
@@ -264,10 +264,10 @@ def test_an_entry_reads_nothing_outside_the_folder_of_the_run(tmp_path, check_ad
     (tmp_path / "run").mkdir()
     (tmp_path / "mine.txt").write_text("1 2\n3 4\n")
     os.chdir(tmp_path / "run")
-    with pytest.raises(LibraryError, match=r"outside the folder of the run: .* as LIBRARY_PATH"):
+    with pytest.raises(LibraryError, match=r"outside the folder of the run, .* as LIBRARY_PATH"):
         fetch(tmp_path / "run", addresses=[address])
     with pytest.raises(
-        ConfigurationError, match=r"outside the folder of the run: .* as LIBRARY_PATH"
+        ConfigurationError, match=r"outside the folder of the run, .* as LIBRARY_PATH"
     ):
         check_addresses(addresses=[address])
 

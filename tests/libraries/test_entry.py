@@ -143,13 +143,13 @@ WRONG = [
     (("classes",), {}, "classes: has 0 entries, fewer than 1"),
     (("classes", "wavelength"), {"label": "W", "where": {}}, "classes: wavelength: the workflow's"),
     (("classes", "hot", "lable"), "x", "classes.hot.lable: 'lable' was unexpected: is `label` me"),
-    (("classes", "hot", "where", "teff"), {}, "classes.hot.where.teff: is empty: say min, max or"),
+    (("classes", "hot", "where", "teff"), {}, "classes.hot.where.teff: is empty: give min, max or"),
     (
         ("classes", "hot", "where", "teff", "min"),
         True,
         "classes.hot.where.teff.min: true is neither a number nor text",
     ),
-    (("selection", "classes"), ["warm"], "selection.classes: no rule for warm: the classes are"),
+    (("selection", "classes"), ["warm"], "selection.classes: no class warm: the classes are"),
     (("selection", "classes"), ["hot", "hot"], "selection.classes: 'hot' is there twice"),
     (("selection", "per_class"), 0, "selection.per_class: 0 is less than 1, the least"),
     (("grid", "start"), 0, "grid.start: 0 is not more than 0"),
@@ -279,9 +279,11 @@ def test_files_that_may_be_named(file):
 
 
 OUTSIDE = (
-    "lies outside the folder of the run: an entry may not look there: write its last part alone "
-    "here, and name the whole path as LIBRARY_PATH or CUBE_PATH"
+    "lies outside the folder of the run, where an entry may not look: write the last part of the "
+    "path here, and give the whole path as LIBRARY_PATH or CUBE_PATH"
 )
+NO_NAME = "the name of a file has no folder, backslash or control character"
+FIELD = "a field looks like {teff}, {teff:05d} or {log_g:.2f}"
 WHEEL = "a wheel is pypi:name==version, with `name`, a .whl, and sha256"
 
 
@@ -296,7 +298,7 @@ WHEEL = "a wheel is pypi:name==version, with `name`, a .whl, and sha256"
             {"addresses": ["http://x/a\tb"]},
             [
                 "addresses.0: http://x/a\\tb: control characters are no part of an address",
-                "addresses.0: 'a\\tb': no name of a file, or part of one, which has no folders",
+                f"addresses.0: 'a\\tb': {NO_NAME}",
             ],
         ),
         (
@@ -305,18 +307,18 @@ WHEEL = "a wheel is pypi:name==version, with `name`, a .whl, and sha256"
         ),
         (
             {"addresses": ["http://x/{a}"], "over": {"a": ["../b"]}},
-            ["over.a.0: '../b': no name of a file, or part of one, which has no folders"],
+            [f"over.a.0: '../b': {NO_NAME}"],
         ),
         (
             {"addresses": ["http://x/{a}_{b}"], "name": "{c}", "over": {"a": [1]}},
             [
-                "addresses.0: http://x/{a}_{b}: no values over b",
-                "name: {c}: no values over c",
+                "addresses.0: http://x/{a}_{b}: `over` has no values for b",
+                "name: {c}: `over` has no values for c",
             ],
         ),
         (
             {"addresses": ["http://x/{a.real}"], "over": {"a": [1]}},
-            ["addresses.0: http://x/{a.real}: a field is as {teff}, {teff:05d} or {log_g:.2f}"],
+            [f"addresses.0: http://x/{{a.real}}: {FIELD}"],
         ),
         (
             {"addresses": ["http://x/{a:05d}"], "over": {"a": ["hot", "cool"]}},

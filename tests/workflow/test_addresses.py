@@ -71,7 +71,7 @@ def test_an_address_that_changed_is_named(library, name, content, message):
     [
         ("library.yaml", "sources: 3", "library.yaml: sources: "),
         ("library.yaml", None, "library.yaml"),
-        ("seen.json", "[", "seen.json: not what this command wrote: move it away"),
+        ("seen.json", "[", "seen.json: this command did not write it: move it away"),
     ],
 )
 def test_a_file_that_is_damaged_or_missing_is_named(library, name, text, message):

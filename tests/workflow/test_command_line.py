@@ -16,7 +16,7 @@ from spectralunmix.configuration import Configuration
 (SUBPARSERS,) = (
     action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
 )
-NO_NAME = "is not the name of an entry: without folders and .yaml"
+NO_NAME = "is not the name of an entry: give it without folders and .yaml"
 COMMANDS = SUBPARSERS.choices
 OF_LIBRARIES = ["figure", "report", "scan", "validate", "compare", "run"]
 SMALLEST = {"compare": ["--libraries", "a", "b"], "run": ["figure"]}  # what each command needs

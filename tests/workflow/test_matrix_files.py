@@ -156,7 +156,7 @@ def test_an_inverse_variance_of_an_extension_or_a_file(folder, words, v):
     as_csv(folder / "v.csv", X=V + 3)
     printed = fit("x.fits", *ASKED, *words)
     check_results(folder / "x_fit", *expected(v=v))
-    assert ("weighted" in printed) == (v is not None)
+    assert ("with inverse variance" in printed) == (v is not None)
 
 
 def test_an_inverse_variance_in_a_column(folder):
@@ -181,7 +181,7 @@ def test_values_that_are_missing(folder):
     )
     v = np.isfinite(gaps).astype(float)
     printed = fit("x.csv", *ASKED, "--mask-nan")
-    assert "weighted, 1.79 % of the values without weight" in printed
+    assert "with inverse variance, which is 0 for 1.79 % of the values" in printed
     check_results(folder / "x_fit", *expected(gaps, v))
     as_csv(folder / "v.csv", X=v)
     fit("x.csv", *ASKED, "--inverse-variance", "v.csv", "--output", "other")
@@ -200,7 +200,7 @@ def test_a_spectrum_of_which_nothing_is_left(folder):
     gaps[3] = np.nan
     as_image(folder / "x.fits", gaps)
     printed = fit("x.fits", *ASKED, "--mask-nan")
-    assert "WARNING: 1 spectra have no value with weight: their weights are 0" in printed
+    assert "WARNING: 1 spectra have inverse variance 0 throughout: their weights are 0" in printed
     names = ["component_1", "component_2"]
     assert not read_weights("x_fit/weights.ecsv", names)[3].any()
 

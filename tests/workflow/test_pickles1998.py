@@ -74,7 +74,7 @@ def test_a_mistake_ends_in_one_error(project, edit, config, message):
             "a wheel is pypi:name==version, with `name`, a .whl, and",
         ),
         (("order: [spectral_class]", "per_class: 23"), "there are 22 of hot_star, 30 of"),
-        (("order: [spectral_class]", "classes: [hot_stars]"), "no rule for hot_stars"),
+        (("order: [spectral_class]", "classes: [hot_stars]"), "no class hot_stars"),
     ],
 )
 def test_a_mistake_in_a_librarys_entry(project, edit, message):

@@ -1,4 +1,4 @@
-"""checkpoint: what is left of a fit whose cluster, or whose own process, is lost."""
+"""checkpoint: keeps the components of a fit whose cluster, or whose own process, is lost."""
 
 import contextlib
 import contextvars
@@ -10,17 +10,25 @@ import numpy as np
 
 from ..files import replacing
 
-EVERY = 60.0  # seconds
+EVERY = 60.0  # seconds between two writes
 
 
 class ClusterLostError(RuntimeError):
-    """The cluster is gone, and the fit with it but for its last components.
+    """The cluster is lost during a fit; the components of its last iteration are kept.
 
     Attributes
     ----------
     components : ndarray of shape (n, k, n_wave) or None
-        Those of the last iteration, of the fits that were running: `init` of a fit that goes on
-        from there. None where there was no iteration.
+        The components of the last iteration, from each of the n starts that were running. A fit
+        with ``init=error.components`` goes on from there. None where no iteration was made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectralunmix import ClusterLostError
+    >>> error = ClusterLostError("no worker answers", np.ones((1, 2, 5)))
+    >>> error.components.shape
+    (1, 2, 5)
     """
 
     def __init__(self, why: str, components: np.ndarray | None):
@@ -35,7 +43,7 @@ class ClusterLostError(RuntimeError):
 
 
 class _Kept:
-    """The file, and when it was written last."""
+    """The file of a checkpoint, and when it was last written."""
 
     def __init__(self, path: Path, every: float):
         self.path, self.every, self.at = path, every, -np.inf
@@ -46,23 +54,25 @@ _kept: contextvars.ContextVar[_Kept | None] = contextvars.ContextVar("checkpoint
 
 @contextlib.contextmanager
 def checkpoint(path: str | Path, every: float = EVERY) -> Iterator[None]:
-    """Keep the components of fits of Dask arrays in a file while these run on a cluster.
+    """Write the components of a fit to a file from time to time, while it runs on a cluster.
 
-    Where the cluster, or this process, is lost, a fit goes on from there with
-    ``init=numpy.load(path)``.  The file stays where it is.
+    It is a context manager for fits of Dask arrays. If the cluster or this process is lost, a fit
+    with ``init=numpy.load(path)`` goes on from the last components. The file is not removed at the
+    end.
 
     Parameters
     ----------
     path : str or Path
-        An .npy file; one that is there is replaced, in one step.
+        The file, in numpy's format .npy, with an array of shape (n, k, n_wave) for the n starts
+        that are running. A file that is there is replaced in a single step.
     every : float, default 60.0
-        Seconds between two states, at the least.
+        Least number of seconds between two writes.
 
     Examples
     --------
-    >>> from spectralunmix import checkpoint
-    >>> with checkpoint("components.npy"):
-    ...     pass  # smooth_nmf(spectra, 10), of a Dask array
+    >>> from spectralunmix import checkpoint, smooth_nmf
+    >>> with checkpoint("components.npy", every=300):
+    ...     pass  # here smooth_nmf(spectra, 10) with a Dask array
     """
     token = _kept.set(_Kept(Path(path), every))
     try:
@@ -72,10 +82,10 @@ def checkpoint(path: str | Path, every: float = EVERY) -> Iterator[None]:
 
 
 def keep(components: np.ndarray) -> None:
-    """Write the components (n, k, n_wave) of the fits that run, where that is asked for and due."""
-    of = _kept.get()
-    if of is None or time.monotonic() - of.at < of.every:
+    """Write the components (n, k, n_wave) of the running fits, if `checkpoint` says so."""
+    kept = _kept.get()
+    if kept is None or time.monotonic() - kept.at < kept.every:
         return
-    with replacing(of.path) as part, part.open("wb") as file:
+    with replacing(kept.path) as part, part.open("wb") as file:
         np.save(file, components)
-    of.at = time.monotonic()
+    kept.at = time.monotonic()

@@ -1,4 +1,4 @@
-"""dask_from_fits: spectra in FITS files as Dask arrays, which workers read themselves."""
+"""dask_from_fits: spectra in FITS files as a Dask array that workers read themselves."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from astropy.io import fits
 if TYPE_CHECKING:
     import dask.array as da
 
-CHUNK = 2**27  # bytes of a chunk, about
+CHUNK = 2**27  # bytes: about the size of a chunk
 
 
 def dask_from_fits(
@@ -20,46 +20,54 @@ def dask_from_fits(
     *,
     chunk_bytes: int = CHUNK,
 ) -> "da.Array":
-    """Spectra in FITS files, one a row, as a Dask array that is read where it is worked on.
+    """Make a Dask array of the spectra in FITS files, which the workers read when they need them.
 
-    Only headers are read here.  The workers need to see the files under the same paths.  A chunk
-    is of one file, and so is best read of files that are not compressed as a whole.
+    This function reads the headers alone. The workers need to see the files under the same paths.
+    A chunk holds rows of a single file. Files should not be compressed as a whole: then every
+    chunk would decompress the file from its beginning.
 
     Parameters
     ----------
-    paths : str, Path or sequence of them
-        The files, in the order of their spectra; all with the same channels.
+    paths : str, Path or sequence of str or Path
+        The files, in the order that their spectra are wanted in. All have the same number of
+        channels.
     hdu : str or int, default 0
-        The extension, by name or number: an image (n_spectra, n_wave), or a table.
+        Name or number of the extension: an image (n_spectra, n_wave), or a table.
     column : str or None, default None
-        The column of the table, with an array of n_wave values in each row.
+        Column of the table, with an array of n_wave values in each row. None for an image.
     chunk_bytes : int, default 2**27
-        About how large a chunk is.
+        About how many bytes a chunk has.
 
     Returns
     -------
-    dask.array.Array of shape (n_spectra, n_wave), float64 or float32
+    dask.array.Array of shape (n_spectra, n_wave)
+        The spectra of all files, in float64 or float32.
 
     Raises
     ------
     ValueError
-        A file has no such extension or column, or other channels than the first.
+        A file has no such extension or column, or another number of channels than the first file.
 
     Examples
     --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
     >>> import numpy as np
     >>> from astropy.io import fits
     >>> from spectralunmix import dask_from_fits
-    >>> fits.writeto("two.fits", np.ones((2, 5)), overwrite=True)
-    >>> dask_from_fits(["two.fits", "two.fits"]).shape
-    (4, 5)
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "two_spectra.fits"
+    ...     fits.writeto(path, np.ones((2, 5)))
+    ...     spectra = dask_from_fits([path, path])
+    ...     print(spectra.shape, float(spectra.sum().compute()))
+    (4, 5) 20.0
     """
     import dask
     import dask.array as da
 
     paths = [paths] if isinstance(paths, str | Path) else list(paths)
     if not paths:
-        raise ValueError("paths: one file or more is needed")
+        raise ValueError("paths: at least one file is needed")
     read = dask.delayed(_read)
     parts: list[da.Array] = []
     for path in (str(Path(path).absolute()) for path in paths):  # as workers need it
@@ -75,20 +83,20 @@ def dask_from_fits(
 
 
 def _shape(path: str, hdu: str | int, column: str | None) -> tuple[tuple[int, int], np.dtype]:
-    """Of the spectra of a file, and the kind of float that they are read as; of its header."""
+    """From the header: the shape of a file's spectra, and the type that they are read as."""
     with fits.open(path, memmap=True) as hdus:
         try:
-            found: Any = hdus[hdu]
+            extension: Any = hdus[hdu]
         except (KeyError, IndexError):
             names = ", ".join(f"{i} {other.name}" for i, other in enumerate(hdus))
             raise ValueError(f"{path}: no extension {hdu}; there are {names}") from None
         if column is None:
-            shape, kind = _of_image(found)
-        elif isinstance(found, fits.BinTableHDU) and column in found.columns.names:
-            kind = found.columns.dtype[column]
-            shape, kind = (int(found.header["NAXIS2"]), *kind.shape), kind.base
+            shape, kind = _of_image(extension)
+        elif isinstance(extension, fits.BinTableHDU) and column in extension.columns.names:
+            kind = extension.columns.dtype[column]
+            shape, kind = (int(extension.header["NAXIS2"]), *kind.shape), kind.base
         else:
-            columns = getattr(getattr(found, "columns", None), "names", [])
+            columns = getattr(getattr(extension, "columns", None), "names", [])
             raise ValueError(
                 f"{path}: extension {hdu} is no table with a column {column}; it has "
                 f"{', '.join(columns) or 'no columns'}"
@@ -103,7 +111,7 @@ def _shape(path: str, hdu: str | int, column: str | None) -> tuple[tuple[int, in
 
 
 def _of_image(hdu: Any) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and kind of an image, () of what is none."""
+    """Shape and type of an image; the shape is () where the extension is no image."""
     if not hdu.is_image:
         return (), np.dtype("f8")
     return tuple(hdu.shape), np.dtype(fits.BITPIX2DTYPE[hdu.header["BITPIX"]])
@@ -112,7 +120,7 @@ def _of_image(hdu: Any) -> tuple[tuple[int, ...], np.dtype]:
 def _read(
     path: str, hdu: str | int, column: str | None, first: int, stop: int, dtype: np.dtype
 ) -> np.ndarray:
-    of_image = column is None  # of which `section` reads no more than is asked for
-    with fits.open(path, memmap=not of_image) as hdus:
-        rows = hdus[hdu].section[first:stop] if of_image else hdus[hdu].data[column][first:stop]
+    is_image = column is None  # its `section` reads no further rows than are asked for
+    with fits.open(path, memmap=not is_image) as hdus:
+        rows = hdus[hdu].section[first:stop] if is_image else hdus[hdu].data[column][first:stop]
         return np.array(rows, dtype=dtype)

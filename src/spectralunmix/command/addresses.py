@@ -1,8 +1,9 @@
-"""Do the addresses of the libraries still serve the same bytes?
+"""Checks whether the addresses of libraries and cubes still serve the same bytes.
 
-A file with a sha256 is fetched and checked. Of one without, the first of its pattern is asked
-for its size, time of change and tag, which are compared with those of the last time, kept in
-the file `seen`. Each address that is out of reach, or serves something else, is named.
+A file with a sha256 is downloaded and checked. For a file without, or for the first file of a
+pattern, the server is asked for size, time of change and tag. These are compared with those of the
+last time, which are kept in a file. Every address that cannot be reached, or serves something
+else, is named.
 """
 
 import json
@@ -23,7 +24,7 @@ HEADERS = ("Content-Length", "Last-Modified", "ETag")
 
 
 def looks(address: str) -> dict[str, str]:
-    """What the server says of a file without sending it."""
+    """The headers with which the server describes a file, without downloading it."""
     try:
         answer = requests.head(address, allow_redirects=True, timeout=TIMEOUT)
         answer.raise_for_status()
@@ -34,7 +35,7 @@ def looks(address: str) -> dict[str, str]:
 
 
 def check(file: dict, address: str, seen: dict) -> str:
-    """What is known of an address, or a LibraryError that says what is wrong with it."""
+    """Say what an address serves, or raise a LibraryError that says what is wrong with it."""
     if file["sha256"]:
         with tempfile.TemporaryDirectory() as folder:
             download(file, address, Path(folder))
@@ -48,7 +49,7 @@ def check(file: dict, address: str, seen: dict) -> str:
 
 
 def addresses_of(entry: Path) -> Iterator[tuple[dict, str]]:
-    """(file, address) of each source's files, the first alone of those named by a pattern."""
+    """(file, address) for the files of each source; for a pattern, its first file alone."""
     read = read_cube_entry if entry.parent.name == "cubes" else read_entry
     for source in read(entry)["sources"]:
         for pattern in source["files"]:
@@ -59,7 +60,7 @@ def addresses_of(entry: Path) -> Iterator[tuple[dict, str]]:
 
 
 def read_seen(file: Path) -> dict:
-    """What was seen the last time, by address; nothing the first time."""
+    """The headers of the last time, by address; an empty dict the first time."""
     try:
         seen = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -67,7 +68,7 @@ def read_seen(file: Path) -> dict:
     except ValueError:
         seen = None
     if not isinstance(seen, dict):
-        raise RunError(f"{file}: not what this command wrote: move it away")
+        raise RunError(f"{file}: this command did not write it: move it away")
     return seen
 
 
@@ -77,15 +78,15 @@ def check_all(entries: Sequence[Path], seen_file: Path) -> None:
     Parameters
     ----------
     entries : paths
-        YAML files of libraries and cubes; none stands for all of config/libraries and
-        config/cubes.
+        YAML files of libraries and cubes; an empty sequence stands for all of config/libraries
+        and config/cubes.
     seen_file : path
-        What was seen the last time, which is renewed.
+        File with the headers of the last time, which is renewed.
 
     Raises
     ------
     RunError
-        Addresses are out of reach, or serve something else; or there is no entry.
+        Addresses cannot be reached, or serve something else; or there is no entry.
     """
     shipped = [*Path("config/libraries").glob("*.yaml"), *Path("config/cubes").glob("*.yaml")]
     entries = entries or sorted(shipped)

@@ -1,4 +1,4 @@
-"""Results that are not what the records of their steps say: found, and set aside."""
+"""Finds results that differ from the records of their steps, and sets them aside."""
 
 import json
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 from spectralunmix.provenance import sha256
 
 RESULTS = Path("results")
-AT_WORK = "SPECTRALUNMIX_AT_WORK"  # in the environment of a run that has set them aside itself
-LARGE = 2**25  # bytes, which take 0.1 s to read where no instruction of the CPU helps
+AT_WORK = "SPECTRALUNMIX_AT_WORK"  # set by a run that has set altered results aside itself
+LARGE = 2**25  # bytes: their sha256 takes 0.1 s where the CPU has no instruction for it
 TOGETHER = 2.0  # seconds within which Snakemake touches all outputs of a job
 
 
@@ -23,9 +23,9 @@ def read_record(path: Path) -> dict[str, str] | None:
 
 
 def is_result(name: str, library: str) -> bool:
-    """Whether a path from a record lies in the library's own folder, links resolved.
+    """Whether a path from a record lies in the library's own folder, with links resolved.
 
-    The last part is not resolved: a link that took a result's place is the link, not its target.
+    The last part is not resolved: where a link took the place of a result, the link is meant.
     """
     path, folder = Path(name), RESULTS / library
     inside = path.parent.resolve().is_relative_to(folder.resolve())
@@ -46,9 +46,10 @@ def altered(library: str, read_all: bool = True) -> Iterator[Path]:
     Parameters
     ----------
     library : str
+        Name of the folder in results/.
     read_all : bool, default True
-        Compare every file's checksum; else not of large ones that were not touched, which takes
-        seconds.
+        Compare the checksum of every file. False leaves out large files that have not changed
+        since their record was written, because reading them takes seconds.
     """
     for record in sorted((RESULTS / library / "records").glob("*.json")):
         if not is_result(str(record), library):  # its folder is a link to another
@@ -72,16 +73,16 @@ def altered(library: str, read_all: bool = True) -> Iterator[Path]:
 def set_aside(path: Path) -> Path:
     """Move a result to a name of its own beside it, and return that name."""
     aside = Path(f"{path}.altered")
-    while os.path.lexists(aside):  # of an earlier time
+    while os.path.lexists(aside):  # set aside at an earlier time
         aside = Path(f"{aside}.altered")
     os.replace(path, aside)
     return aside
 
 
 def clear(library: str) -> None:
-    """Remove what a killed run left half-written, and links in the place of logs and benchmarks.
+    """Remove the unfinished files of a killed run, and links in place of logs and benchmarks.
 
-    Snakemake would write through such a link; what it leads to stays as it is.
+    Snakemake would write through such a link to a file elsewhere, which is not touched here.
     """
     folder = RESULTS / library
     for part in folder.rglob(".part-*"):

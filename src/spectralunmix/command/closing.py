@@ -1,4 +1,4 @@
-"""The last words of a run on the terminal: what was made, and its result."""
+"""The summary of a run on the terminal: which files were made, and their result."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ from spectralunmix.command.altered import RESULTS
 
 
 def table(path: Path, columns: list[str] | None = None) -> list[str]:
-    """An ECSV table of text and numbers in aligned lines."""
+    """The rows of an ECSV table of text and numbers, in aligned lines."""
     lines = path.read_text(encoding="utf-8").splitlines()
     rows = list(csv.reader((x for x in lines if not x.startswith("#")), delimiter=" "))
     if columns:
@@ -21,7 +21,7 @@ def table(path: Path, columns: list[str] | None = None) -> list[str]:
 
 def of_figure(folder: Path) -> list[str]:
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    said = summary["warnings"]  # those of PCA, where most are doubtful, in one line
+    said = summary["warnings"]  # those of PCA, which may be many, are put in a single line below
     warnings = [f"WARNING: {sentence}" for sentence in said if not sentence.startswith("PCA ")]
     doubtful = [row["component"] for row in summary["pca"]["assignment"] if row["doubtful"]]
     if doubtful:

@@ -1,4 +1,4 @@
-"""The components of a matrix of spectra in a file, in a folder of their own."""
+"""`spectralunmix fit`: fits the spectra in a file, and writes the results to a folder."""
 
 import argparse
 import importlib.metadata
@@ -33,7 +33,7 @@ COMPONENTS = "components.ecsv"
 WEIGHTS = "weights.ecsv"
 WEIGHTS_OF_SURVEY = "weights.fits"  # of spectra without names, which may be many
 PICTURE = "components.png"
-QUIET_SECONDS = 5.0  # between two lines of a fit that takes longer
+QUIET_SECONDS = 5.0  # between two lines of progress
 SETTINGS = (
     *("n_components", "smoothness", "init", "max_iter", "tol"),
     *("dtype", "device", "random_state"),
@@ -42,7 +42,7 @@ PACKAGES = ("astropy", "matplotlib", "numpy", "scikit-learn", "scipy", "torch")
 
 
 class Occasionally(logging.Filter):
-    """Lets a line through every few seconds, the first after as many."""
+    """Lets a line of the log through every few seconds, the first after as long a time."""
 
     def __init__(self, seconds: float):
         super().__init__()
@@ -58,17 +58,17 @@ class Occasionally(logging.Filter):
 
 
 def fit(options: argparse.Namespace) -> None:
-    """Fit the matrix that the options name; write, and say, what was found.
+    """Fit the spectra that the options name; write the results and print a summary.
 
     Parameters
     ----------
     options : argparse.Namespace
-        Those of `spectralunmix fit`.
+        The options of `spectralunmix fit`.
 
     Raises
     ------
     LibraryError
-        The file, the folder or an option does not do; the message says the way out.
+        The file, the folder or an option cannot be used; the message says the way out.
     """
     path: Path = options.file
     target = options.output or Path(f"{without_suffix(path)}_fit")
@@ -99,22 +99,22 @@ def fit(options: argparse.Namespace) -> None:
     print(how_it_ended(content))
     if not content["converged"]:
         print(
-            "WARNING: NOT converged: its components are not the best ones yet; raise --max-iter, "
-            "or --tol where the picture does not change"
+            "WARNING: NOT converged: better components exist; raise --max-iter, or raise --tol if "
+            "the components no longer change"
         )
     print(f"components: {target / COMPONENTS}, their picture: {target / PICTURE}")
     print(f"weights: {target / name}, the fit: {target / SUMMARY}")
 
 
 def read(options: argparse.Namespace) -> Matrix:
-    """The matrix of a file, in memory."""
+    """Read the matrix of a file into memory."""
     return read_matrix(
         *(options.file, options.hdu, options.inverse_variance, options.error, options.mask_nan)
     )
 
 
 def check_n_components(path: Path, n_components: int, shape: tuple[int, ...]) -> None:
-    """Raise a LibraryError where the matrix cannot have so many."""
+    """Raise a LibraryError where the matrix is too small for so many components."""
     most = min(shape)
     if n_components > most:
         raise LibraryError(
@@ -124,7 +124,7 @@ def check_n_components(path: Path, n_components: int, shape: tuple[int, ...]) ->
 
 
 def described(path: Path, matrix: Matrix) -> str:
-    """What was read, in a line."""
+    """Describe in a line what was read."""
     text = f"{path}: {matrix.flux.shape[0]} spectra of {matrix.flux.shape[1]} channels"
     if matrix.wavelength is not None:
         of_unit = f" {matrix.unit}" if matrix.unit else ""
@@ -132,13 +132,13 @@ def described(path: Path, matrix: Matrix) -> str:
     if matrix.inverse_variance is None:
         return text
     if not matrix.names:  # a pass over all of them
-        return f"{text}, weighted"
+        return f"{text}, with inverse variance"
     without = 100 * np.mean(matrix.inverse_variance == 0)
-    return f"{text}, weighted, {without:.3g} % of the values without weight"
+    return f"{text}, with inverse variance, which is 0 for {without:.3g} % of the values"
 
 
 def doubts(matrix: Matrix) -> list[str]:
-    """What of the matrix cannot be fitted, or is not what it is taken for, in warnings."""
+    """Warnings of what cannot be fitted, or may be another thing than it is taken for."""
     warnings = []
     n_spectra, n_wave = matrix.flux.shape
     if n_spectra > n_wave:
@@ -156,19 +156,19 @@ def doubts(matrix: Matrix) -> list[str]:
     spectra = int((~matrix.inverse_variance.any(axis=1)).sum())
     if spectra:
         warnings.append(
-            f"WARNING: {spectra} spectra have no value with weight: their weights are 0"
+            f"WARNING: {spectra} spectra have inverse variance 0 throughout: their weights are 0"
         )
     channels = int((~matrix.inverse_variance.any(axis=0)).sum())
     if channels:
         warnings.append(
-            f"WARNING: {channels} channels have no value with weight: what components have there "
-            "is no measurement"
+            f"WARNING: {channels} channels have inverse variance 0 in every spectrum: components "
+            "are no measurement there"
         )
     return warnings
 
 
 def fitted(path: Path, matrix: Matrix, options: argparse.Namespace) -> tuple["SmoothNMF", Any]:
-    """The model, and the weights (n_spectra, k); a line every few seconds on stderr."""
+    """Fit the matrix: the model, and the weights (n_spectra, k). Progress goes to stderr."""
     from sklearn.exceptions import ConvergenceWarning
 
     from spectralunmix import SmoothNMF
@@ -182,25 +182,25 @@ def fitted(path: Path, matrix: Matrix, options: argparse.Namespace) -> tuple["Sm
     model = SmoothNMF(**settings, verbose=1)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # said at the end
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the summary says it
             return model, model.fit_transform(matrix.flux, inverse_variance=matrix.inverse_variance)
     except ClusterLostError:
         raise
-    except (ValueError, RuntimeError) as error:  # torch's, as of a device that is not there
+    except (ValueError, RuntimeError) as error:  # RuntimeError of torch: no such device
         raise LibraryError(f"{path}: {' '.join(str(error).split())}") from error
     finally:
         log.removeHandler(handler)
 
 
 def starting_components(init: str) -> str | np.ndarray:
-    """A kind of start as it is; else the components of a file of that name."""
+    """The name of a start, or the components in the file of that name."""
     if init in INITS:
         return init
     path = Path(init)
     if not path.is_file():
         raise LibraryError(
             f"--init {init}: neither {', '.join(INITS)} nor a file: give the .npy file of a fit "
-            f"that was lost, or the {COMPONENTS} of one that ended"
+            f"that was lost, or the {COMPONENTS} of a fit that ended"
         )
     with taken_for(str(path), "a file of components"):
         if path.suffix == ".npy":
@@ -210,7 +210,7 @@ def starting_components(init: str) -> str | np.ndarray:
 
 
 def summary(model: "SmoothNMF", matrix: Matrix, options: argparse.Namespace) -> dict:
-    """What a reader would quote of the fit, and what would make it again."""
+    """The content of fit.json: numbers of the fit, and settings and versions to repeat it."""
     from spectralunmix.fit_report import numbers
 
     versions = {name: importlib.metadata.version(name) for name in PACKAGES}
@@ -238,7 +238,7 @@ def summary(model: "SmoothNMF", matrix: Matrix, options: argparse.Namespace) -> 
 
 
 def write_components(file: Path, matrix: Matrix, components: np.ndarray) -> None:
-    """Components (k, n_wave) over wavelength."""
+    """Write the components (k, n_wave), with a row for each channel."""
     if matrix.wavelength is None:
         axis = Column(np.arange(1, components.shape[1] + 1), name="channel")
     else:
@@ -250,7 +250,7 @@ def write_components(file: Path, matrix: Matrix, components: np.ndarray) -> None
 
 
 def write_weights(file: Path, matrix: Matrix, weights: np.ndarray) -> None:
-    """Weights (n_spectra, k) by spectrum."""
+    """Write the weights (n_spectra, k), with a row for each spectrum."""
     table = Table({"spectrum": matrix.names})
     for name, column in zip(component_names(weights.shape[1]), weights.T, strict=True):
         table[name] = column.astype(float)
@@ -260,7 +260,7 @@ def write_weights(file: Path, matrix: Matrix, weights: np.ndarray) -> None:
 def write_picture(
     file: Path, matrix: Matrix, model: "SmoothNMF", weights: np.ndarray, name: str
 ) -> None:
-    """The components, with their shares of the flux of all spectra."""
+    """Draw the components, with their shares of the flux of all spectra."""
     from spectralunmix.figures.components import draw
     from spectralunmix.figures.style import STYLE
 

@@ -1,4 +1,4 @@
-"""The options of `spectralunmix fit`, and what its help says."""
+"""The options of `spectralunmix fit`, and its help."""
 
 import argparse
 from pathlib import Path
@@ -12,22 +12,22 @@ It needs no clone of the project. FILE has all spectra on the same channels:
   FITS image   One spectrum in each row: n_spectra x n_wave. The wavelengths are
                in an extension WAVELENGTH, or given by CRVAL1, CDELT1 (or CD1_1)
                and CRPIX1. Without either, channels are numbered from 1.
-  FITS table   One spectrum in each row, all its channels in one array column.
-               If there are several such columns, it is the one named FLUX.
+  FITS table   One spectrum in each row, with all its channels in an array
+               column. If there are several array columns, FLUX is taken.
                The wavelengths are in an array column or extension WAVELENGTH.
   ECSV, CSV    One spectrum in each column, one channel in each row. The first
                column has the wavelengths. The first line names the columns,
                and the spectra keep these names.
-  Zarr         A group (.zarr) with an array flux, n_spectra x n_wave, and where
-               there are some inverse_variance of its shape and wavelength; or
-               one such array. It is read chunk by chunk, and may be larger than
-               memory.
+  Zarr         A group (.zarr) with an array flux, n_spectra x n_wave. It may
+               also have the arrays inverse_variance, of the same shape, and
+               wavelength. Or a store that is itself such an array of spectra.
+               It is read chunk by chunk, and may be larger than memory.
 
 The results are written to FOLDER:
 
-  components.ecsv  wavelengths, and one column per component, with maximum 1
-  weights.ecsv     one row per spectrum, one column per component, in the unit
-                   of the spectra; of a Zarr store, or from a cluster,
+  components.ecsv  wavelengths, and a column for each component, with maximum 1
+  weights.ecsv     a row for each spectrum, a column for each component, in the
+                   unit of the spectra; for a Zarr store, or with --scheduler,
                    weights.fits, an image of n_spectra x n_components
   fit.json         objective, optimality, iterations, settings and versions
   components.png   a picture of the components"""
@@ -43,7 +43,7 @@ def add_fit(commands: Commands) -> None:
     """Add `spectralunmix fit` to the commands."""
     command = commands.add_parser(
         "fit",
-        help="find the components of the spectra in a file of yours",
+        help="find the components of the spectra in your own file",
         description=DESCRIPTION,
         epilog=EXAMPLES,
     )
@@ -58,28 +58,28 @@ def add_fit(commands: Commands) -> None:
         *("--output", "-o"),
         metavar="FOLDER",
         type=Path,
-        help="folder of the results; those of an earlier fit are replaced, other files never "
+        help="folder for the results; it replaces those of an earlier fit, but never other files "
         "(default: <FILE>_fit in the working folder)",
     )
     matrix = command.add_argument_group("the matrix").add_argument
     matrix(
         "--hdu",
         metavar="NAME",
-        help="extension of a FITS file, by name, or number from 0, or array of a Zarr group "
-        "(default: the first that holds a matrix; in Zarr flux)",
+        help="name, or number from 0, of the extension of a FITS file with the spectra; or name of "
+        "the array of a Zarr group (default: the first extension with a matrix; in Zarr flux)",
     )
     matrix(
         "--inverse-variance",
         metavar="NAME",
-        help="weight of each value, 1 / variance, 0 where it is masked: an extension or array "
-        "column of FILE, an array of its Zarr group, or another file of the same shape; `none` "
-        "gives all values the same weight (default: the extension INVERSE_VARIANCE, or Zarr array "
+        help="1 / variance of each value, 0 where it is masked: an extension or array column of "
+        "FILE, an array of its Zarr group, or another file of the same shape; `none` is 1 "
+        "throughout (default: the extension INVERSE_VARIANCE, or the Zarr array "
         "inverse_variance, if there is one, else none)",
     )
     matrix(
         "--error",
         metavar="NAME",
-        help="standard deviation of each value, above 0, inf where it is masked, in place of "
+        help="standard deviation of each value, above 0, or inf where it is masked, in place of "
         "--inverse-variance; not for Zarr or with --scheduler (default: none)",
     )
     matrix(
@@ -91,9 +91,10 @@ def add_fit(commands: Commands) -> None:
     command.add_argument_group("the cluster").add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="a Dask scheduler, as tcp://host:8786, on whose workers to fit a Zarr store, or an "
-        "image of a FITS file that is not compressed, its weights in another extension; they need "
-        "to see the file under the same path (default: none, fit in this process)",
+        help="address of a Dask scheduler, such as tcp://host:8786, whose workers fit the spectra: "
+        "those of a Zarr store, or of an image in an uncompressed FITS file, with the inverse "
+        "variance in another extension. The workers need to see FILE under the same path "
+        "(default: none, fit in this process)",
     )
     _add_estimator(command)
 
@@ -113,16 +114,16 @@ def _add_estimator(command: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="LAMBDA",
-        help="0 to 1e9; smooths over about sqrt(LAMBDA) channels, 0 is plain NMF (default: "
+        help="0 to 1e9; the fit smooths over about sqrt(LAMBDA) channels, 0 is plain NMF (default: "
         "%(default)g)",
     )
     add(
         "--init",
         metavar="START",
         default="nndsvd",
-        help="starting components: from singular vectors (nndsvd), the most extreme spectra "
-        "(spa), random ones (random), or those of a file: the components.ecsv of another fit, or "
-        "the checkpoint of one whose cluster was lost (default: %(default)s)",
+        help="components that the fit begins with: from singular vectors (nndsvd), the most "
+        "extreme spectra (spa), random components (random), or those of a file: components.ecsv "
+        "of another fit, or the checkpoint of a fit whose cluster was lost (default: %(default)s)",
     )
     add(
         "--random-state",
@@ -136,7 +137,7 @@ def _add_estimator(command: argparse.ArgumentParser) -> None:
         type=int,
         default=2000,
         metavar="N",
-        help="most iterations (default: %(default)s)",
+        help="largest number of iterations (default: %(default)s)",
     )
     add(
         "--tol",
@@ -150,12 +151,12 @@ def _add_estimator(command: argparse.ArgumentParser) -> None:
         "--dtype",
         choices=("float64", "float32"),
         default="float64",
-        help="precision of the matrix (default: %(default)s)",
+        help="precision of the fit (default: %(default)s)",
     )
     add(
         "--device",
         default="cpu",
         metavar="DEVICE",
-        help="where the matrix lies: cpu, cuda, cuda:1 ..., or auto, which takes a CUDA GPU if "
-        "there is one (default: %(default)s)",
+        help="device that fits: cpu, cuda, cuda:1 ..., or auto, which takes a CUDA GPU if there is "
+        "one (default: %(default)s)",
     )

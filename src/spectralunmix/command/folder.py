@@ -1,4 +1,4 @@
-"""A folder that a command makes: an earlier one of its own is replaced, and no other file."""
+"""A folder with a command's results, which replaces earlier ones but no other file."""
 
 import json
 import os
@@ -12,25 +12,25 @@ from spectralunmix.files import write_json
 from spectralunmix.provenance import sha256
 
 SUMMARY = "fit.json"
-PART = ".part-"  # begins the name of what is not finished
+PART = ".part-"  # begins the name of files that are not finished
 
 
 class Folder:
-    """Results that are written to a folder within, `part`, and put in their place at the end.
+    """A folder of results, which are written to `part` inside, and moved when all are finished.
 
     Parameters
     ----------
     path : Path
-        It may not be there yet.
+        The folder, which need not exist.
     names : sequence of str
-        The files that will be made, besides the summary.
+        The files that will be made, beside the summary.
     made_by : str
-        The command, which the summary names.
+        The command, as the summary names it.
 
     Raises
     ------
     LibraryError
-        On entering, where something is there that this command did not make.
+        On entering, where the folder has files that this command did not make.
     """
 
     def __init__(self, path: Path, names: Sequence[str], made_by: str):
@@ -49,7 +49,7 @@ class Folder:
             self.path.rmdir()
 
     def check(self) -> None:
-        """Raise a LibraryError where anything of somebody else's is in the way."""
+        """Raise a LibraryError where other files are in the way."""
         if not os.path.lexists(self.path):
             return
         if not self.path.is_dir():
@@ -66,9 +66,9 @@ class Folder:
                 raise self._in_the_way(f"holds a {name} that was altered since it was made")
 
     def finish(self, content: dict) -> None:
-        """Put the files in their place, and last the summary with their checksums.
+        """Move the files to their place, and write the summary with their checksums.
 
-        content : what else the summary says, as JSON has it
+        content : the rest of the summary, in types of JSON
         """
         outputs = {name: sha256(self.part / name) for name in self.names}
         whole = {"made_by": self.made_by, **content, "outputs": outputs}
@@ -77,7 +77,7 @@ class Folder:
             os.replace(self.part / name, self.path / name)
 
     def _made_before(self) -> dict | None:
-        """Checksums by name of what this command made there; None where it made nothing."""
+        """Checksums, by name, of files that this command made there; None where it made none."""
         try:
             content = json.loads((self.path / SUMMARY).read_text(encoding="utf-8"))
             return dict(content["outputs"]) if content["made_by"] == self.made_by else None

@@ -1,4 +1,4 @@
-"""A run keeps its folder, its environment and Snakemake's lock to itself."""
+"""Keeps a run apart from others: its results folder, its environment, Snakemake's lock."""
 
 import contextlib
 import fcntl
@@ -13,19 +13,19 @@ from spectralunmix.command.altered import AT_WORK, RESULTS
 from spectralunmix.errors import RunError
 
 WORKING = Path(".snakemake")  # Snakemake's folder in the run's
-LOCKS = WORKING / "locks"  # of Snakemake
-OURS = WORKING / "spectralunmix_locks"  # which of them a run of ours made; it stays after a kill
+LOCKS = WORKING / "locks"  # made by Snakemake
+OURS = WORKING / "spectralunmix_locks"  # lists locks of our own runs; it stays after a kill
 # One thread: the same numbers on every machine, and no contention on shared ones.
 THREADS = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS")}
-# Of the caller's, these would put other code, or other settings, in the place of the run's own.
+# Variables of the caller that would put other code or settings in place of the run's own.
 FOREIGN = re.compile("PYTHON.*|MATPLOTLIBRC|SNAKEMAKE_PROFILE")
 
 
 def environment_of_its_own() -> None:
-    """What the caller's environment would put in the place of the run's own code and settings."""
+    """Remove what would change the run's code or settings from the environment."""
     for name in filter(FOREIGN.fullmatch, list(os.environ)):
         del os.environ[name]
-    cache = WORKING.resolve() / "cache"  # a home that cannot be written to does no harm
+    cache = WORKING.resolve() / "cache"  # the home folder may be read-only
     os.environ |= THREADS | {
         AT_WORK: "1",
         "MPLBACKEND": "agg",
@@ -39,7 +39,7 @@ def environment_of_its_own() -> None:
 
 @contextlib.contextmanager
 def results_held() -> Iterator[None]:
-    """The results folder to oneself: a lock that ends with the process, however that ends."""
+    """Lock the results folder for this process; the lock ends with it, however it ends."""
     RESULTS.mkdir(exist_ok=True)
     folder = os.open(RESULTS, os.O_RDONLY)
     try:
@@ -56,12 +56,14 @@ def results_held() -> Iterator[None]:
 
 @contextlib.contextmanager
 def snakemakes_lock() -> Iterator[None]:
-    """Clear Snakemake's lock where a run of ours was killed: with the results held, none goes on.
+    """Clear the lock of Snakemake that a killed run of this command left.
+
+    `results_held` has made sure that no such run is still at work.
 
     Raises
     ------
     RunError
-        There is the lock of a plain `snakemake`, which may be at work.
+        A plain `snakemake` made the lock, and may be at work.
     """
     WORKING.mkdir(exist_ok=True)
     made = OURS.read_text(encoding="utf-8").splitlines() if OURS.is_file() else []
@@ -80,20 +82,20 @@ def snakemakes_lock() -> Iterator[None]:
 
 
 def note_locks() -> None:
-    """Keep which locks are there, once Snakemake has begun to work with them."""
+    """Write down the locks that are there, once Snakemake has made its own."""
     made = "\n".join(map(_identity, LOCKS.glob("*")))
     OURS.write_text(made, encoding="utf-8")
 
 
 def _identity(lock: Path) -> str:
-    """A lock's name, and what tells it from a later one of the same name."""
+    """The name of a lock, and what distinguishes it from a later lock of that name."""
     status = lock.stat()
     return f"{lock.name} {status.st_ino} {status.st_mtime_ns}"
 
 
 @contextlib.contextmanager
 def python_by_a_plain_path() -> Iterator[None]:
-    """Snakemake starts the jobs by a path that it does not quote: one without spaces, then."""
+    """Give Python a path without spaces, because Snakemake does not quote it in its jobs."""
     if re.fullmatch(r"[\w@%+=:,./-]+", sys.executable, re.ASCII):
         yield
         return

@@ -1,6 +1,6 @@
-"""The command line: every command, its options, their defaults and what its help says.
+"""The command line: every command, its options, their defaults and its help.
 
-Nothing here imports numpy, torch or the workflow: the help comes at once.
+Nothing here imports numpy, torch or the workflow, so that the help is shown at once.
 """
 
 import argparse
@@ -24,10 +24,10 @@ from spectralunmix.version import __version__
 DESCRIPTION = """\
 Unmix spectra into a few smooth, non-negative components: X ~ W H.
 
-`fit` works in any folder, on a file of yours. The other commands work in a
-clone of the project, on the libraries and cubes that config/libraries and
-config/cubes describe, with the settings of config/config.yaml, and write to
-results/<library> or results/<cube>."""
+`fit` works in any folder, on your own file. The other commands work in a clone
+of the project, on the libraries and cubes that config/libraries and
+config/cubes describe. They take their settings from config/config.yaml, and
+write to results/<library> or results/<cube>."""
 EXAMPLES = """\
 examples:
   spectralunmix fit spectra.csv -k 4 --smoothness 10
@@ -38,7 +38,7 @@ SETTING = re.compile(r"\w+(\.\w+)*=")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of whole words whose descriptions and examples keep their line breaks."""
+    """A parser that keeps the line breaks of descriptions, and takes no shortened options."""
 
     def __init__(self, **options: str):
         super().__init__(
@@ -73,7 +73,7 @@ def parser() -> Parser:
 
 
 def _refuse(whole: Parser, command: str, unknown: str) -> None:
-    """End with the usage of that command, and the option that may be meant."""
+    """End with the usage of the command, and with the known option that is most alike."""
     actions = (action for action in whole._actions if isinstance(action, Commands))
     of_command = next(actions).choices[command]
     known = [name for name in of_command._option_string_actions if name.startswith("--")]
@@ -82,7 +82,7 @@ def _refuse(whole: Parser, command: str, unknown: str) -> None:
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    """What the words of the command line ask for; without any, the help is shown."""
+    """Parse the arguments of the command line; without any, show the help."""
     whole = parser()
     if not arguments:
         whole.print_help()
@@ -102,16 +102,16 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 def _add_figure(commands: Commands) -> None:
     command = commands.add_parser(
         "figure",
-        help="draw the four panels of a library, with all that they show",
+        help="draw the figure of a library, and write all results behind it",
         description="""\
-Draw the figure of a library: the prototypes of its classes, eigenspectra of
-PCA, components of NMF, and the distances between them. What is up to date is
-not made again. The results in results/<library> are, among others,
+Draw the figure of a library: the prototypes of its classes, the eigenspectra of
+PCA, the components of NMF, and the distances between them. Results that are up
+to date are not made again. The results in results/<library> are, among others,
 
   figure.pdf, .png, .svg   the four panels
   summary.json             objective, optimality, distances, assignment
   nmf_*.ecsv, pca_*.ecsv   components and weights
-  manifest.json            what each step took, ran and made
+  manifest.json            inputs, code and outputs of each step, by checksum
 
 and docs/workflow/results.md lists all of them.""",
         epilog="""\
@@ -135,10 +135,10 @@ pixel, as its entry in config/cubes describes it. The results in results/<cube>
 are, among others,
 
   maps.fits               components and maps, with their world coordinates
-  cube.pdf, .png, .svg    components with their lines, maps, and what is left
-  cube.html               a page to look through all spaxels with
+  cube.pdf, .png, .svg    components with their lines, maps, and residuals
+  cube.html               a page with the spectrum and the fit of every spaxel
   cube.json, lines.ecsv   chi^2, shares, emission lines and their velocities
-  manifest.json           what each step took, ran and made""",
+  manifest.json           inputs, code and outputs of each step, by checksum""",
         epilog="""\
 examples:
   spectralunmix cube
@@ -152,13 +152,13 @@ examples:
 def _add_report(commands: Commands) -> None:
     command = commands.add_parser(
         "report",
-        help="put figure, pictures and tables of a library on one page",
+        help="put the figure, pictures and tables of a library on a page",
         description="""\
 Draw the figure of a library, as `spectralunmix figure` does, and write two
 pages for a browser to results/<library>:
 
   report.html        figure, further pictures, methods, tables and provenance
-  interactive.html   spectra, components and weights to zoom into""",
+  interactive.html   spectra, components and weights, which can be zoomed""",
         epilog="""\
 examples:
   spectralunmix report --library pickles1998
@@ -174,13 +174,13 @@ examples:
 def _add_scan(commands: Commands) -> None:
     command = commands.add_parser(
         "scan",
-        help="fit other numbers of components, smoothnesses and starts",
+        help="fit several numbers of components, smoothnesses and starts",
         description="""\
 Fit a library with several numbers of components and smoothnesses, each from
 several random starts. The keys below `scan` in config/config.yaml list them.
 The results in results/<library> are
 
-  scan.ecsv              one row per fit
+  scan.ecsv              a row for each fit
   scan.pdf, .png, .svg   objective, share not explained, distances to prototypes
                          and between starts, over the number of components
   scan/                  the components of all fits""",
@@ -197,16 +197,17 @@ examples:
 def _add_choose(commands: Commands) -> None:
     command = commands.add_parser(
         "choose",
-        help="say how many components, and how smooth, held-out spectra call for",
+        help="choose the number of components and the smoothness by held-out errors",
         description="""\
-Hold out some spectra of a library, fit the others with several
-numbers of components and smoothnesses, and see how well the components explain
-what was held out. The keys below `choose` in config/config.yaml list them. The
-results in results/<library> are
+Hold out some spectra of a library or a cube, fit the others with several
+numbers of components and smoothnesses, and find how well the components explain
+the spectra that were held out. The keys below `choose` in config/config.yaml
+list them. The results in results/<library> or results/<cube> are
 
-  choose.json            the choice beside what is configured, in words too
-  choose.ecsv            errors, their standard errors, and how stable fits are
-  choose.pdf, .png, .svg the errors over the number of components""",
+  choose.json            the choice, beside the configured values, also in words
+  choose.ecsv            held-out errors, their standard errors, and how stable
+                         the fits are
+  choose.pdf, .png, .svg held-out errors over the number of components""",
         epilog="""\
 examples:
   spectralunmix choose --library pickles1998
@@ -222,14 +223,14 @@ examples:
 def _add_validate(commands: Commands) -> None:
     command = commands.add_parser(
         "validate",
-        help="say what a library holds, and what does not fit its entry",
+        help="check a library against its entry, and list what it holds",
         description="""\
 Read all spectra of a library as its entry in config/libraries describes them,
-and say what it holds. If something does not fit, the error names the key to
+and list what it holds. If something does not fit, the error names the key to
 change. The results in results/<library> are
 
-  library.txt   spectra, wavelengths, parameters, classes, and what to know
-  library.png   coverage, sizes of the classes, and one spectrum of each""",
+  library.txt   spectra, wavelengths, parameters, classes and the entry's notes
+  library.png   coverage, sizes of the classes, and a spectrum of each class""",
         epilog="""\
 examples:
   spectralunmix validate --library pickles1998
@@ -259,7 +260,8 @@ results/comparison are
         type=library_name,
         nargs="+",
         required=True,
-        help="two or more entries of config/libraries, without .yaml",
+        help="names of at least two entries of config/libraries, without .yaml (default: none, "
+        "they are needed)",
     )
     command.add_argument(
         "--library",
@@ -276,12 +278,12 @@ results/comparison are
 def _add_verify(commands: Commands) -> None:
     command = commands.add_parser(
         "verify",
-        help="prove that results are what their manifest says",
+        help="check results against their manifest, or against another run",
         description="""\
-Prove that the results of a library are what its manifest says, by the sha256 of
-every file that a step took or made, and of the code that it ran. With
---reference, also prove that they agree with another run's. Nothing is written.
-Every deviation is named, and makes the exit status 1.""",
+Check that the results of a library or a cube are what their manifest says, by
+the sha256 of every file that a step took or made, and of the code that it ran.
+With --reference, also check that they agree with the results of another run.
+Nothing is written. Every deviation is named; then the exit status is 1.""",
         epilog="""\
 examples:
   spectralunmix verify
@@ -291,23 +293,24 @@ examples:
         "--library",
         metavar="NAME",
         type=library_name,
-        help="a folder of results/ (default: the one made last)",
+        help="folder in results/, such as that of a library or a cube (default: the one made last)",
     )
     command.add_argument(
         "--reference",
         metavar="FOLDER",
         type=Path,
-        help="the results of another run, such as tests/reference/pickles1998 (default: none)",
+        help="folder with the results of another run, such as tests/reference/pickles1998 "
+        "(default: none)",
     )
 
 
 def _add_run(commands: Commands) -> None:
     command = commands.add_parser(
         "run",
-        help="make any file or rule of the workflow",
+        help="make any result or rule of the workflow",
         description="""\
-Make files or rules of the workflow, with all that they need. As every command
-that makes results, it first renames those that were altered by hand to
+Make files or rules of the workflow, with all that they need. Like every command
+that makes results, it first renames results that were altered by hand to
 <name>.altered, and makes them again.""",
         epilog="""\
 examples:
@@ -330,13 +333,13 @@ examples:
 def _add_addresses(commands: Commands) -> None:
     command = commands.add_parser(
         "addresses",
-        help="ask whether the libraries can still be downloaded",
+        help="check whether libraries and cubes can still be downloaded",
         description="""\
-Ask whether the addresses of the libraries still serve the same bytes. A file
-with a sha256 in its entry is downloaded and checked. Of other files the server
-is asked for size, date and tag, which are compared with those of the last time.
-Every address that is out of reach, or serves something else, is named, and
-makes the exit status 1.""",
+Check whether the addresses of libraries and cubes still serve the same bytes. A
+file with a sha256 in its entry is downloaded and checked. For other files the
+server is asked for size, date and tag, which are compared with those of the
+last time. Every address that cannot be reached, or serves something else, is
+named; then the exit status is 1.""",
         epilog="""\
 examples:
   spectralunmix addresses
@@ -347,12 +350,12 @@ examples:
         metavar="ENTRY",
         nargs="*",
         type=Path,
-        help="YAML files of libraries (default: all of config/libraries)",
+        help="YAML files of libraries or cubes (default: all of config/libraries and config/cubes)",
     )
     command.add_argument(
         "--seen",
         metavar="FILE",
         type=Path,
         default=Path("results/addresses.json"),
-        help="keeps what servers said the last time (default: %(default)s)",
+        help="file that keeps the answers of the servers for the next time (default: %(default)s)",
     )

@@ -1,4 +1,4 @@
-"""What the commands on the workflow do: set altered results aside, start Snakemake, say the end."""
+"""Commands of the workflow: set altered results aside, start Snakemake, print a summary."""
 
 import argparse
 import json
@@ -20,13 +20,13 @@ SNAKEFILE = Path("Snakefile")
 STYLESHEET = Path("workflow/report/report.css")
 SETTINGS = WORKING / "settings.json"
 OUTPUT = WORKING / "output.log"
-DEFAULT_LIBRARY = "coelho2014"  # where the configuration names none
-DEFAULT_CUBE = "abell478"  # likewise
-OWN_CUBE = "mine"  # where a path is named, and no entry
+DEFAULT_LIBRARY = "coelho2014"  # where the configuration names no library
+DEFAULT_CUBE = "abell478"  # where the configuration names no cube
+OWN_CUBE = "mine"  # the entry for a path that is given without a name
 
 
 def run(options: argparse.Namespace) -> None:
-    """Make what the command names, and say what was made.
+    """Make what the command names, and print a summary.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def make(options: argparse.Namespace, changes: dict) -> None:
-    """Start Snakemake with these changes of the configuration, and end with what was made."""
+    """Start Snakemake with these changes of the configuration, and print a summary."""
     cube = changes.get("cube") if "cube" in vars(options) else None  # of commands that take one
     library = str(cube or changes.get("library") or configured("library", DEFAULT_LIBRARY))
     compared = options.command == "compare"
@@ -82,13 +82,13 @@ def check_working_folder() -> None:
 
 
 def entries() -> set[str]:
-    """The names that results of our own have: of libraries and cubes, and `comparison`."""
+    """The names of folders with results: of libraries and cubes, and `comparison`."""
     folders = (Path("config") / name for name in ("libraries", "cubes"))
     return {"comparison"} | {path.stem for folder in folders for path in folder.glob("*.yaml")}
 
 
 def configured(key: str, default: str) -> str:
-    """The library or cube of the configuration; the mistakes of that are Snakemake's to name."""
+    """The library or cube of the configuration; Snakemake reports mistakes in that later."""
     try:
         configuration = read_yaml("config/config.yaml")
     except (OSError, ValueError):
@@ -99,7 +99,7 @@ def configured(key: str, default: str) -> str:
 
 
 def settings(options: argparse.Namespace) -> dict:
-    """What the options change of the configuration."""
+    """The changes that the options make to the configuration."""
     given = vars(options)
     library = given.get("library")
     if options.command == "compare" and not library:
@@ -140,18 +140,18 @@ def settings(options: argparse.Namespace) -> dict:
 
 
 def _stated(content: dict) -> dict:
-    """Without the keys whose value, or every value below, is None."""
+    """The content without keys whose value, or every value below them, is None."""
     kept = {k: _stated(v) if isinstance(v, dict) else v for k, v in content.items()}
     return {key: value for key, value in kept.items() if value not in (None, {})}
 
 
 def snakemake(arguments: list[str], profile: str | None, cores: int) -> None:
-    """Run Snakemake with a line a step on the terminal.
+    """Run Snakemake, with a line for each step on the terminal.
 
     Raises
     ------
     RunError
-        It failed; the message is that of the step or the configuration at fault.
+        It failed; the message is that of the step, or of the configuration, that is at fault.
     """
     from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
     from snakemake_interface_logger_plugins.registry.plugin import Plugin
@@ -176,4 +176,4 @@ def snakemake(arguments: list[str], profile: str | None, cores: int) -> None:
     if lines.stopped:
         raise KeyboardInterrupt
     if failed:
-        raise RunError(lines.error or f"Snakemake failed: {OUTPUT} has its words")
+        raise RunError(lines.error or f"Snakemake failed: {OUTPUT} has its output")

@@ -5,7 +5,7 @@ import os
 
 from spectralunmix.command.values import existing_folder, library_name, whole_number
 
-MOST_CORES = 4  # that are taken unasked: the figure has no more jobs side by side
+MOST_CORES = 4  # taken by default: a figure has at most so many jobs side by side
 
 
 def add_library(command: argparse.ArgumentParser) -> None:
@@ -13,7 +13,7 @@ def add_library(command: argparse.ArgumentParser) -> None:
         "--library",
         metavar="NAME",
         type=library_name,
-        help="an entry of config/libraries, without .yaml (default: `library` in "
+        help="name of an entry of config/libraries, without .yaml (default: `library` in "
         "config/config.yaml, or coelho2014)",
     )
     add_library_path(command)
@@ -23,25 +23,25 @@ def add_library_path(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--library-path",
         metavar="PATH",
-        help="your copy of the library, a file or folder, or the address of a mirror (default: "
+        help="your own copy of the library, a file or folder, or the address of a mirror (default: "
         "`library_path` in config/config.yaml, or the addresses of the entry)",
     )
 
 
 def add_cube_name(command: argparse.ArgumentParser, *, alone: bool = False) -> None:
-    default = "`cube` in config/config.yaml, or abell478" if alone else "none, the library"
+    default = "`cube` in config/config.yaml, or abell478" if alone else "none, a library is taken"
     command.add_argument(
         "--cube",
         metavar="NAME",
         type=library_name,
-        help="an entry of config/cubes, without .yaml"
+        help="name of an entry of config/cubes, without .yaml"
         + ", in place of a library" * (not alone)
         + f" (default: {default})",
     )
     command.add_argument(
         "--cube-path",
         metavar="PATH",
-        help="your copy of the cube, a file or folder, or the address of a mirror (default: "
+        help="your own copy of the cube, a file or folder, or the address of a mirror (default: "
         "`cube_path` in config/config.yaml, or the addresses of the entry)",
     )
 
@@ -72,33 +72,35 @@ def add_metric(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--metric",
         choices=("rms", "angle"),
-        help="distance between spectra: root mean square after division by their maxima, or angle "
-        "in radians (default: `assign.metric` in config/config.yaml, or rms)",
+        help="distance between a component and a prototype: root mean square of their difference, "
+        "each divided by its maximum, or their angle in radians (default: `assign.metric` in "
+        "config/config.yaml, or rms)",
     )
 
 
 def _cores() -> int:
-    """The cores that this process may use, where the system says it, else those of the machine."""
+    """The number of cores that this process may use, or else that the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def add_workflow(command: argparse.ArgumentParser) -> None:
-    """What every command that starts Snakemake takes."""
+    """Add the options that every command takes which starts Snakemake."""
     add = command.add_argument_group("the run").add_argument
     add(
         "--cores",
         metavar="N",
         type=whole_number,
         default=min(MOST_CORES, _cores()),
-        help=f"jobs at once (default: as many as there are cores, {MOST_CORES} at most)",
+        help=f"number of jobs at once (default: the number of cores, but at most {MOST_CORES})",
     )
     add(
         "--profile",
         metavar="FOLDER",
         type=existing_folder,
-        help="profile of Snakemake, such as profiles/slurm for a cluster (default: none)",
+        help="folder with a profile of Snakemake, such as profiles/slurm for a cluster (default: "
+        "none)",
     )
     add(
         "--set",

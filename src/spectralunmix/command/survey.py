@@ -1,4 +1,4 @@
-"""`spectralunmix fit` of a Zarr store, or on a cluster: spectra that stay where they are."""
+"""`spectralunmix fit` of a Zarr store, or on a cluster, where spectra are read in chunks."""
 
 import argparse
 import contextlib
@@ -25,22 +25,22 @@ CONNECT_SECONDS = 30
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a path is a Zarr store, by its name or what is in it."""
+    """Whether a path is a Zarr store, by its name or by the files in it."""
     marks = (".zgroup", ".zarray", "zarr.json")
     return path.suffix == ".zarr" or any((path / mark).exists() for mark in marks)
 
 
 def check_there(path: Path) -> None:
-    """LibraryError : there is nothing of that name."""
+    """Raise a LibraryError where there is no such file or folder."""
     if not path.exists():
         raise LibraryError(f"{path}: there is no such file or Zarr store")
 
 
 @contextlib.contextmanager
 def cluster(address: str | None) -> Iterator[None]:
-    """Dask's cluster at that address, for the fits within; None fits in this process.
+    """Use the Dask cluster at that address for the fits within; None fits in this process.
 
-    LibraryError : it does not answer, or Dask is not installed
+    LibraryError : the scheduler does not answer, or Dask is not installed
     """
     if address is None:
         yield
@@ -52,21 +52,25 @@ def cluster(address: str | None) -> Iterator[None]:
     try:
         client = Client(address, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
-        raise LibraryError(f"--scheduler {address}: it does not answer ({error})") from error
+        raise LibraryError(
+            f"--scheduler {address}: no answer ({error}); is the scheduler running at this address?"
+        ) from error
     with client:
         yield
 
 
 def read_survey(options: argparse.Namespace) -> Matrix:
-    """The spectra of a Zarr store or a FITS file as Dask arrays, read where they are worked on.
+    """The spectra of a Zarr store or a FITS file as Dask arrays, which the workers read.
 
     The spectra have no names.
 
-    LibraryError : it has none, or Dask is not installed
+    LibraryError : there are no spectra, or Dask is not installed
     """
     path: Path = options.file
     if options.error is not None:
-        raise LibraryError(f"{path}: --error is not for Zarr or --scheduler: --inverse-variance is")
+        raise LibraryError(
+            f"{path}: --error is not for Zarr or --scheduler: use --inverse-variance"
+        )
     try:
         import dask.array as da
 
@@ -76,10 +80,14 @@ def read_survey(options: argparse.Namespace) -> Matrix:
     except (ValueError, OSError, TypeError) as error:
         raise LibraryError(f"{path}: {' '.join(str(error).split())}") from error
     if found.flux.ndim != 2:
-        raise LibraryError(f"{path}: {found.flux.shape} values, not (n_spectra, n_wave)")
+        raise LibraryError(
+            f"{path}: an array of shape {found.flux.shape}: (n_spectra, n_wave) is needed"
+        )
     if found.wavelength is not None and len(found.wavelength) != found.flux.shape[1]:
         n = len(found.wavelength)
-        raise LibraryError(f"{path}: {n} wavelengths of {found.flux.shape[1]} channels")
+        raise LibraryError(
+            f"{path}: {n} wavelengths for {found.flux.shape[1]} channels: as many are needed"
+        )
     if not options.mask_nan:
         return found
     good = da.isfinite(found.flux)
@@ -90,7 +98,7 @@ def read_survey(options: argparse.Namespace) -> Matrix:
 
 
 def _of_zarr(options: argparse.Namespace) -> Matrix:
-    """Arrays of a group by their names, or the array that the store is."""
+    """The arrays of a group, by name, or the single array of a store."""
     import dask.array as da
     import zarr
 
@@ -99,8 +107,8 @@ def _of_zarr(options: argparse.Namespace) -> Matrix:
     if isinstance(store, zarr.Array):
         if options.inverse_variance not in (None, "none"):
             raise LibraryError(
-                f"{path}: one array: for weights give the group that has both, with --hdu for the "
-                "name of the spectra"
+                f"{path}: a single array: for --inverse-variance, give the Zarr group with both "
+                "arrays, and the name of the spectra as --hdu"
             )
         return Matrix(da.from_zarr(path), None, None, None, [])
     names = sorted(name for name, _ in store.arrays())
@@ -121,7 +129,7 @@ def _of_zarr(options: argparse.Namespace) -> Matrix:
 
 
 def _of_fits(options: argparse.Namespace) -> Matrix:
-    """An image (n_spectra, n_wave) and its weights, by the names of their extensions."""
+    """An image (n_spectra, n_wave) and its inverse variance, by the names of extensions."""
     from spectralunmix.cluster.fits_arrays import dask_from_fits
 
     path, weights = options.file, options.inverse_variance
@@ -141,17 +149,19 @@ def _of_fits(options: argparse.Namespace) -> Matrix:
 
 
 class Kept:
-    """The components of a fit that has ended, None before."""
+    """The components of a fit that has ended; None before that."""
 
     components: np.ndarray | None = None
 
 
 @contextlib.contextmanager
 def resumable(target: Path, options: argparse.Namespace) -> Iterator[Kept]:
-    """Components in a file beside the results while a fit runs on a cluster, gone at its end.
+    """Keep components in a file beside the results while a fit runs on a cluster.
 
-    LibraryError : such a file is there; or the cluster, or a part of what was found, is lost, and
-        then the message says how the fit goes on
+    The file is removed when the fit has ended well.
+
+    LibraryError : there is such a file already; or the cluster, or a part of the results on it, is
+        lost, and then the message says how the fit can go on
     """
     kept = Kept()
     if options.scheduler is None:
@@ -160,8 +170,8 @@ def resumable(target: Path, options: argparse.Namespace) -> Iterator[Kept]:
     path = target.with_name(f"{target.name}_checkpoint.npy")
     if path.exists() and options.init != str(path):
         raise LibraryError(
-            f"{path}: it is there, as of a fit whose cluster was lost: go on from it with --init "
-            f"{path}, or move it away"
+            f"{path}: this file has the components of a fit whose cluster was lost: go on from "
+            f"them with --init {path}, or move the file away"
         )
     try:
         with checkpoint(path):
@@ -180,7 +190,7 @@ def resumable(target: Path, options: argparse.Namespace) -> Iterator[Kept]:
 
 
 def write_weights(file: Path, weights: "da.Array") -> None:
-    """Weights as a FITS image (n_spectra, k), chunk by chunk, so that they need no memory here."""
+    """Write weights to a FITS image (n_spectra, k), chunk by chunk, to spare memory."""
     n_spectra, k = weights.shape
     header = fits.Header([("SIMPLE", True), ("BITPIX", -64), ("NAXIS", 2)])
     header["NAXIS1"], header["NAXIS2"] = k, n_spectra

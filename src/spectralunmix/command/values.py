@@ -1,11 +1,11 @@
-"""What options take: checked where the command line is read."""
+"""Types of options: they check a value while the command line is parsed."""
 
 import argparse
 from pathlib import Path
 
 
 def whole_number(text: str) -> int:
-    """A number of at least 1."""
+    """A whole number of at least 1."""
     if not (text.isascii() and text.isdecimal()) or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: a whole number of at least 1 is needed")
     return int(text)
@@ -19,9 +19,9 @@ def existing_folder(text: str) -> str:
 
 
 def library_name(text: str) -> str:
-    """What can be the name of an entry, without .yaml."""
+    """A name that an entry can have, without .yaml."""
     if not text or "/" in text or text.startswith("."):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not the name of an entry: without folders and .yaml"
+            f"{text!r} is not the name of an entry: give it without folders and .yaml"
         )
     return text

@@ -1,9 +1,9 @@
-"""Prove that a library's results are what their manifest says, or equal to another run's.
+"""Check results against their manifest, and against the results of another run.
 
-Without a reference: every file that a step took or made has the sha256 that was recorded, and
-every module that it ran is the one in this checkout.  With one, the folder of another run or
-of tests/reference: the numbers and the figure agree.  Each deviation is named, and the exit
-status is then 1.
+Every file that a step took or made has to have the sha256 that was recorded, and every module
+that it ran has to be that of this checkout. With a reference, which is the folder of another run
+or one of tests/reference, the numbers and the figure have to agree, too. Every deviation is named;
+then the exit status is 1.
 """
 
 import json
@@ -20,12 +20,13 @@ from spectralunmix.errors import LibraryError, RunError
 from spectralunmix.files import read_curves, read_table, read_weights
 from spectralunmix.provenance import PACKAGE, sha256
 
-ROOMS = {"scripts": Path("workflow/scripts"), "spectralunmix": PACKAGE}  # of the code
-# Across machines, float64: the last digits differ (other kernels of linear algebra).
-OBJECTIVE = 1e-9  # relative; of the sum of squared residuals too
-FACTORS = 1e-7  # of components and weights, over their largest value
-PIXELS = 1.0  # root mean square of the figure, of 255
-# What comes of a file that is not what it should be
+ROOMS = {"scripts": Path("workflow/scripts"), "spectralunmix": PACKAGE}  # folders of the code
+# Largest deviations across machines. In float64 the last digits differ, because libraries of
+# linear algebra order their sums differently.
+OBJECTIVE = 1e-9  # relative, of the objective and of the sum of squared residuals
+FACTORS = 1e-7  # of components and weights, relative to their largest value
+PIXELS = 1.0  # root mean square over the pixels of the figure, on a scale to 255
+# Raised where a file is not what it should be.
 DAMAGED = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 PARTS = "cross_validate", "resample", "scan_fits"  # steps whose jobs make parts of a result
 BITWISE = ("*.ecsv", "summary.json", "nmf_fit.json", "pca_fit.json", "figure.*")
@@ -47,18 +48,20 @@ def read_manifest(folder: Path) -> dict:
 
 
 def checked_record(record: Any) -> dict:
-    """What is verified of the record, or a ValueError where it is none."""
+    """The parts of a record that are verified; a ValueError where it is not a record."""
     kept = {key: record[key] for key in ("step", "inputs", "outputs", "sources")}
     kinds = (str, dict, dict, dict)
     if not all(isinstance(kept[key], kind) for key, kind in zip(kept, kinds, strict=True)):
-        raise ValueError("step, inputs, outputs and sources are not a name and checksums by path")
+        raise ValueError(
+            "step is not a name, or inputs, outputs or sources are not checksums by path"
+        )
     if not all(isinstance(record[key], dict) for key in ("versions", "platform")):
         raise ValueError("versions and platform are missing")
     return kept
 
 
 def against_manifest(folder: Path) -> list[str]:
-    """Every file that is missing, was altered, or was made by other code than this checkout's."""
+    """Messages on files that are missing, altered, or made by code of another checkout."""
     wrong = []
     recorded: dict[str, str] = {}
     steps = read_manifest(folder)["steps"]
@@ -96,7 +99,7 @@ def against_manifest(folder: Path) -> list[str]:
 
 
 def against_reference(folder: Path, reference: Path) -> tuple[list[str], list[str]]:
-    """What deviates from another run, and what was compared how."""
+    """Messages on deviations from another run, and lines on what was compared and how."""
     ours, theirs = read_manifest(folder), read_manifest(reference)
     same = made_on(ours) == made_on(theirs)
     if same:
@@ -119,7 +122,7 @@ def against_reference(folder: Path, reference: Path) -> tuple[list[str], list[st
 
 
 def made_on(manifest: dict) -> dict:
-    """Versions and platform by step."""
+    """The versions and the platform of each step."""
     return {step["step"]: (step["versions"], step["platform"]) for step in manifest["steps"]}
 
 
@@ -128,7 +131,7 @@ def equal(path: Path, other: Path) -> bool:
 
 
 def numbers(folder: Path, reference: Path) -> tuple[list[str], list[str]]:
-    """Objective, residuals, matched factors, selection and assignment."""
+    """Compare objective, residuals, matched components and weights, and selected spectra."""
     wrong: list[str] = []
     done: list[str] = []
 
@@ -168,7 +171,7 @@ def image_rms(path: Path, other: Path) -> float:
 
 
 def verify_named(library: str | None, reference: Path | None) -> None:
-    """`verify` the results of a library, by default those that were made last."""
+    """`verify` the results of a library or a cube, by default those that were made last."""
     name = library or made_last()
     if name is None:
         raise RunError("nothing to verify: results/ has no manifest; make a figure first")
@@ -178,12 +181,12 @@ def verify_named(library: str | None, reference: Path | None) -> None:
 
 
 def verify(folder: Path, reference: Path | None = None) -> None:
-    """Print what was compared, and that the results are verified.
+    """Verify the results in a folder, and print what was compared.
 
     Raises
     ------
     LibraryError
-        Something deviates, or there is no manifest; the message names all of it.
+        Something deviates, or there is no manifest; the message names every deviation.
     """
     wrong = against_manifest(folder)
     if reference:
@@ -192,7 +195,7 @@ def verify(folder: Path, reference: Path | None = None) -> None:
         except DAMAGED as error:
             if isinstance(error, LibraryError):
                 raise
-            raise LibraryError(f"{reference}: not whole results ({error!r})") from None
+            raise LibraryError(f"{reference}: the results are not complete ({error!r})") from None
         wrong += differ
         for line in done:
             print(line)

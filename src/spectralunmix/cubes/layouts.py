@@ -1,4 +1,4 @@
-"""Where cubes keep flux, uncertainty and mask: the layouts of instruments, and any by names."""
+"""Layout: which extensions of a FITS file hold flux, uncertainty and mask of a cube."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -13,24 +13,33 @@ KINDS: tuple[Kind, ...] = ("sigma", "variance", "inverse_variance")
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """The extensions of a cube, and what they hold.
+    """Which extensions of a FITS file hold a cube's flux, uncertainty, mask and wavelengths.
+
+    Extensions are given by name, or by number from 0.
 
     Parameters
     ----------
     flux : str or int
-        The extension with the flux.
+        Extension with the flux.
     uncertainty : str, int or None, default None
-        That with its uncertainty; None where there is none, and all values weigh alike.
+        Extension with the uncertainty of the flux. None where there is none; then every value has
+        the same inverse variance.
     uncertainty_kind : {"sigma", "variance", "inverse_variance"}, default "sigma"
         What the uncertainty is.
     mask : str, int or None, default None
-        That with the mask.
+        Extension with the mask.
     mask_bits : sequence of int or None, default None
-        Bits of the mask, from 0, that mean that a value does not count; None is any of them.
+        Bits of the mask, from 0, that mean that a value does not count. None takes every bit.
     wavelength : str, int or None, default None
-        That with the wavelengths; None where the header of the flux says them.
+        Extension with the wavelengths. None where the header of the flux has them.
     medium : {"air", "vacuum", "unknown"}, default "unknown"
-        What the wavelengths are in, where the header does not say it.
+        The medium in which the wavelengths are given, where the header does not name it.
+
+    Examples
+    --------
+    >>> from spectralunmix import Layout
+    >>> Layout("FLUX", uncertainty="ERROR", uncertainty_kind="sigma", mask="MASK").flux
+    'FLUX'
     """
 
     flux: Key
@@ -55,21 +64,21 @@ LAYOUTS = {
 
 
 def recognised(path: str, names: Sequence[str], cubes: Sequence[str]) -> Layout:
-    """The layout that a file has.
+    """Recognise the layout of a file.
 
     Parameters
     ----------
     path : str
         The file, for the message.
     names : sequence of str
-        Of all its extensions.
+        Names of all its extensions.
     cubes : sequence of str
-        Of those that are images of three dimensions.
+        Names of the extensions that are images of three dimensions.
 
     Raises
     ------
     LibraryError
-        It has none of those that are known.
+        The file has none of the known layouts.
     """
     for layout in LAYOUTS.values():
         if isinstance(layout.flux, str) and layout.flux in cubes:

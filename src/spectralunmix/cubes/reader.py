@@ -1,4 +1,4 @@
-"""read_cube: a cube from a FITS file, or from specutils or astropy, as spectra of spaxels."""
+"""read_cube: reads a cube from a FITS file, or from specutils or astropy, as spectra."""
 
 import logging
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from spectralunmix.files import row_blocks
 
 log = logging.getLogger(__name__)
 MEDIA = ("air", "vacuum", "unknown")
-MOST = 20  # redshift
-SLACK = 1e-9  # relative, of wavelengths by rounding
+MOST = 20  # largest redshift
+SLACK = 1e-9  # relative: wavelengths that differ by less are equal, by rounding
 
 
 class Selection(NamedTuple):
-    """What is taken of a cube, as `read_cube` explains it."""
+    """The part of a cube that is read; `read_cube` explains the fields."""
 
     redshift: float | None = None
     window: Sequence[float] | None = None
@@ -67,11 +67,11 @@ def read_cube(
     name: str | None = None,
     scratch: str | None = None,
 ) -> Cube:
-    """Read a cube, with its uncertainties as weights.
+    """Read a cube: a spectrum for every spaxel, with its inverse variance.
 
-    Values that are NaN, masked or without an uncertainty have weight 0; a spaxel without any value
-    that counts has no spectrum. Negative values, which noise makes, stay. A cube of more than 2**27
-    values is read in blocks to files on disk, so that it may be larger than memory.
+    A value that is NaN, masked or without an uncertainty gets the inverse variance 0. A spaxel
+    without any value that counts has no spectrum. Negative values, which noise makes, stay. A cube
+    of more than 2**27 values is read in blocks to files on disk, so it may be larger than memory.
 
     Parameters
     ----------
@@ -79,24 +79,30 @@ def read_cube(
         A FITS file, which may be compressed as a whole; or a `specutils.Spectrum` or an
         `astropy.nddata.NDData` of three dimensions, with its uncertainty, mask and coordinates.
     layout : {"muse", "manga", "jwst", "kcwi"}, Layout or None, default None
-        Where a file keeps what; None recognises these four.
+        Which extensions of a file hold the flux, its uncertainty and its mask. None recognises
+        the four named layouts.
     redshift : float or None, default None
-        z of the object, for rest wavelengths and the names of lines; None where it is not known.
+        z of the object, for rest wavelengths and for the names of lines; None where it is not
+        known.
     window : sequence of float or None, default None
-        First and last wavelength that are read, in Angstrom as observed; None is all.
+        First and last wavelength that are read, in Angstrom as observed. None reads all.
     leave_out : sequence of sequence of float, default ()
-        Regions of weight 0, such as sky lines: first and last wavelength, in Angstrom as observed.
-    bin_spaxels, bin_channels : int, default 1
-        So many spaxels, along both axes, or channels are averaged, with the variance of the mean
-        of independent values; what is left over at the end of an axis is not read.
+        Regions with the inverse variance 0, such as sky lines: the first and the last wavelength of
+        each, in Angstrom as observed.
+    bin_spaxels : int, default 1
+        Number of spaxels, along both axes, that are averaged. The inverse variance is that of the
+        mean of independent values. What is left over at the end of an axis is not read.
+    bin_channels : int, default 1
+        Number of channels that are averaged in the same way.
     medium : {"air", "vacuum", "unknown"} or None, default None
-        What the wavelengths are in; None is what the header, or else the layout, says.
+        The medium in which the wavelengths are given. None takes it from the header, or else from
+        the layout.
     wavelength_unit : str or None, default None
-        Where the file says none, or a wrong one.
+        Unit of the wavelengths, where the file has none or a wrong one.
     name : str or None, default None
-        What results call the cube; None is the header's OBJECT, or the name of the file.
+        Name of the cube in results. None takes the header's OBJECT, or the name of the file.
     scratch : str or None, default None
-        Folder of the files for a large cube; None is the system's for temporary files.
+        Folder for the files of a large cube. None takes the system's folder for temporary files.
 
     Returns
     -------
@@ -105,7 +111,8 @@ def read_cube(
     Raises
     ------
     LibraryError
-        It is no cube that can be read; the message names the file and the way out.
+        The file or the NDData is not a cube that can be read. The message names the file and the
+        way out. LibraryError is a ValueError.
     ValueError
         An argument is out of its range.
 
@@ -130,19 +137,19 @@ def read_cube(
     selection.check()
     if isinstance(cube, NDData):
         if layout is not None:
-            raise ValueError(f"layout={layout!r} is for files: an NDData says its own")
+            raise ValueError(f"layout={layout!r} is for files: leave it out with an NDData")
         return selected(handed_in.contents(cube, said), selection)
     with fits_file.opened(Path(cube), layout, said, scratch) as contents:
         return selected(contents, selection)
 
 
 def selected(contents: Contents, selection: Selection) -> Cube:
-    """What is taken of a cube, read.
+    """Read the selected part of a cube.
 
     Raises
     ------
     LibraryError
-        Nothing is left of it.
+        No spaxel or channel is left.
     """
     arrays, (b, c) = contents.arrays, (selection.bin_spaxels, selection.bin_channels)
     wavelength = np.sort(contents.wavelength)
@@ -182,7 +189,7 @@ def selected(contents: Contents, selection: Selection) -> Cube:
 
 
 def _within(said: str, wavelength: np.ndarray, window: Sequence[float] | None) -> slice:
-    """The channels of a window."""
+    """The channels that lie in a window."""
     if window is None:
         return slice(0, len(wavelength))
     first, stop = np.searchsorted(wavelength, [window[0] * (1 - SLACK), window[1] * (1 + SLACK)])
@@ -196,13 +203,13 @@ def _within(said: str, wavelength: np.ndarray, window: Sequence[float] | None) -
 
 
 def _counted(V: np.ndarray | None, n_wave: int) -> np.ndarray:
-    """Which channels have a weight above 0."""
+    """Which channels have an inverse variance above 0 in some spaxel."""
     if V is None:
         return np.ones(n_wave, bool)
-    found = np.zeros(n_wave, bool)
+    counted = np.zeros(n_wave, bool)
     for rows in row_blocks(*V.shape):
-        found |= (V[rows] > 0).any(axis=0)
-    return found
+        counted |= (V[rows] > 0).any(axis=0)
+    return counted
 
 
 def _binned_sky(header: fits.Header | None, width: int) -> fits.Header | None:

@@ -38,11 +38,11 @@ from spectralunmix.models import (
 )
 from spectralunmix.yaml_files import read_yaml
 
-# Columns of the workflow's own tables, beside those that parameters and classes name.
+# Columns that the workflow's own tables have, beside those named by parameters and classes.
 OF_SELECTION = {"file", "class", "class_rank", "class_size", "divisor", "n_filled", "n_clipped"}
 OF_PROTOTYPES = {"wavelength"}
 NAME_IS_TAKEN = "the workflow's tables have a column of that name: choose another"
-MOST_BYTES = 2**34  # that a file of a library may have unpacked: 16 GiB
+MOST_BYTES = 2**34  # 16 GiB: largest size of an unpacked file of a library
 
 
 def regular_expression(text: str) -> str:
@@ -54,27 +54,29 @@ def regular_expression(text: str) -> str:
 
 
 class Source(Model):
-    """A place where the library can be had, and how its files are read."""
+    """A place from which the library can be had, and how its files are read."""
 
     description: Line = Field(description="what this source holds")
     files: list[File] = Field(min_length=1, description="the files that make up the source")
     reader: str = Field(description="format of the spectra")
     members: list[FilePattern] = Field(
         min_length=1,
-        description="shell patterns of the files with spectra, in the archive or folder: of their "
-        "names, or of the end of their paths",
+        description="shell patterns of the files with spectra in the archive or folder; a pattern "
+        "matches the name of a file, or the end of its path",
     )
-    options: Model = Field(description="how the reader finds wavelength and flux in them")
+    options: Model = Field(
+        description="options of the reader: how it finds wavelength and flux in the files"
+    )
     largest_member: Annotated[int, Interval(ge=1, le=MOST_BYTES), Whole] = Field(
         67108864,
-        description="bytes that a file of the library may have unpacked",
+        description="largest size, in bytes, of an unpacked file of the library",
     )
     class_sizes: dict[str, WholeNumber] = Field(
-        {}, description="members that each class must have, where they are known"
+        {}, description="number of members that each class must have, where it is known"
     )
 
 
-def _options(kind: type[Model]) -> Any:  # a field, of the type of what it stands for
+def _options(kind: type[Model]) -> Any:  # Any, because pydantic puts the model in its place
     return Field(default_factory=kind, description=Source.model_fields["options"].description)
 
 
@@ -113,71 +115,76 @@ AnySource = Annotated[
 
 
 class IndexKey(Model):
-    """What joins a spectrum and a row."""
+    """How a spectrum and a row of the table are matched."""
 
     parameter: str = Field(
-        description="parameter of the spectrum, from its file name or header, or `file`"
+        description="parameter from the file name or the header of the spectrum, or `file`"
     )
-    column: str = Field(description="column of the table that equals it")
+    column: str = Field(description="column of the table that equals this parameter")
 
 
 class Index(Model):
-    """A table of parameters."""
+    """A table with the parameters of the spectra."""
 
-    file: FilePattern = Field(description="pattern of its file in the library")
+    file: FilePattern = Field(description="pattern of the table's file in the library")
     format: Literal["fits", "votable", Format] = Field(
-        "csv", description="fits, votable, or a format of astropy.io.ascii"
+        "csv", description="format of the table: fits, votable, or a format of astropy.io.ascii"
     )
     table: Settings = Field(
         {}, description="settings of that format, such as delimiter, names, col_starts"
     )
-    extension: WholeNumberOrText = Field(1, description="fits: number or name of the extension")
-    key: IndexKey = Field(description="what joins a spectrum and a row")
-    columns: dict[str, str] = Field(min_length=1, description="parameter to column of the table")
+    extension: WholeNumberOrText = Field(
+        1, description="with `format: fits`: name of the extension, or its number from 0"
+    )
+    key: IndexKey = Field(description="how a spectrum and a row of the table are matched")
+    columns: dict[str, str] = Field(
+        min_length=1, description="for each parameter, its column of the table"
+    )
     unmatched: Literal["error", "leave_out"] = Field(
         "error",
-        description="what a spectrum without a row, or a row without a spectrum, is; left out it "
-        "has no parameters and belongs to no class",
+        description="whether a spectrum without a row, or a row without a spectrum, is an error; "
+        "with `leave_out` the spectrum has no parameters of the table, and the row is not used",
     )
 
 
 class Column(Model):
-    """What the selection's table says of a parameter."""
+    """The unit and the meaning of a parameter in the table of selected spectra."""
 
-    unit: str | None = Field(None, description="unit as astropy spells it")
-    description: Line = Field(description="meaning")
+    unit: str | None = Field(None, description="unit, as astropy spells it")
+    description: Line = Field(description="meaning of the parameter")
 
 
 class Parameters(Model):
     """Where the stellar parameters and labels come from."""
 
     file_name: Annotated[str, AfterValidator(regular_expression)] = optional(
-        "regular expression for the whole file name; its named groups are parameters: numbers, "
-        "text, or a sign m or p; default: none"
+        "regular expression for the whole file name; its named groups are parameters, which are "
+        "numbers, text, or a sign written as m or p; default: none"
     )
     header: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
         {},
-        description="parameter to header cards (columns, with `layout: rows`), the first that is "
-        "there",
+        description="for each parameter, its header cards (with `layout: rows`, its columns); the "
+        "first that is there is taken",
     )
-    index: Index = optional("a table of parameters, joined by a key; default: none")
+    index: Index = optional("a table with the parameters of the spectra; default: none")
     missing: AnyList = Field(
-        [], description="values that mean that a parameter is not known, such as 9999 or --"
+        [], description="values which mean that a parameter is not known, such as 9999 or --"
     )
     unknown_types: Literal["no_class", "error"] = Field(
         "no_class",
-        description="what a spectral_type that is none of O to Y with a subtype means, such as WN, "
-        "DA or sdG2: the spectrum has no spectral_class, or it is a mistake; either way all are "
-        "named in one line",
+        description="whether a spectral_type other than O to Y with a subtype, such as WN, DA or "
+        "sdG2, is an error; with `no_class` the spectrum has no spectral_class. All such types are "
+        "named in the log or in the error",
     )
     derived: dict[str, str] = Field(
         {},
-        description="parameter to an expression of others: names, numbers, + - * / **, comparisons "
-        "(1 or 0), and, or, not, and the functions abs, exp, log, log10, sqrt, where(condition, "
-        "value, other); not known where one of those others is not",
+        description="for each parameter, an expression of other parameters. It can have names, "
+        "numbers, + - * / **, comparisons (1 or 0), and, or, not, and the functions abs, exp, log, "
+        "log10, sqrt and where(condition, value, other). It is not known where a parameter in it "
+        "is not known",
     )
     columns: dict[str, Column] = Field(
-        {}, description="what the selection's table says of each parameter that it keeps"
+        {}, description="the parameters that the table of selected spectra keeps"
     )
 
     def names(self) -> set[str]:
@@ -188,127 +195,137 @@ class Parameters(Model):
 
 
 class Condition(Model):
-    """What a parameter of a class's members is."""
+    """The values of a parameter that the members of a class have."""
 
-    min: NumberOrText = optional("least value; default: none")
+    min: NumberOrText = optional("smallest value; default: none")
     max: NumberOrText = optional("largest value; default: none")
     in_: AnyList = optional("allowed values; default: all", alias="in")
 
     def mistakes(self) -> Iterator[Mistake]:
         if not self.model_fields_set:
-            yield (), "is empty: say min, max or in"
+            yield (), "is empty: give min, max or in"
 
 
 class Class(Model):
     """A class of stars."""
 
-    label: Line = Field(description="as the figure names it")
+    label: Line = Field(description="name of the class in figures")
     where: dict[str, Condition] = Field(
-        description="parameter to condition, {} for all spectra; spectral_type is compared as what "
-        "it is, G2V before K7V"
+        description="for each parameter, the condition that members meet; {} takes all spectra. "
+        "Values of spectral_type are compared in their order from hot to cool, G2V before K7V"
     )
 
 
 class Selection(Model):
-    """The spectra to use."""
+    """The spectra that are used."""
 
     classes: Annotated[list[str], *WithoutDoubles] = optional(
-        "classes to use, as the figure orders them; default: all", min_length=1
+        "classes that are used, in the order of the figure; default: all", min_length=1
     )
     mode: Literal["evenly_spaced", "all", "list", "random"] = Field(
         "evenly_spaced", description="how members of a class are chosen"
     )
-    per_class: FromOne = Field(20, description="evenly_spaced, random: spectra of each class")
-    order: list[str] = Field(
-        [], description="parameters that a class is sorted by, ties by file name"
+    per_class: FromOne = Field(
+        20, description="with `mode: evenly_spaced` or `random`: number of spectra of each class"
     )
-    files: list[str] = Field([], description="list: the files")
-    seed: FromZero = Field(0, description="random: seed")
+    order: list[str] = Field(
+        [], description="parameters by which a class is sorted; equal values by file name"
+    )
+    files: list[str] = Field([], description="with `mode: list`: the files")
+    seed: FromZero = Field(0, description="with `mode: random`: seed")
 
 
 class Grid(Model):
-    """The wavelengths that all spectra are put on."""
+    """The channels that all spectra are resampled to."""
 
     start: Positive | None = Field(
-        None, description="first channel in Angstrom; `null`: the first that all cover"
+        None,
+        description="first channel, in Angstrom; `null` takes the first that all spectra cover",
     )
     stop: Positive | None = Field(
-        None, description="last channel in Angstrom; `null`: the last that all cover"
+        None, description="last channel, in Angstrom; `null` takes the last that all spectra cover"
     )
     step: Positive | None = Field(
         None,
-        description="width of a channel in Angstrom, or in log10 of it; `null`: the channels of "
-        "the coarsest spectrum",
+        description="width of a channel, in Angstrom or in log10 of Angstrom, as `spacing` has it; "
+        "`null` takes the channels of the coarsest spectrum",
     )
-    spacing: Literal["linear", "log10"] = Field("linear", description="what the step counts")
+    spacing: Literal["linear", "log10"] = Field(
+        "linear",
+        description="whether channels are equally wide in Angstrom or in log10 of Angstrom",
+    )
 
 
 class Quality(Model):
-    """What a spectrum may have and be used."""
+    """The limits within which a spectrum is used."""
 
     max_nan: Share = Field(
         0.01,
-        description="share of channels without a flux, or with a mask or no uncertainty; they have "
-        "weight 0",
+        description="largest share of channels without a flux, or masked, or without an "
+        "uncertainty; their inverse variance is 0",
     )
     missing_zeros: FromOne | None = Field(
         None,
-        description="over how many channels on end a flux of exactly zero means that there is "
-        "none; `null`: zero is a flux",
+        description="number of consecutive channels with a flux of exactly zero from which on the "
+        "flux counts as missing; `null`: zero is a flux",
     )
     max_negative: Share = Field(
         0.05,
-        description="share of negative channels in a library without uncertainties, where they are "
-        "set to zero",
+        description="largest share of negative channels; it is for libraries without "
+        "uncertainties, where negative values are set to zero",
     )
     otherwise: Literal["error", "leave_out"] = Field(
-        "error", description="what becomes of other spectra; those left out are named"
+        "error",
+        description="what happens to spectra outside these limits; those left out are named",
     )
 
 
 class Entry(Model):
-    """A spectral library."""
+    """The entry of a spectral library."""
 
-    name: Line = Field(description="as the figure names it")
+    name: Line = Field(description="name of the library in figures")
     citation: Line = Field(description="the paper to cite")
     doi: Line | None = Field(None, description="DOI of the paper or the data")
     licence: Line = Field("unknown", description="what is known about its licence")
     notes: list[Line] = Field(
-        [], description="what a user of the spectra should know; written into the selection"
+        [],
+        description="what a user of the spectra should know; it is written into the table of "
+        "selected spectra",
     )
     run_on: Literal["original", "layout", None] = Field(
         None,
-        description="what this entry was run on by its authors, the library's own files or files "
-        "that the tests write in its layout; the log and `make validate` say which, and claim "
-        "nothing where it is `null`",
+        description="the files on which the authors of the entry ran it: the library's own "
+        "(`original`), or files that the tests write in its layout (`layout`). The log and "
+        "`make validate` say which; `null` says nothing",
     )
     medium: Literal["air", "vacuum", "unknown"] = Field(
-        description="what the wavelengths are in; libraries are compared in vacuum"
+        description="medium in which the wavelengths are given; libraries are compared in vacuum"
     )
     sources: list[AnySource] = Field(
-        min_length=1, description="where the library can be had, tried in order"
+        min_length=1, description="where the library can be had; the sources are tried in order"
     )
     parameters: Parameters = Field(description="where the stellar parameters and labels come from")
     classes: dict[Line, Class] = Field(
         min_length=1,
-        description="in order; a spectrum belongs to the class whose every condition it meets",
+        description="the classes, in order; a spectrum belongs to the class whose conditions it "
+        "meets",
     )
     overlapping_classes: Literal["error", "first"] = Field(
         "error",
-        description="what a spectrum that meets the conditions of several classes is, a mistake or "
-        "one of the first",
+        description="whether a spectrum that meets the conditions of several classes is an error, "
+        "or belongs to the first of them",
     )
-    selection: Selection = Field(default_factory=Selection, description="the spectra to use")
+    selection: Selection = Field(default_factory=Selection, description="the spectra that are used")
     grid: Grid = Field(
         default_factory=Grid,
-        description="the wavelengths that all spectra are put on, flux conserved; spectra that do "
-        "not cover what is stated are left out and named, and the data decide what is not",
+        description="the channels that all spectra are resampled to, with the flux conserved; "
+        "spectra that do not cover a given `start` or `stop` are left out and named",
     )
     quality: Quality = Field(
-        default_factory=Quality, description="what a spectrum may have and be used"
+        default_factory=Quality, description="the limits within which a spectrum is used"
     )
     normalisation: Literal["maximum", "mean", "none"] = Field(
-        "maximum", description="what each spectrum is divided by"
+        "maximum", description="by what each spectrum is divided"
     )
 
     def mistakes(self) -> Iterator[Mistake]:
@@ -318,11 +335,11 @@ class Entry(Model):
             yield ("classes",), f"{', '.join(sorted(taken))}: {NAME_IS_TAKEN}"
         if unknown := [c for c in self.selection.classes or [] if c not in self.classes]:
             there = f"the classes are {', '.join(self.classes)}"
-            yield ("selection", "classes"), f"no rule for {', '.join(unknown)}: {there}"
+            yield ("selection", "classes"), f"no class {', '.join(unknown)}: {there}"
 
 
 def read_entry(file: Path | str) -> dict:
-    """The entry of a library with its defaults.
+    """Read the entry of a library, with its defaults.
 
     Parameters
     ----------
@@ -337,7 +354,7 @@ def read_entry(file: Path | str) -> dict:
     Raises
     ------
     ConfigurationError
-        A line for each key or value that is wrong, or names what an entry may not.
+        A line for each key or value that is wrong.
     """
     entry = checked(Entry, read_yaml(file), file)
     entry["selection"].setdefault("classes", list(entry["classes"]))

@@ -1,4 +1,4 @@
-"""The files that an entry names: where they may come from, and what they may be called."""
+"""The files that an entry names: their addresses, their names and their checksums."""
 
 import os
 import re
@@ -31,13 +31,14 @@ Sha256 = Annotated[
 
 
 class File(Model):
-    """A file of a source, or many by one pattern."""
+    """A file of a source, or many files that one pattern names."""
 
     addresses: list[Annotated[str, Field(min_length=1)]] = Field(
         min_length=1,
-        description="where the file is, tried in order: an http(s) address, `pypi:name==version` "
-        "(a wheel of the package index, with its name and sha256), or a path below the folder of "
-        "the run, which may be a folder of spectra",
+        description="where the file is; the addresses are tried in order. An address begins with "
+        "http:// or https://, or is `pypi:name==version` (a wheel of the package index, which "
+        "needs `name` and `sha256`), or is the path of a file or a folder of spectra below the "
+        "folder of the run",
     )
     name: str = optional(
         "name of the file, without folders; default: the last part of its first address",
@@ -45,13 +46,14 @@ class File(Model):
     )
     sha256: Sha256 | None = Field(
         None,
-        description="checksum; without one the file is taken as it comes, and its checksum "
-        "recorded",
+        description="sha256 of the file; `null`: the file is not checked, but its checksum "
+        "is recorded",
     )
     over: dict[str, Annotated[list[NumberOrText], Field(min_length=1)]] = Field(
         {},
-        description="many files by one pattern: each {field} of addresses and name, or {field:05d} "
-        "and {field:.2f} where it is a number, takes all values listed here, in all combinations",
+        description="values of fields, where a pattern names many files: `addresses` and `name` "
+        "can have fields such as {teff}, {teff:05d} or {log_g:.2f}, which take all values that "
+        "are listed here, in all combinations",
     )
 
     def mistakes(self) -> Iterator[Mistake]:
@@ -67,8 +69,8 @@ class File(Model):
             yield "control characters are no part of an address"
         if ":" not in address and not _is_below_the_run(address):
             yield (
-                "lies outside the folder of the run: an entry may not look there: write its last "
-                "part alone here, and name the whole path as LIBRARY_PATH or CUBE_PATH"
+                "lies outside the folder of the run, where an entry may not look: write the last "
+                "part of the path here, and give the whole path as LIBRARY_PATH or CUBE_PATH"
             )
         if address.startswith("pypi:"):
             named = (self.name or "").endswith(".whl")
@@ -89,19 +91,19 @@ class File(Model):
             places += [(("over", field, i), value) for i, value in enumerate(values)]
         for place, part in places:
             if NO_PART_OF_A_NAME.search(str(part)):
-                why = "no name of a file, or part of one, which has no folders"
+                why = "the name of a file has no folder, backslash or control character"
                 yield place, f"{str(part)!r}: {why}"
         if self.name is not None:
             for why in self._wrong_in_fields(self.name):
                 yield ("name",), f"{self.name}: {why}"
 
     def _wrong_in_fields(self, text: str) -> Iterator[str]:
-        """What is wrong with {fields}, or with their values as they would be written."""
+        """What is wrong with the fields of a text, or with their values in that format."""
         fields = FIELD.findall(text)
         if missing := {field for field, _ in fields} - set(self.over):
-            yield f"no values over {', '.join(sorted(missing))}"
+            yield f"`over` has no values for {', '.join(sorted(missing))}"
         if len(fields) < max(text.count("{"), text.count("}")):
-            yield "a field is as {teff}, {teff:05d} or {log_g:.2f}"
+            yield "a field looks like {teff}, {teff:05d} or {log_g:.2f}"
         for field, form in fields:
             for value in self.over.get(field, []):
                 try:

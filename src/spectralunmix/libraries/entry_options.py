@@ -1,4 +1,4 @@
-"""The options of each reader: how it finds wavelength and flux in a file."""
+"""The options of each reader, which say how it finds wavelength and flux in a file."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
@@ -30,57 +30,59 @@ Settings = Annotated[dict[Setting, Any], AfterValidator(anything)]
 
 
 class Units(Model):
-    """What every reader takes but that of R lists, which have units of their own."""
+    """The options of every reader, except for that of R lists, whose units are known."""
 
     uncertainty_kind: Literal["sigma", "variance", "inverse_variance"] = optional(
         "what the uncertainty is; default: sigma"
     )
     wavelength_unit: str = optional(
-        "unit of the wavelength, where the file says none or a wrong one; default: the file's, "
-        "else Angstrom"
+        "unit of the wavelengths, where the file has none or a wrong one; default: that of the "
+        "file, or else Angstrom"
     )
     flux_unit: str = optional(
-        "unit of the flux, the same; `relative` where only the shape counts; default: the file's, "
-        "else relative"
+        "unit of the flux, where the file has none or a wrong one; `relative` if only the shape of "
+        "a spectrum has a meaning; default: that of the file, or else relative"
     )
 
 
 class FitsImageOptions(Units):
-    """Of FITS images."""
+    """Options of the reader of FITS images."""
 
     axis: Literal["linear", "log10", "ln", "row", "extension", "file"] = optional(
-        "how the header counts wavelength from CRVAL1, CDELT1 or CD1_1, and CRPIX1 (1 where "
-        "absent), or that it is a row of the image, an extension or a file of its own; default: "
-        "linear"
+        "where the wavelengths are. `linear`, `log10`, `ln`: the header counts wavelength, or its "
+        "logarithm, with CRVAL1, CDELT1 or CD1_1, and CRPIX1 (1 where absent); `row`, `extension`, "
+        "`file`: they are a row of the image, an extension or a file; default: linear"
     )
-    extension: WholeNumberOrText = optional("number or name of the extension; default: 0")
+    extension: WholeNumberOrText = optional(
+        "name of the extension, or its number from 0; default: 0"
+    )
     layout: Literal["file", "rows"] = optional(
-        "whether a file or a row of the image is a spectrum; default: file"
+        "whether each file or each row of the image is a spectrum; default: file"
     )
-    row: FromZero = optional("row of a 2-D image that is the flux; default: 0")
+    row: FromZero = optional("row, from 0, of a 2-D image with the flux; default: 0")
     wavelength_row: FromZero = optional(
-        "the row that is the wavelength, with `axis: row`, which needs it; default: none"
+        "row, from 0, with the wavelengths; `axis: row` needs it; default: none"
     )
     wavelength_extension: WholeNumberOrText = optional(
-        "the image that is the wavelength, with `axis: extension`, which needs it; default: none"
+        "extension with the wavelengths; `axis: extension` needs it; default: none"
     )
     wavelength_file: FilePattern = optional(
-        "pattern of the file that has the wavelengths of all, with `axis: file`, which needs it; "
-        "default: none"
+        "pattern of the file with the wavelengths of all spectra; `axis: file` needs it; default: "
+        "none"
     )
-    uncertainty_row: FromZero = optional("the row that is the uncertainty; default: none")
+    uncertainty_row: FromZero = optional("row, from 0, with the uncertainty; default: none")
     uncertainty_extension: WholeNumberOrText = optional(
-        "the extension that is the uncertainty; default: none"
+        "extension with the uncertainty; default: none"
     )
     mask_extension: WholeNumberOrText = optional(
-        "the extension that is not zero where masked; default: none"
+        "extension with the mask, which is not zero where masked; default: none"
     )
     table_extension: WholeNumberOrText = optional(
-        "with `layout: rows`, the table whose rows tell of the image's; its columns are cards; "
-        "default: none"
+        "with `layout: rows`, extension with a table that has a row for each row of the image; "
+        "its columns take the place of header cards; default: none"
     )
     name: str = optional(
-        "column of that table that names the spectra; default: the file and a number"
+        "column of that table with the names of the spectra; default: the file and a number"
     )
 
     def mistakes(self) -> Iterator[Mistake]:
@@ -105,46 +107,50 @@ class FitsImageOptions(Units):
 
 
 class ColumnOptions(Units):
-    """Of tables of any format."""
+    """Options of every reader of tables."""
 
     axis: Literal["linear", "log10", "ln"] = optional(
-        "what the column of wavelengths counts; default: linear"
+        "whether the column of wavelengths has these, or their logarithm; default: linear"
     )
     layout: Literal["file", "columns", "rows"] = optional(
-        "whether a file, a column (named as in spectra.csv:HD1461) or a row with vector columns is "
-        "a spectrum; default: file"
+        "whether each file, each column (with a name such as spectra.csv:HD1461) or each row, with "
+        "arrays in its columns, is a spectrum; default: file"
     )
     wavelength: WholeNumberOrText = optional(
-        "column of the wavelength, by name or number from 0; default: WAVELENGTH, or 0 in text"
+        "column of the wavelengths, by name or by number from 0; default: WAVELENGTH, or 0 in text"
     )
     flux: WholeNumberOrText = optional(
-        "column of the flux; with `layout: columns` a pattern of their names; default: FLUX, or 1 "
-        "in text"
+        "column of the flux, or with `layout: columns` a pattern of the columns' names; default: "
+        "FLUX, or 1 in text"
     )
     uncertainty: WholeNumberOrText = optional("column of the uncertainty; default: none")
-    mask: WholeNumberOrText = optional("column that is not zero where masked; default: none")
+    mask: WholeNumberOrText = optional(
+        "column of the mask, which is not zero where masked; default: none"
+    )
     name: str = optional(
-        "with `layout: rows`, column that names the spectra; default: the file and a number"
+        "with `layout: rows`, column with the names of the spectra; default: the file and a number"
     )
 
 
 class TableOptions(ColumnOptions):
-    """Of FITS tables and VOTables."""
+    """Options of the readers of FITS tables and of VOTables."""
 
-    extension: WholeNumberOrText = optional("number or name of the extension; default: 1")
+    extension: WholeNumberOrText = optional(
+        "name of the extension, or its number from 0; default: 1"
+    )
 
 
 class TextOptions(ColumnOptions):
-    """Of tables of text."""
+    """Options of the reader of tables of text."""
 
     format: Format = optional("format of astropy.io.ascii; default: no_header")
     table: Settings = optional(
         "settings of that format, such as delimiter, names, col_starts; default: none"
     )
     wavelength_file: FilePattern = optional(
-        "pattern of the file that has the wavelengths of all; default: none"
+        "pattern of the file with the wavelengths of all spectra; default: none"
     )
 
 
 class NoOptions(Model):
-    """Of R lists, which have one layout."""
+    """The reader of R lists has no options: they all have the same layout."""

@@ -219,8 +219,8 @@ def _inside(address: str) -> Path:
     path = Path(address).expanduser()
     if not Path(os.path.abspath(path)).is_relative_to(Path.cwd()):
         raise LibraryError(
-            f"{path} lies outside the folder of the run: an entry may not look there: write its "
-            "last part alone here, and name the whole path as LIBRARY_PATH or CUBE_PATH"
+            f"{path} lies outside the folder of the run, where an entry may not look: write the "
+            "last part of the path here, and give the whole path as LIBRARY_PATH or CUBE_PATH"
         )
     return path
 
