@@ -1,4 +1,4 @@
-"""Components of several libraries: which are alike, and what they explain of others' spectra."""
+"""Compares components of several libraries with each other, and with each other's spectra."""
 
 import dataclasses
 import itertools
@@ -24,7 +24,7 @@ class LibraryResult:
     title : str
         The library's name.
     medium : {"air", "vacuum", "unknown"}
-        Of its wavelengths.
+        Medium in which the wavelengths are given.
     wavelength : ndarray of shape (n_wave,)
         In Angstrom, in vacuum where the medium is known.
     components : ndarray of shape (k, n_wave)
@@ -49,7 +49,7 @@ class LibraryResult:
 class OnCommonChannels(NamedTuple):
     """A library's components (k, n_wave) and spectra (n_spectra, n_wave) on common channels.
 
-    counts : (n_spectra, n_wave), 1 where a value does and 0 where not; None where all do
+    counts : (n_spectra, n_wave), 1 where a value counts and 0 elsewhere; None where all count
     """
 
     components: np.ndarray
@@ -58,7 +58,7 @@ class OnCommonChannels(NamedTuple):
 
 
 class Match(NamedTuple):
-    """A component of one library and the one of another that is matched with it."""
+    """A component of a library, and the component of another library that matches it."""
 
     library: str
     other: str
@@ -101,10 +101,12 @@ def load(name: str, spectra: str, components: str, assignments: str, summary: st
 
 
 def in_vacuum(wavelength: np.ndarray, medium: str, name: str) -> np.ndarray:
-    """Vacuum wavelengths (n_wave,) of a library; as they are where the entry does not know."""
+    """Vacuum wavelengths (n_wave,) of a library; unchanged where the medium is unknown."""
     if medium == "unknown":
         log.warning(
-            "%s: in air or vacuum is unknown; taken as they are, wrong by 0.03 %% at most", name
+            "%s: the medium of the wavelengths is unknown; they are not changed, and may be wrong "
+            "by 0.03 %%",
+            name,
         )
     return grids.in_vacuum(wavelength) if medium == "air" else wavelength
 
@@ -127,18 +129,18 @@ def on_common_channels(library: LibraryResult, common: np.ndarray) -> OnCommonCh
 def rebinned(
     wavelength: np.ndarray, rows: np.ndarray, common: np.ndarray, weights: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Spectra on other channels, and their weights where they have some.
+    """Resample spectra to other channels, with their inverse variance if they have one.
 
     Parameters
     ----------
     wavelength : ndarray of shape (n_wave,)
-        Of the spectra, in Angstrom.
+        The channels of the spectra, in Angstrom.
     rows : ndarray of shape (n_spectra, n_wave)
         The spectra.
     common : ndarray of shape (n_common,)
-        Where they go.
+        The channels to which they are resampled, in Angstrom.
     weights : ndarray of shape (n_spectra, n_wave) or None, default None
-        Inverse variances.
+        Inverse variance of each value.
 
     Returns
     -------
@@ -157,7 +159,7 @@ def rebinned(
 def matched(
     libraries: dict[str, LibraryResult], common: dict[str, OnCommonChannels], metric: str
 ) -> list[Match]:
-    """Components of each library and of each other, matched one to one by least total distance.
+    """Match the components of each pair of libraries, one to one, by least total distance.
 
     Parameters
     ----------
@@ -193,7 +195,7 @@ def explained(components: np.ndarray, flux: np.ndarray, counts: np.ndarray | Non
     flux : ndarray of shape (n_spectra, n_wave)
         The spectra.
     counts : ndarray of shape (n_spectra, n_wave) or None, default None
-        1 where a value does and 0 where not; None: all do.
+        1 where a value counts and 0 elsewhere; None where all count.
 
     Returns
     -------
@@ -208,14 +210,14 @@ def explained_shares(common: dict[str, OnCommonChannels]) -> np.ndarray:
     """What the components of a library (column) explain of each library's spectra (row)."""
     return np.array(
         [
-            [explained(of.components, on.flux, on.counts) for of in common.values()]
-            for on in common.values()
+            [explained(own.components, other.flux, other.counts) for own in common.values()]
+            for other in common.values()
         ]
     )
 
 
 def match_table(matches: list[Match], metric: str) -> Table:
-    """A row a match."""
+    """The table of matches, with a row for each."""
     names = ["library", "other", "component", "class", "other_component", "other_class", "distance"]
     return Table(rows=matches, names=names, meta={"metric": metric})
 
@@ -227,5 +229,5 @@ def transfer_table(names: list[str], shares: np.ndarray) -> Table:
 
 
 def n_of_one_class(matches: list[Match]) -> int:
-    """How many matched components are assigned to the same class in both libraries."""
+    """The number of matched components that have the same class in both libraries."""
     return sum(match.class_name == match.other_class != "" for match in matches)

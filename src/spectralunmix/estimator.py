@@ -291,7 +291,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return tags
 
     def _settings(self) -> Settings:
-        """The parameters, checked."""
+        """The parameters, after a check."""
         parameters = self.get_params()
         del parameters["strict"]
         settings = Settings(**parameters)
@@ -299,7 +299,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return settings
 
     def _keep(self, result: Result) -> Array:
-        """Take a result as the model's; return its weights."""
+        """Set the attributes of the model from a result; return the weights."""
         for field in dataclasses.fields(Result):
             if field.name != "weights":
                 setattr(self, f"{field.name}_", getattr(result, field.name))
@@ -309,12 +309,12 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         return result.weights
 
     def _spectra(self, X: Array, inverse_variance: Array | None) -> Spectra:
-        """X and v, checked, of the dtype and on the device asked for."""
+        """X and v after a check, in `dtype` and on `device`."""
         X = self._checked(X, inverse_variance, reset=False)
         return spectra_of(X, inverse_variance, self.device, DTYPES[self.dtype])
 
     def _checked(self, X: Array, inverse_variance: Array | None, reset: bool) -> Array:
-        """X as `results` takes it, with the channels of the fit unless this is one (`reset`)."""
+        """X as `results` takes it; unless `reset`, it needs as many channels as the fit had."""
         check_not_masked(X, inverse_variance)
         if on_disk(X) or isinstance(X, Tensor) or is_dask(X):
             self._check_dimensions(X, reset)
@@ -383,15 +383,15 @@ def scan_smoothness(
     models = [clone(model).set_params(smoothness=float(value)) for value in smoothness]
     if not models:
         raise ValueError("smoothness: at least one value is needed")
-    settings = [each._settings() for each in models]
+    settings = [own._settings() for own in models]
     X = models[0]._checked(X, inverse_variance, reset=True)
-    values = [each.smoothness for each in settings]
-    found = results(X, inverse_variance, settings[0], values, every_start)
+    values = [own.smoothness for own in settings]
+    results_of = results(X, inverse_variance, settings[0], values, every_start)
     names = {key: value for key, value in vars(models[0]).items() if key.endswith("_in_")}
     fitted: list[list[SmoothNMF]] = []
-    for each, of_smoothness in zip(models, found, strict=True):
-        vars(each).update(names)
-        fitted.append([copy.copy(each) for _ in of_smoothness])
-        for one, result in zip(fitted[-1], of_smoothness, strict=True):
-            one._keep(result)
-    return fitted if every_start else [one for (one,) in fitted]
+    for unfitted, from_starts in zip(models, results_of, strict=True):
+        vars(unfitted).update(names)
+        fitted.append([copy.copy(unfitted) for _ in from_starts])
+        for copied, result in zip(fitted[-1], from_starts, strict=True):
+            copied._keep(result)
+    return fitted if every_start else [best for (best,) in fitted]

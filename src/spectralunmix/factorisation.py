@@ -204,9 +204,11 @@ def results(
     every_start: bool = False,
     comm: Communicator = ALONE,
 ) -> list[list[Result]]:
-    """At each smoothness the best of the starts, or every start: all fits share passes over X.
+    """Fit at each smoothness, from every start; all fits share passes over X.
 
-    comm : the processes that have further spectra; the weights are those of this one's
+    For each smoothness the list holds the best fit, or with `every_start` all fits.
+
+    comm : the processes that have further spectra; the weights are of this process's spectra
     """
     if is_dask(X):
         of_dask = for_dask("fits").results_of_dask
@@ -225,17 +227,17 @@ def results(
             Progress(spectra.scale, settings.verbose) if settings.verbose else solver.silent,
             settings.solver,
         )
-        found = []
+        by_smoothness = []
         for first in range(0, len(fits), len(H)):
             of_starts = fits[first : first + len(H)]
             groups = [[fit] for fit in of_starts] if every_start else [of_starts]
             convert = as_given(X, settings.dtype)
-            found.append([_result(spectra, group, convert) for group in groups])
-    return found
+            by_smoothness.append([_result(spectra, group, convert) for group in groups])
+    return by_smoothness
 
 
 def warn_of(result: Result, settings: Settings, stacklevel: int = 3) -> None:
-    """Warn of what a caller should know of a fit that did not end well."""
+    """Warn of empty components, and of a fit that did not converge."""
     if empty := _n_empty(result):
         message = f"{empty} of {len(result.components)} components are empty"
         warnings.warn(message, stacklevel=stacklevel)
@@ -246,7 +248,7 @@ def warn_of(result: Result, settings: Settings, stacklevel: int = 3) -> None:
 
 
 def why_not_converged(result: Result, settings: Settings) -> str:
-    """What to say of a fit that stopped at its limit of iterations; nothing where it did not."""
+    """Why a fit did not converge, and the way out; "" where it did."""
     if result.converged or settings.tol == 0:
         return ""
     reached = f"optimality {result.optimality[-1]:.1e} > tol={settings.tol:.1e}"
@@ -338,7 +340,7 @@ def misfit(spectra: Spectra, W: np.ndarray, H: np.ndarray) -> float:
 
 
 def _starts(spectra: Spectra, settings: Settings) -> np.ndarray:
-    """(n_starts, k, n_wave)."""
+    """The starts of a fit, (n_starts, k, n_wave)."""
     k, n_wave = settings.n_components, spectra.shape[1]
     largest = torch.stack([X.max().double() for _, X, *_ in spectra.unweighted().pieces()]).max()
     if not spectra.comm.largest(largest) > 0:
@@ -383,9 +385,9 @@ def _result(
 
 
 def _n_empty(result: Result) -> int:
-    """How many components have no weight, or no value, above 0."""
-    found = (result.weights > 0).any(axis=0), (result.components > 0).any(axis=1)
-    weights, components = (np.asarray(of, dtype=bool) for of in found)
+    """The number of components without a weight, or without a value, above 0."""
+    present = (result.weights > 0).any(axis=0), (result.components > 0).any(axis=1)
+    weights, components = (np.asarray(flags, dtype=bool) for flags in present)
     return int((~(weights & components)).sum())
 
 

@@ -1,4 +1,4 @@
-"""The workflow's own files: the matrix of spectra (FITS), and tables of spectra (ECSV)."""
+"""Reads and writes files of the workflow: matrices of spectra (FITS) and tables (ECSV)."""
 
 import contextlib
 import json
@@ -16,16 +16,16 @@ from astropy.table import Column, Table
 
 from spectralunmix.errors import LibraryError
 
-NOISE = "NOISE"  # card of spectra whose weights are the inverse variance of their noise
+NOISE = "NOISE"  # header card: the inverse variance is that of the noise, not of a mask alone
 LARGE = 2**27  # values of a matrix from which it stays on disk, and is read in blocks of rows
 BLOCK = 2**24  # values that are worked on at once
 
 
 @contextlib.contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """A new file beside `path` to write to, put in its place in one step, or not at all."""
+    """A new file beside `path` to write to; it takes the place of `path` in a single step."""
     final = Path(path)
-    # a name that nobody can foresee, so that no link of that name leads elsewhere
+    # an unpredictable name, so that nobody can put a link of that name in its place
     handle, name = tempfile.mkstemp(dir=final.parent, prefix=".part-", suffix=f"-{final.name}")
     os.close(handle)
     part = Path(name)
@@ -102,24 +102,24 @@ def row_blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
 
 
 def _values(hdu: Any) -> np.ndarray:
-    """Of an image, in float64; where it is large as it lies on disk."""
+    """The data of an image, in float64; a large image stays on disk."""
     return hdu.data if _is_large(hdu) else hdu.data.astype(float)
 
 
 def read_inverse_variance(path: str) -> np.ndarray | None:
-    """(n_spectra, n_wave), 0 where masked; None where all values weigh alike."""
+    """The inverse variance (n_spectra, n_wave), 0 where masked; None where there is none."""
     with fits.open(path, memmap=True) as hdus:
         name = "INVERSE_VARIANCE"
         return _values(hdus[name]) if name in hdus else None
 
 
 def read_has_uncertainties(path: str) -> bool:
-    """Whether the file says that its weights are the inverse variance of the noise."""
+    """Whether the inverse variance in the file is that of the noise, and not of a mask alone."""
     return bool(fits.getval(path, NOISE)) if NOISE in fits.getheader(path) else False
 
 
 def read_medium(path: str) -> str:
-    """What the wavelengths are in: air, vacuum or unknown."""
+    """The medium of the wavelengths: air, vacuum or unknown."""
     return fits.getval(path, "MEDIUM", "WAVELENGTH")
 
 

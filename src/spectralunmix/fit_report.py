@@ -1,4 +1,4 @@
-"""What a reader would quote of fits: how they ended, and how well they explain the spectra."""
+"""Numbers of fits for readers: how they ended, and how well they explain the spectra."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ HISTORY = ("iterations", "objective", "optimality")
 
 
 def lines_of_progress(flux: np.ndarray) -> int:
-    """Iterations between two lines of the log: each where a pass over the spectra takes seconds."""
+    """Iterations between two lines of the log; 1 where a pass over the spectra takes seconds."""
     return 1 if flux.size > BLOCK else PROGRESS
 
 
@@ -30,11 +30,11 @@ def check_rank(n_components: int, shape: tuple[int, ...]) -> None:
 
 
 def sum_of_squares(flux: Any, inverse_variance: Any) -> float:
-    """Of the spectra (n_spectra, n_wave), times their weights where there are some."""
+    """The sum of v x^2 over the spectra (n_spectra, n_wave); v is 1 without inverse variance."""
     if is_dask(flux):
         if inverse_variance is None:
             return float((flux.astype(float) ** 2).sum().compute())
-        counted = flux.astype(float).map_blocks(np.nan_to_num)  # NaN has no weight
+        counted = flux.astype(float).map_blocks(np.nan_to_num)  # NaN has inverse variance 0
         return float((inverse_variance * counted**2).sum().compute())
     total = 0.0
     for rows in row_blocks(*flux.shape):
@@ -47,7 +47,7 @@ def sum_of_squares(flux: Any, inverse_variance: Any) -> float:
 def numbers(
     model: SmoothNMF, flux: np.ndarray, inverse_variance: np.ndarray | None
 ) -> dict[str, Any]:
-    """What the file of a fit says; sums are weighted where there are weights.
+    """The numbers in the file of a fit; sums have the inverse variance as a factor.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def numbers(
     flux : ndarray of shape (n_spectra, n_wave)
         The spectra.
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None
-        Their weights.
+        The inverse variance of each value.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def numbers(
 
 
 def how_it_ended(fit: dict[str, Any]) -> str:
-    """The end of a fit, from its `numbers`, in a line."""
+    """A line that says how a fit ended, from its `numbers`."""
     converged = "converged" if fit["converged"] else "NOT converged"
     return (
         f"objective {fit['objective']:.9g}, optimality {fit['optimality']:.1e} ({converged}) "
@@ -89,7 +89,7 @@ def how_it_ended(fit: dict[str, Any]) -> str:
 
 
 def smoothness_table(models: list[SmoothNMF]) -> Table:
-    """A row for each fit: what it gives up for smoothness."""
+    """A row for each fit, with its residuals and the roughness of its components."""
     rows = [
         {
             "smoothness": float(model.smoothness),

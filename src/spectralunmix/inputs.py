@@ -1,4 +1,4 @@
-"""Spectra as callers give them, made into what fits take."""
+"""Turns spectra, as callers give them, into arrays for fits."""
 
 import importlib
 import sys
@@ -11,12 +11,12 @@ from torch import Tensor
 from .nmf.arrays import on_disk
 from .nmf.checks import check_not_masked, check_two_dimensions
 
-Array = Any  # a tensor, and what comes out is one; or of numpy, on disk too, or pandas
-FLOATS = (np.float64, np.float32)  # kinds of numbers that are taken as they are
+Array = Any  # of numpy, in memory or on disk, of torch, pandas or Dask
+FLOATS = (np.float64, np.float32)  # types that are not converted
 
 
 def is_dask(X: Any) -> bool:
-    """Whether X is a Dask array; Dask is not imported for that."""
+    """Whether X is a Dask array; Dask is not imported to find out."""
     dask_array = sys.modules.get("dask.array")
     return dask_array is not None and isinstance(X, dask_array.Array)
 
@@ -29,7 +29,9 @@ def current_client() -> Any:
     except ValueError:
         return None
     if client is not None and client.asynchronous:
-        raise ValueError("the Dask client is asynchronous: fits need a Client of the other kind")
+        raise ValueError(
+            "the Dask client is asynchronous: fits need a Client with asynchronous=False"
+        )
     return client
 
 
@@ -39,14 +41,14 @@ def of_cluster(X: Any) -> bool:
 
 
 def for_dask(name: str) -> ModuleType:
-    """A module of `cluster`, which nothing imports that is given no Dask array."""
+    """Import a module of `cluster`, which is needed for Dask arrays alone."""
     return importlib.import_module(f"spectralunmix.cluster.{name}")
 
 
 def as_floats(X: Array) -> Array:
-    """X as it is where it is of floats already; else as scikit-learn, or its error, makes it.
+    """X, converted to floats by scikit-learn if it is not of floats already.
 
-    scikit-learn takes a second to import, and so is imported where it is needed.
+    scikit-learn is imported only where it is needed, because that takes a second.
     """
     floats = type(X) is np.ndarray and X.dtype in FLOATS and X.ndim == 2 and X.size > 0
     if floats or on_disk(X) or isinstance(X, Tensor) or is_dask(X):
@@ -63,8 +65,8 @@ def in_memory(X: Array, inverse_variance: Array | None) -> np.ndarray:
     """
     if is_dask(X):
         raise ValueError(
-            "X is a Dask array, and this needs it in memory: give X.compute(), or that of some of "
-            "the spectra; with a cluster (`client = distributed.Client()`) cross_validate and "
+            "X is a Dask array, and this needs it in memory: give X.compute(), or a part of the "
+            "spectra; with a cluster (`client = distributed.Client()`) cross_validate and "
             "bootstrap take it as it is"
         )
     check_not_masked(X, inverse_variance)

@@ -1,4 +1,4 @@
-"""A matrix of spectra from a file of the user's: FITS image or table, ECSV or CSV."""
+"""Reads a matrix of spectra from a user's file: FITS image or table, ECSV or CSV."""
 
 import contextlib
 import dataclasses
@@ -20,7 +20,7 @@ FITS = (".fits", ".fit", ".fts")
 TEXT = {".ecsv": "ascii.ecsv", ".csv": "ascii.csv"}
 KINDS = ", ".join([*FITS, *(f"{suffix}.gz" for suffix in FITS), *TEXT])
 NO_WEIGHTS = "none"
-LONGEST = 400  # letters of an error
+LONGEST = 400  # characters of an error message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,16 +32,16 @@ class Matrix:
     flux : ndarray of shape (n_spectra, n_wave)
         Finite; 0 where the file has no number.
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None
-        Finite and not negative; None where all values weigh alike.
+        Finite and not negative; None where every value has the same.
     wavelength : ndarray of shape (n_wave,) or None
         None where the file has none.
     unit : str or None
-        Of the wavelengths, as astropy writes it; None where the file does not say.
+        Unit of the wavelengths, as astropy writes it; None where the file has none.
     names : list of str
-        Of the spectra.
+        Names of the spectra.
     """
 
-    flux: Any  # of numpy, or of Dask
+    flux: Any  # an array of numpy, or of Dask
     inverse_variance: Any
     wavelength: np.ndarray | None
     unit: str | None
@@ -55,22 +55,22 @@ def read_matrix(
     error: str | None = None,
     mask_nan: bool = False,
 ) -> Matrix:
-    """The matrix of a file, checked.
+    """Read the matrix of a file, and check it.
 
     Parameters
     ----------
     path : Path
-        A FITS image or table with a spectrum a row, or an ECSV or CSV table with a spectrum a
-        column, after a first column of wavelengths.
+        A FITS image or table with a spectrum in each row; or an ECSV or CSV table with the
+        wavelengths in its first column, and a spectrum in every further column.
     hdu : str, default None
         Extension of a FITS file, by name or number; None for the first that holds a matrix.
     inverse_variance : str, default None
         An extension or array column of the file, another file, or "none"; None for the
         extension INVERSE_VARIANCE where there is one.
     error : str, default None
-        As inverse_variance, of the standard deviation in its place.
+        The place of the standard deviation, in the same way; in place of inverse_variance.
     mask_nan : bool, default False
-        Give values that are NaN or infinite the weight 0.
+        Give values that are NaN or infinite the inverse variance 0.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def read_matrix(
     if weights is not None and weights.shape != found.flux.shape:
         raise LibraryError(
             f"{path}: the inverse variance is {shape(weights)}, the spectra are "
-            f"{shape(found.flux)}: it needs a value for each of theirs"
+            f"{shape(found.flux)}: it needs the same shape"
         )
     if found.wavelength is not None:
         _check_wavelength(path, found.wavelength, found.flux.shape[1])
@@ -107,7 +107,7 @@ def read_matrix(
 
 @contextlib.contextmanager
 def _in_one_line(path: Path) -> Iterator[None]:
-    """Errors of parsers as one line of reasonable length: some quote the whole file."""
+    """Shorten errors of parsers to a line, because some of them quote the whole file."""
     try:
         with taken_for(str(path), "a file with spectra that can be read"):
             yield
@@ -118,12 +118,12 @@ def _in_one_line(path: Path) -> Iterator[None]:
 
 
 def without_suffix(path: Path) -> str:
-    """The name of a file without what says of which kind it is."""
+    """The name of a file without its suffixes."""
     return Path(path.name.removesuffix(".gz")).stem
 
 
 def is_fits(path: Path) -> bool:
-    """Whether a file is FITS, and not ECSV or CSV, by its name.
+    """Whether a file is FITS, and not ECSV or CSV, which its name tells.
 
     Raises
     ------
@@ -139,11 +139,11 @@ def is_fits(path: Path) -> bool:
         return True
     if name.endswith(tuple(TEXT)):
         return False
-    raise LibraryError(f"{path}: its name is not one of a file that is read: {KINDS}")
+    raise LibraryError(f"{path}: its suffix is not that of a file that is read: {KINDS}")
 
 
 def _of_text(path: Path) -> Found:
-    """A table with a channel a row: the wavelength, then a column a spectrum."""
+    """A table with a row for each channel: the wavelength, then the spectra in columns."""
     suffix = path.suffix.lower()
     with taken_for(str(path), f"a table in {suffix[1:].upper()}"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of units, and of numbers out of range: they become inf
@@ -151,7 +151,7 @@ def _of_text(path: Path) -> Found:
     if len(table.colnames) < 2 or not len(table):
         raise LibraryError(
             f"{path}: {len(table)} rows of {len(table.colnames)} columns: the first column is the "
-            "wavelength, every further one a spectrum, and the first line names them"
+            "wavelength, every further column is a spectrum, and the first line names them"
         )
     if all(map(_is_number, table.colnames)):
         raise LibraryError(
@@ -161,7 +161,9 @@ def _of_text(path: Path) -> Found:
     first, *names = table.colnames
     wavelength, *columns = (numbers(path, f"column {c}", table[c]) for c in table.colnames)
     if any(column.ndim != 1 for column in (wavelength, *columns)):
-        raise LibraryError(f"{path}: a column has arrays in its rows: one number a row is needed")
+        raise LibraryError(
+            f"{path}: a column has arrays in its rows: a number in each row is needed"
+        )
     return Found(np.array(columns), wavelength, unit_of(table[first].unit), names)
 
 
@@ -179,8 +181,8 @@ def _of_errors(path: Path, errors: np.ndarray | None) -> np.ndarray | None:
         return None
     if (errors <= 0).any():
         raise LibraryError(
-            f"{path}: {_counted(errors <= 0)} of --error are not above 0: put inf where a value is "
-            "not to count"
+            f"{path}: {_counted(errors <= 0)} of --error are not above 0: put inf where a value "
+            "should not count"
         )
     return 1 / errors**2
 
@@ -188,7 +190,7 @@ def _of_errors(path: Path, errors: np.ndarray | None) -> np.ndarray | None:
 def _weights(
     path: Path, hdus: fits.HDUList | None, option: str, name: str | None
 ) -> np.ndarray | None:
-    """The inverse variance, or error, that is asked for, or that the file brings."""
+    """The inverse variance or the error that an option names, or that the file has."""
     if name == NO_WEIGHTS:
         return None
     weights = None if hdus is None else matrix_fits.inverse_variance(path, hdus, name)
@@ -222,7 +224,7 @@ def _check_wavelength(path: Path, wavelength: np.ndarray, n_wave: int) -> None:
 def _finite(
     path: Path, flux: np.ndarray, weights: np.ndarray | None, mask_nan: bool
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Flux and weights without NaN and infinite values: of weight 0, where that is asked for."""
+    """Flux and inverse variance without NaN and infinite values; with `mask_nan` they become 0."""
     bad = ~np.isfinite(flux)
     if bad.all():
         raise LibraryError(f"{path}: all of its {flux.size} values are NaN or infinite")
@@ -253,7 +255,7 @@ def _finite_weights(path: Path, weights: np.ndarray, mask_nan: bool) -> np.ndarr
     if (weights < 0).any():
         raise LibraryError(
             f"{path}: {_counted(weights < 0)} of the inverse variance are negative: put 0 where a "
-            "value is not to count"
+            "value should not count"
         )
     return weights
 

@@ -1,4 +1,4 @@
-"""The matrix of spectra in a FITS file: an image, or an array column of a table."""
+"""Reads the matrix of spectra in a FITS file: an image, or an array column of a table."""
 
 import dataclasses
 from pathlib import Path
@@ -15,12 +15,12 @@ from spectralunmix.libraries.readers.spectrum import unit
 WAVELENGTH = "WAVELENGTH"
 FLUX = "FLUX"
 INVERSE_VARIANCE = "INVERSE_VARIANCE"
-LARGEST = 2**40  # bytes of an image that is compressed: a user's own file is trusted
+LARGEST = 2**40  # bytes of an unpacked image: a user's own file is trusted
 
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """What a file holds: spectra (n_spectra, n_wave), and what it says of them."""
+    """The spectra (n_spectra, n_wave) in a file, with wavelengths and names."""
 
     flux: np.ndarray
     wavelength: np.ndarray | None
@@ -60,7 +60,7 @@ def spectra(path: Path, hdus: fits.HDUList, key: str | None) -> Found:
 
 
 def inverse_variance(path: Path, hdus: fits.HDUList, name: str | None) -> np.ndarray | None:
-    """Of an extension, or an array column, of that name; None where there is none.
+    """The inverse variance in an extension or array column of that name; None without any.
 
     name : None for INVERSE_VARIANCE
     """
@@ -103,7 +103,7 @@ def array_columns(hdu: Any) -> dict[str, str]:
 
 
 def listed(hdus: fits.HDUList) -> str:
-    """What extensions there are."""
+    """A list of the extensions and their content."""
     said = []
     for number, hdu in enumerate(hdus):
         if hdu.data is None:
@@ -119,12 +119,12 @@ def listed(hdus: fits.HDUList) -> str:
 
 
 def shape(values: np.ndarray) -> str:
-    """As 80 x 4739."""
+    """The shape as text, such as 80 x 4739."""
     return " x ".join(map(str, values.shape))
 
 
 def unit_of(spelt: object) -> str | None:
-    """A unit as astropy writes it; None where there is none, or none that is known."""
+    """The unit as astropy writes it; None where there is no unit, or it is unknown."""
     if not spelt:
         return None
     try:
@@ -143,7 +143,7 @@ def numbers(path: Path, what: str, values: Any) -> np.ndarray:
 
 def matrix(path: Path, what: str, values: Any) -> np.ndarray:
     """(n_spectra, n_wave) of an image or a column."""
-    if values.dtype.kind == "O":  # arrays of a length of their own in every row
+    if values.dtype.kind == "O":  # arrays that may differ in length from row to row
         lengths = sorted({len(row) for row in values})
         if len(lengths) > 1:
             raise LibraryError(
@@ -177,7 +177,7 @@ def _of_table(path: Path, hdus: fits.HDUList, hdu: Any) -> Found:
     if FLUX not in others and len(others) != 1:
         raise LibraryError(
             f"{path}: extension {hdu.name or hdus.index(hdu)} has the array columns "
-            f"{', '.join(columns.values())}: the one with the spectra needs the name {FLUX}"
+            f"{', '.join(columns.values())}: the column with the spectra needs the name {FLUX}"
         )
     name = columns[FLUX if FLUX in others else others[0]]
     flux = matrix(path, name, hdu.data[name])
@@ -195,7 +195,7 @@ def _of_table(path: Path, hdus: fits.HDUList, hdu: Any) -> Found:
 
 
 def of_wavelength_extension(path: Path, hdus: fits.HDUList) -> tuple[np.ndarray, str | None]:
-    """Wavelengths, and their unit: an image, or a table's column of that name, else its first."""
+    """Wavelengths and their unit, from an image, or from a table's column WAVELENGTH or first."""
     hdu = hdus[WAVELENGTH]
     if is_image(hdu):
         return numbers(path, WAVELENGTH, hdu.data).ravel(), unit_of(hdu.header.get("BUNIT"))
@@ -205,7 +205,7 @@ def of_wavelength_extension(path: Path, hdus: fits.HDUList) -> tuple[np.ndarray,
 
 
 def of_header(path: Path, hdu: Any, n_wave: int) -> tuple[np.ndarray | None, str | None]:
-    """Wavelengths, and their unit, of an image's cards; None where it has none."""
+    """Wavelengths and their unit, from the cards of an image; None without such cards."""
     cards = Cards(str(path), hdu.header)
     step = "CDELT1" if "CDELT1" in cards else "CD1_1"
     if "CRVAL1" not in cards or step not in cards:
@@ -216,8 +216,10 @@ def of_header(path: Path, hdu: Any, n_wave: int) -> tuple[np.ndarray | None, str
     except (TypeError, ValueError):
         raise LibraryError(f"{path}: CRVAL1, {step}, CRPIX1 are {stated}, not numbers") from None
     values = origin + width * (np.arange(1, n_wave + 1) - pixel)
-    if cards.get("DC-FLAG") == 1:  # as IRAF says log10
+    if cards.get("DC-FLAG") == 1:  # log10, in IRAF's spelling
         values = 10.0**values
-    elif str(cards.get("CTYPE1")).upper().endswith("-LOG"):  # as the FITS standard says it
+    elif (
+        str(cards.get("CTYPE1")).upper().endswith("-LOG")
+    ):  # ln, in the spelling of the FITS standard
         values = origin * np.exp(values / origin - 1)
     return values, unit_of(cards.get("CUNIT1"))

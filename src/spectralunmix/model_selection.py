@@ -241,19 +241,19 @@ def cross_validate(
     if X.shape[1] < 2:
         raise ValueError("X has one channel: cross_validate needs others, to find the weights from")
     seeds = [random_state + 1 + start for start in range(n_starts)]
-    of = Folds(held, n_repeats, values, init, random_state, seeds, max_iter, tol)
+    plan = Folds(held, n_repeats, values, init, random_state, seeds, max_iter, tol)
     if on_cluster:
-        return for_dask("resampled").cross_validation(X, inverse_variance, of, n_components)
+        return for_dask("resampled").cross_validation(X, inverse_variance, plan, n_components)
     with threads_for(X):
         spectra = spectra_of(X, inverse_variance, "cpu", torch.float64)
-        return cross_validation_of(spectra, of, n_components)
+        return cross_validation_of(spectra, plan, n_components)
 
 
 def cross_validation_of(
-    spectra: Spectra, of: Folds, n_components: Sequence[int]
+    spectra: Spectra, plan: Folds, n_components: Sequence[int]
 ) -> CrossValidation:
     """`cross_validate` in a process: its errors are those of this process's spectra."""
-    return CrossValidation.joined([_of_k(spectra, of, k) for k in n_components])
+    return CrossValidation.joined([_of_k(spectra, plan, k) for k in n_components])
 
 
 def _check(n_components: Sequence[int], smoothness: Sequence[float], init: str) -> None:
@@ -262,9 +262,9 @@ def _check(n_components: Sequence[int], smoothness: Sequence[float], init: str) 
         check_whole_number("n_components", k)
     for value in smoothness:
         check_smoothness(value)
-    for name, of in (("n_components", n_components), ("smoothness", smoothness)):
-        if len(of) == 0 or (np.diff(of) <= 0).any():
-            raise ValueError(f"{name}={of!r}: one value or more, rising, is needed")
+    for name, values in (("n_components", n_components), ("smoothness", smoothness)):
+        if len(values) == 0 or (np.diff(values) <= 0).any():
+            raise ValueError(f"{name}={values!r}: one value or more, rising, is needed")
     if init not in starts.NAMES:
         raise ValueError(f"init={init!r}: 'nndsvd', 'spa' or 'random' is needed")
 
@@ -287,14 +287,14 @@ def folds(
     return fold
 
 
-def _of_k(spectra: Spectra, of: Folds, k: int) -> CrossValidation:
+def _of_k(spectra: Spectra, plan: Folds, k: int) -> CrossValidation:
     """The part of the result for k components: all its fits make a single batch."""
-    fits = _fits(spectra, of, k)  # (n_folds * n_repeats + 1 + n_starts, n_smoothness)
-    whole = len(of.held)  # the row of the fit of all spectra
-    errors = np.zeros((len(of.smoothness), spectra.shape[0]))
-    for held, row in zip(of.held, fits, strict=False):
+    fits = _fits(spectra, plan, k)  # (n_folds * n_repeats + 1 + n_starts, n_smoothness)
+    whole = len(plan.held)  # the row of the fit of all spectra
+    errors = np.zeros((len(plan.smoothness), spectra.shape[0]))
+    for held, row in zip(plan.held, fits, strict=False):
         H = np.stack([fit.H for fit in row])
-        errors[:, held] += held_out_errors(spectra, held, H) / of.n_repeats
+        errors[:, held] += held_out_errors(spectra, held, H) / plan.n_repeats
     columns = list(zip(*fits, strict=True))  # by smoothness
     squares = float(spectra.sum_of_squares)
     components = [[fit.H for fit in column] for column in columns]
@@ -307,7 +307,7 @@ def _of_k(spectra: Spectra, of: Folds, k: int) -> CrossValidation:
     }
     arrays = {name: np.array([values]) for name, values in by_smoothness.items()}
     errors = spectra.scale.of_squares(errors)[None]
-    return CrossValidation(np.array([k]), of.smoothness, errors, **arrays)
+    return CrossValidation(np.array([k]), plan.smoothness, errors, **arrays)
 
 
 def _reduced_chi2(spectra: Spectra, fit: solver.Fit) -> float:
@@ -354,18 +354,18 @@ def above(objective: float, least: float, squares: float) -> float:
     return (objective - least) / max(least, EXACT * squares)
 
 
-def _fits(spectra: Spectra, of: Folds, k: int) -> list[list[solver.Fit]]:
+def _fits(spectra: Spectra, plan: Folds, k: int) -> list[list[solver.Fit]]:
     """At each smoothness: fits without each fold, of all spectra, and from the other starts."""
-    counts = [~held for held in of.held]
+    counts = [~held for held in plan.held]
     H = []
     for seen in (*counts, np.ones(spectra.shape[0], dtype=bool)):
-        H.append(starts.named(spectra.rows(seen), of.init, k, rng=RandomState(of.random_state)))
-    for seed in of.seeds:
+        H.append(starts.named(spectra.rows(seen), plan.init, k, rng=RandomState(plan.random_state)))
+    for seed in plan.seeds:
         H.append(starts.named(spectra, "random", k, rng=RandomState(seed)))
-    counts += [np.ones(spectra.shape[0], dtype=bool)] * (1 + len(of.seeds))
-    n, lam = len(of.smoothness), np.tile(of.smoothness, len(H))
+    counts += [np.ones(spectra.shape[0], dtype=bool)] * (1 + len(plan.seeds))
+    n, lam = len(plan.smoothness), np.tile(plan.smoothness, len(H))
     repeated = np.repeat(np.stack(counts), n, axis=0), np.repeat(np.concatenate(H), n, axis=0)
-    fits = list(counted_fits(spectra, *repeated, lam, of.max_iter, of.tol))
+    fits = list(counted_fits(spectra, *repeated, lam, plan.max_iter, plan.tol))
     return [fits[first : first + n] for first in range(0, len(fits), n)]
 
 

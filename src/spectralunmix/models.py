@@ -1,4 +1,4 @@
-"""What the models of the configuration and of entries share: types of values, and messages."""
+"""Types of values, and messages of mistakes, for the models of configuration and entries."""
 
 import difflib
 import math
@@ -26,7 +26,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from spectralunmix.errors import ConfigurationError
 
 Key = tuple[str | int, ...]
-Mistake = tuple[Key, str]  # the key, from the model's own on, and what is wrong with it
+Mistake = tuple[Key, str]  # the key, relative to the model, and what is wrong with it
 
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
 SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -35,12 +35,12 @@ MOST_SHOWN = 60  # characters of a wrong value that a message repeats
 
 
 class Model(BaseModel):
-    """Keys and values of a YAML file; a key that is not among the fields is a mistake."""
+    """Keys and values of a YAML file; a key that is not a field is a mistake."""
 
     model_config = ConfigDict(extra="forbid")
 
     def mistakes(self) -> Iterable[Mistake]:
-        """What is wrong with keys that are right one by one."""
+        """Mistakes in the combination of keys; each key has been checked by itself."""
         return ()
 
     @model_validator(mode="after")
@@ -54,12 +54,12 @@ class Model(BaseModel):
 
 
 def mistake(why: str) -> PydanticCustomError:
-    """An error whose message is that text."""
+    """An error with that text as its message."""
     return PydanticCustomError("mistake", "{why}", {"why": why})
 
 
 def shown(value: Any) -> str:
-    """A value as a message repeats it: as YAML writes it, and not endlessly long."""
+    """A value as messages show it: as in YAML, cut off where it is long."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     text = repr(value)
@@ -67,7 +67,7 @@ def shown(value: Any) -> str:
 
 
 def number(value: Any) -> int | float:
-    """A finite number, which may be written as text, as Snakemake hands 1e-8 on."""
+    """A finite number; it may be text, because Snakemake passes 1e-8 on as text."""
     if isinstance(value, str) and len(value) <= MOST_SHOWN and NUMBER.fullmatch(value):
         value = int(value) if value.lstrip("+-").isdigit() else float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -85,7 +85,7 @@ def whole_number(value: Any) -> int:
 
 
 def within_limits(value: Any, limits: Callable[[Any], float]) -> int | float:
-    """A number as it is given, 10 or 10.0, after a look at its limits."""
+    """Check a number against its limits, and return it as it is given, 10 or 10.0."""
     value = number(value)
     limits(value)
     return value
@@ -111,7 +111,7 @@ def switch(value: Any) -> bool:
 
 
 def anything(value: Any) -> Any:
-    """Whatever YAML may hold, without NaN and infinity."""
+    """Any value of YAML, except for NaN and infinity."""
     for item in value.values() if isinstance(value, dict) else value:
         if isinstance(item, dict | list):
             anything(item)
@@ -121,7 +121,7 @@ def anything(value: Any) -> Any:
 
 
 def one_line(text: str) -> str:
-    """Text that pages and figures show."""
+    """A single line of text, which pages and figures can show."""
     if NOT_ONE_LINE.search(text):
         raise mistake(
             f"{shown(text)} is not one line of text, without angle brackets and control characters"
@@ -177,7 +177,7 @@ WithoutDoubles = (AfterValidator(without_doubles), Field(json_schema_extra={"uni
 
 
 def optional(description: str, **limits: Any) -> Any:
-    """A key without a default: where it is absent it stays absent."""
+    """A field without a default: a key that is absent stays absent."""
     return Field(
         None,
         description=description,
@@ -187,21 +187,21 @@ def optional(description: str, **limits: Any) -> Any:
 
 
 def checked(model: type[Model], content: object, file: Path | str) -> dict:
-    """The content of a file with its defaults.
+    """Check the content of a file, and add the defaults.
 
     Parameters
     ----------
     model : type of Model
-        What the file may hold.
+        The keys and values that are allowed.
     content : object
-        As it was read.
+        The content, as it was read.
     file : path or str
-        What messages begin with.
+        The name of the file, with which messages begin.
 
     Returns
     -------
     dict
-        Plain values. Keys stand in the order of the content, followed by those with defaults in
+        Plain values. The keys are in the order of the content; keys that have defaults follow, in
         the order of the model.
 
     Raises
@@ -255,7 +255,7 @@ def _models_in(annotation: Any, tagged: str | None = None) -> Iterator[tuple[tup
             yield step + inside, part
 
 
-# What is said of pydantic's errors, by their type.
+# Messages in plain words for pydantic's errors, by type.
 MESSAGES = {
     "missing": "is missing",
     "string_type": "{value} is not text: put it in quotes",
@@ -278,19 +278,19 @@ MESSAGES = {
 
 def _lines(error: ValidationError, model: type[Model], content: object) -> Iterator[str]:
     """A line for each mistake: its key, and what is wrong."""
-    for one in error.errors(include_url=False):
-        key = _key(one["loc"], content)
-        if one["type"].startswith("union_tag"):
-            key = f"{key}.{one['ctx']['discriminator'].strip(chr(39))}"
-        if one["type"] == "extra_forbidden":
-            message = _unexpected(one["loc"], model)
+    for details in error.errors(include_url=False):
+        key, kind = _key(details["loc"], content), details["type"]
+        if kind.startswith("union_tag"):
+            key = f"{key}.{details['ctx']['discriminator'].strip(chr(39))}"
+        if kind == "extra_forbidden":
+            message = _unexpected(details["loc"], model)
         else:
-            message = _message(one["type"], one["input"], one["msg"], one.get("ctx", {}))
+            message = _message(kind, details["input"], details["msg"], details.get("ctx", {}))
         yield f"{key or 'top level'}: {message}"
 
 
 def _message(kind: str, value: Any, message: str, context: dict) -> str:
-    """An error of pydantic's in plain words."""
+    """The message of a pydantic error, in plain words."""
     if value is None and kind.endswith("_type"):
         return "has no value"
     if kind == "string_type" and isinstance(value, list | dict):
@@ -316,7 +316,7 @@ def _key(location: Key, content: Any) -> str:
 
 
 def _unexpected(location: Key, model: type[Model]) -> str:
-    """That a key was unexpected, and which may be meant."""
+    """The message for an unexpected key, with the key that may be meant."""
 
     def fits(part: str, place: str | int) -> bool:
         if part == "[]":

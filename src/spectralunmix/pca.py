@@ -2,7 +2,7 @@
 
 import numpy as np
 
-MAX_ITER, TOL = 1000, 1e-6  # of filling: the change of what is filled, relative to the spectra
+MAX_ITER, TOL = 1000, 1e-6  # of `without_missing`; TOL is relative to the spectra
 
 
 def eigenspectra(
@@ -19,7 +19,7 @@ def eigenspectra(
     n_components : int
         Number of eigenspectra, k.
     svd_solver : {"full", "arpack"}, default "full"
-        As scikit-learn's PCA takes it.
+        Solver of scikit-learn's PCA.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def eigenspectra(
     explained : ndarray of shape (k,)
         Shares of the variance.
     """
-    from sklearn.decomposition import PCA  # takes 2 s to import, which others need not wait for
+    from sklearn.decomposition import PCA  # imported here because it takes 2 s
 
     pca = PCA(n_components, svd_solver=svd_solver, random_state=0).fit(flux)
     largest = np.abs(pca.components_).argmax(axis=1)
@@ -39,11 +39,12 @@ def eigenspectra(
 def without_missing(
     flux: np.ndarray, missing: np.ndarray, n_components: int
 ) -> tuple[np.ndarray, int]:
-    """The spectra with what their eigenspectra predict where a value is missing.
+    """Replace missing values by those that the eigenspectra predict.
 
-    PCA has no weights.  Here it is repeated, each time with the missing values that the last one
-    gave, from the mean spectrum on, until they stay as they are: expectation maximisation
-    (Roweis 1998), in which a missing value has no say in the eigenspectra.
+    PCA cannot leave out single values. So the missing values are set to the mean spectrum, and
+    PCA is repeated with the values that the last eigenspectra predict, until these no longer
+    change. In this expectation maximisation (Roweis 1998) missing values do not influence the
+    eigenspectra.
 
     Parameters
     ----------

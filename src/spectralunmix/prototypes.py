@@ -4,7 +4,7 @@ import numpy as np
 
 from spectralunmix.errors import LibraryError
 
-BAND = (16, 84)  # percentiles of a class's spectra
+BAND = (16, 84)  # percentiles over the spectra of a class
 
 
 def prototype(flux: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
@@ -15,7 +15,7 @@ def prototype(flux: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
     flux : ndarray of shape (n_spectra, n_wave)
         The spectra.
     counts : ndarray of bool, shape (n_spectra, n_wave), or None, default None
-        Whether a value does; None: all do.
+        Whether a value counts; None where all count.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def prototypes(
     flux : ndarray of shape (n_spectra, n_wave)
         The spectra.
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None
-        Their weights; values with weight 0 do not count.
+        The inverse variance of each value; values with 0 do not count.
     members : list of str
         The class of each spectrum.
 
@@ -74,14 +74,14 @@ def bands(
     members: np.ndarray,
     curves: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """The percentiles BAND of the spectra of each class, on the scale of its prototype.
+    """The percentiles BAND over the spectra of each class, on the scale of its prototype.
 
     Parameters
     ----------
     flux : ndarray of shape (n_spectra, n_wave)
         The spectra.
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None
-        Their weights; values with weight 0 do not count.
+        The inverse variance of each value; values with 0 do not count.
     members : ndarray of str, shape (n_spectra,)
         The class of each spectrum.
     curves : dict of ndarray of shape (n_wave,)
@@ -90,7 +90,7 @@ def bands(
     Returns
     -------
     dict of ndarray of shape (2, n_wave)
-        By class; NaN where nothing is known.
+        The percentiles, by class; NaN in channels where no value counts.
     """
     found = {}
     for name, curve in curves.items():

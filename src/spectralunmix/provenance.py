@@ -1,4 +1,4 @@
-"""What a step was made of and made: the records that a manifest gathers and `verify` checks."""
+"""The records of steps: inputs, code and outputs, which a manifest gathers and `verify` checks."""
 
 import hashlib
 import importlib.metadata
@@ -29,7 +29,7 @@ def sha256(path: str | Path) -> str:
 
 
 def record(snakemake: Any, script: str) -> dict:
-    """The step's record, all of its files by sha256; equal for equal runs on one machine."""
+    """The record of a step, with the sha256 of its files; equal for equal runs on a machine."""
     settings = {key: value for key, value in snakemake.params.items() if key != "code"}
     outputs = [path for path in snakemake.output if path != snakemake.output.record]
     return {
@@ -44,10 +44,10 @@ def record(snakemake: Any, script: str) -> dict:
 
 
 def sources(script: str) -> dict[str, str]:
-    """The script and the files of this package that the process has imported, and their templates.
+    """Checksums of the script, of imported files of this package, and of the figures' templates.
 
-    By `scripts/<name>`, and their path in the package. Of a workflow that was loaded from an
-    address the script's is kept in place of a checksum.
+    The keys are `scripts/<name>`, or the path in the package. Where the workflow was loaded from
+    an address, the address of the script takes the place of its checksum.
     """
     found = {f"scripts/{Path(script).name}": sha256(script) if Path(script).is_file() else script}
     files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
@@ -68,20 +68,20 @@ def machine() -> dict[str, str]:
 
 
 def _cpu() -> str:
-    """Its kind, where the system says it: numbers differ in the last digits between them.
+    """The kind of CPU, if the system tells it, because last digits of numbers depend on it.
 
-    A virtual machine may name processors of several generations alike, so that family, model and
-    a checksum of the instructions tell them apart.
+    A virtual machine may give CPUs of several generations the same name. Family, model and a
+    checksum of the instructions distinguish them.
     """
     info = Path("/proc/cpuinfo")
     first, *_ = info.read_text().split("\n\n") if info.exists() else [""]
     pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
-    of = {key.strip(): value.strip() for key, value in pairs}
-    if "model name" not in of:
+    known = {key.strip(): value.strip() for key, value in pairs}
+    if "model name" not in known:
         return ""
-    flags = " ".join(sorted(of.get("flags", "").split()))
+    flags = " ".join(sorted(known.get("flags", "").split()))
     digest = hashlib.sha256(flags.encode()).hexdigest()[:8]
     return (
-        f"{of['model name']} (family {of.get('cpu family')}, model {of.get('model')}, "
+        f"{known['model name']} (family {known.get('cpu family')}, model {known.get('model')}, "
         f"instructions {digest})"
     )

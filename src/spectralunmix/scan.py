@@ -1,4 +1,4 @@
-"""Fits over numbers of components, smoothness and starts: their numbers, and how they differ."""
+"""Tables of fits over numbers of components, smoothnesses and starts."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from spectralunmix import comparison
 if TYPE_CHECKING:
     from spectralunmix import SmoothNMF
 
-DECIMALS = 10  # of a distance: further ones are rounding, which may depend on the fits beside it
+DECIMALS = 10  # of a distance: further decimals are rounding, and depend on the other fits
 
 
 def table_of_fits(
@@ -21,7 +21,7 @@ def table_of_fits(
     prototypes: np.ndarray,
     metric: str,
 ) -> Table:
-    """A row for each fit of one number of components.
+    """A row for each fit with a given number of components.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ def table_of_fits(
     starts : range
         The numbers of the starts.
     sum_of_squares : float
-        Of the spectra, times their weights where there are some.
+        The sum of squares of the spectra, times the inverse variance if there is one.
     prototypes : ndarray of shape (n_classes, n_wave)
-        What the components are compared with.
+        The prototypes, with which the components are compared.
     metric : {"rms", "angle"}
         The distance.
 
@@ -59,7 +59,7 @@ def numbers(
         "objective": float(model.objective_[-1]),
         "explained": 1 - model.reconstruction_err_**2 / sum_of_squares,
         "distance": comparison.mean_distance(model.components_, prototypes, metric),
-        # its further digits are rounding, which may depend on the fits beside it
+        # further digits are rounding, and depend on the other fits in the batch
         "optimality": float(f"{model.optimality_[-1]:.1e}"),
         "n_empty": int((model.components_.max(axis=1) == 0).sum()),
         "converged": bool(model.converged_),
@@ -68,7 +68,7 @@ def numbers(
 
 
 def best_start(fits: pd.DataFrame) -> pd.Series:
-    """For each fit, the row of the one of least objective among those that only start elsewhere."""
+    """For each fit, the row of the best fit among those that differ in the start alone."""
     return fits.groupby(["n_components", "smoothness"])["objective"].transform("idxmin")
 
 

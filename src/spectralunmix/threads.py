@@ -1,4 +1,4 @@
-"""How many threads numpy and torch take, which wait for one another."""
+"""Limits the threads of numpy and torch, which would wait for each other."""
 
 import contextlib
 import functools
@@ -9,24 +9,24 @@ import numpy as np
 import torch
 from threadpoolctl import ThreadpoolController
 
-LARGE = 2**23  # values of X from which passes over it gain by more threads
+LARGE = 2**23  # values of X from which on several threads make passes over it faster
 
 
 def one_blas_thread() -> AbstractContextManager:
-    """A context in which numpy takes one thread, and torch, which makes the passes over X, all.
+    """A context in which numpy has a single thread, and torch, which makes passes over X, all.
 
-    Two pools of threads in turn wait for the same cores: a fit of 80 x 2250 pixels with weights
-    takes up to 5 times as long on 2 cores.
+    Two pools of threads would wait for the same cores: on 2 cores, a fit of 80 x 2250 values with
+    inverse variance would take up to 5 times as long.
     """
     return _thread_pools().limit(limits=1, user_api="blas")
 
 
 @contextlib.contextmanager
 def threads_for(X: np.ndarray) -> Iterator[None]:
-    """A context for batches of fits of X: one thread of torch too, unless X is large.
+    """A context for batches of fits of X: a single thread of torch, too, unless X is large.
 
-    The threads of small operations wait for one another: with two a batch of fits of 80 x 4739
-    pixels takes eight times as long.
+    In small operations threads wait for each other: with two threads, a batch of fits of
+    80 x 4739 values takes eight times as long.
     """
     n_threads = torch.get_num_threads()
     with one_blas_thread():

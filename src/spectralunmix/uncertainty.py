@@ -23,15 +23,15 @@ from .nmf.communication import ALONE, Communicator
 from .nmf.resamples import counted_fits
 from .threads import threads_for
 
-# What a refit leaves of the optimality that it begins with. It begins at the fit in question, so
-# one that ends early shows too little spread: 2 % too little at the most in what was tried. Without
-# smoothness data may hardly tell components apart: 1e-5 was 20 % too little in such a case.
+# A refit stops at this optimality, relative to that of its start. It starts from the fit in
+# question, so a refit that stops early shows too little spread: at most 2 % too little in trials.
+# Without smoothness the spectra may hardly tell components apart: there 1e-5 gave 20 % too little.
 TOL = 5e-4
 TOL_WITHOUT_SMOOTHNESS = 1e-6
 RESAMPLED = "spectra", "noise"
-ABSENT = 1e-9  # of the largest contribution to a spectrum; a component below it is rounding
-NOISE_ROWS = 1024  # that are drawn from one seed
-OF_NOISE = 1  # in the seed, so that spectra and noise are not drawn from the same numbers
+ABSENT = 1e-9  # relative to the largest contribution to a spectrum: a component below is rounding
+NOISE_ROWS = 1024  # rows whose noise is drawn from the same seed
+OF_NOISE = 1  # part of the seed, so that spectra and noise are not drawn from the same numbers
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -166,16 +166,16 @@ def bootstrap(
         X, inverse_variance = for_dask("arrays").checked(X, inverse_variance)
     X, H, tol = _checked(X, inverse_variance, components, smoothness, max_iter, tol, on_cluster)
     labels = np.zeros(len(X)) if classes is None else np.asarray(classes)
-    # NaN equals nothing, itself neither: its spectra would be drawn in no class
+    # NaN does not equal itself: spectra of that class would never be drawn
     if labels.shape != (len(X),) or (labels != labels).any():
         raise ValueError(f"classes: a class for each of the {len(X)} spectra is needed")
     numbers = range(first, first + n_resamples)
     codes = np.unique(labels, return_inverse=True)[1]
     labels = codes.astype(np.min_scalar_type(int(codes.max(initial=0))))  # fewer bytes to send
-    of = Resampling(resample, labels, random_state, numbers, smoothness, max_iter, tol)
+    plan = Resampling(resample, labels, random_state, numbers, smoothness, max_iter, tol)
     if on_cluster:
-        return for_dask("resampled").bootstrap_of_dask(X, inverse_variance, H, of)
-    return bootstrap_of(X, inverse_variance, H, of, slice(0, len(X)))
+        return for_dask("resampled").bootstrap_of_dask(X, inverse_variance, H, plan)
+    return bootstrap_of(X, inverse_variance, H, plan, slice(0, len(X)))
 
 
 class Resampling(NamedTuple):
@@ -194,34 +194,34 @@ def bootstrap_of(
     X: np.ndarray,
     v: Array | None,
     H: np.ndarray,
-    of: Resampling,
+    plan: Resampling,
     rows: slice,
     comm: Communicator = ALONE,
 ) -> Bootstrap:
-    """`bootstrap` of spectra of which this process has some rows: its counts are of these."""
+    """`bootstrap` in a process that has some rows of the spectra; the counts are of these."""
     v = None if v is None else np.asarray(v, float)
-    fit = of.smoothness, v, of.max_iter, of.tol, comm
-    if of.resample == "spectra":
-        every = (drawn(of.classes, of.random_state, number)[rows].copy() for number in of.numbers)
-        counts = np.stack(list(every))
-        found, missed = _refits(X, H, counts, *fit)
-        return Bootstrap(found, counts, missed)
+    fit = plan.smoothness, v, plan.max_iter, plan.tol, comm
+    if plan.resample == "spectra":
+        drawn_of = [drawn(plan.classes, plan.random_state, n)[rows].copy() for n in plan.numbers]
+        counts = np.stack(drawn_of)
+        components, missed = _refits(X, H, counts, *fit)
+        return Bootstrap(components, counts, missed)
     assert v is not None
-    counts = np.ones((len(of.numbers), len(X)), dtype=int)
-    model = unmix(X, H, smoothness=of.smoothness, inverse_variance=v) @ H
+    counts = np.ones((len(plan.numbers), len(X)), dtype=int)
+    model = unmix(X, H, smoothness=plan.smoothness, inverse_variance=v) @ H
     error = np.sqrt(np.divide(1, v, out=np.zeros_like(v, dtype=float), where=v > 0))
-    found, missed = np.empty((len(of.numbers), *H.shape)), 0
-    for i, number in enumerate(of.numbers):
-        noise = drawn_noise(rows, X.shape[1], of.random_state, number)
+    components, missed = np.empty((len(plan.numbers), *H.shape)), 0
+    for i, number in enumerate(plan.numbers):
+        noise = drawn_noise(rows, X.shape[1], plan.random_state, number)
         noise *= error
         noise += model
         made = _refits(noise, H, counts[i : i + 1], *fit)
-        found[i], missed = made[0][0], missed + made[1]
-    return Bootstrap(found, counts, missed)
+        components[i], missed = made[0][0], missed + made[1]
+    return Bootstrap(components, counts, missed)
 
 
 def drawn_noise(rows: slice, n_wave: int, random_state: int, number: int) -> np.ndarray:
-    """Noise of unit variance, (n_rows, n_wave), of those rows, whoever has the others."""
+    """Noise of unit variance for these rows, (n_rows, n_wave); it does not depend on other rows."""
     parts = []
     for block in range(rows.start // NOISE_ROWS, -(-rows.stop // NOISE_ROWS)):
         of_block = [block] if block else []
@@ -233,14 +233,14 @@ def drawn_noise(rows: slice, n_wave: int, random_state: int, number: int) -> np.
 
 
 def drawn(classes: np.ndarray, random_state: int, number: int) -> np.ndarray:
-    """How often the resample of that number has each spectrum, as many as there are of a class.
+    """How often a resample has each spectrum; every class keeps its number of spectra.
 
     Parameters
     ----------
     classes : ndarray of shape (n_spectra,)
-        What each spectrum is.
+        The class of each spectrum.
     random_state, number : int
-        The seed, and the number of the resample: all that it depends on.
+        The seed, and the number of the resample.
 
     Returns
     -------
@@ -333,7 +333,7 @@ def _checked(
     tol: float | None,
     on_cluster: bool = False,
 ) -> tuple[Array, np.ndarray, float]:
-    """X and the components as arrays of numpy, the latter with maximum 1, and the tolerance."""
+    """X as a numpy array, the components with maximum 1, and the tolerance."""
     if tol is None:
         tol = TOL if smoothness > 0 else TOL_WITHOUT_SMOOTHNESS
     check_whole_number("max_iter", max_iter)
@@ -359,11 +359,11 @@ def _refits(
     tol: float,
     comm: Communicator = ALONE,
 ) -> tuple[np.ndarray, int]:
-    """Fits from components H in which each spectrum counts so often, (n_fits, n_spectra).
+    """Fit resamples from components H; counts (n_fits, n_spectra) says how often a spectrum counts.
 
-    Their components, (n_fits, k, n_wave), each with maximum 1, in the order of H; and how many
-    fits stopped before their tolerance.  A component that no spectrum of a fit has is 0 throughout:
-    without smoothness it would stay as it began.
+    Returns the components of each fit, (n_fits, k, n_wave), each with maximum 1, in the order of
+    H; and the number of fits that stopped before their tolerance. A component that no spectrum of
+    a fit has is set to 0, because without smoothness it would stay as it began.
 
     comm : the processes that have further spectra
     """

@@ -17,11 +17,11 @@ from spectralunmix.nmf.starts import random_starts, starting_components
 ALIKE = 0.01  # rms distance of components with maximum 1 within which they are the same to the eye
 DECIMALS = 10  # of the table: further ones are rounding
 SETTINGS = "n_components", "smoothness", "max_iter", "tol", "random_state"  # of all the fits
-FIXED = "nndsvd", "spa"  # starts of which there is one
+FIXED = "nndsvd", "spa"  # starts that do not depend on a seed
 
 
 def start_names(n_starts: int, random_state: int) -> list[str]:
-    """What each start is called, as the configuration says it: its `init`, and its seed."""
+    """The names of the starts: `init` in the configuration, and the seed of a random start."""
     seeds = range(random_state, random_state + n_starts)
     return [*FIXED, *(f"random {seed}" for seed in seeds)]
 
@@ -44,11 +44,11 @@ def from_all_starts(
     flux : ndarray of shape (n_spectra, n_wave)
         The spectra.
     n_starts : int
-        How many random starts; the first has the seed `random_state`, the next that plus 1 ...
+        Number of random starts. Their seeds begin with `random_state` and rise by 1.
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels.
+        The inverse variance of each value.
     n_components, smoothness, max_iter, tol, random_state
-        As in `SmoothNMF`.
+        The same as those of `SmoothNMF`.
 
     Returns
     -------
@@ -89,9 +89,9 @@ def above(objective: float, least: float, squares: float) -> float:
 
 
 def lowest(models: list[SmoothNMF], squares: float) -> int:
-    """The number of the first fit that is as low as any, to the digits that are not rounding."""
+    """The index of the first fit whose objective is the lowest, apart from rounding."""
     objectives = [float(model.objective_[-1]) for model in models]
-    return [above(each, min(objectives), squares) for each in objectives].index(0)
+    return [above(value, min(objectives), squares) for value in objectives].index(0)
 
 
 def table_of_starts(models: list[SmoothNMF], names: list[str], squares: float) -> Table:
@@ -104,7 +104,7 @@ def table_of_starts(models: list[SmoothNMF], names: list[str], squares: float) -
     names : list of str
         Their starts.
     squares : float
-        The sum of squares of the spectra, times their weights where there are some.
+        The sum of squares of the spectra, times the inverse variance if there is one.
 
     Returns
     -------

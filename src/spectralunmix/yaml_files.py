@@ -1,4 +1,4 @@
-"""YAML files as plain values: YAML 1.2, read by what is written and by nothing else."""
+"""Reads YAML 1.2 files as plain values, without objects that a file could ask for."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from spectralunmix.errors import ConfigurationError
 
-MOST_VALUES = 100_000  # that a file may stand for; the longest entry has some hundreds
+MOST_VALUES = 100_000  # in a file, with aliases; the longest entry has some hundreds
 TAG = "tag:yaml.org,2002:"
 TEXT = {f"{TAG}str", f"{TAG}timestamp", f"{TAG}merge", f"{TAG}value"}  # as YAML 1.2 has them
 VALUES = {f"{TAG}{name}" for name in ("null", "bool", "int", "float")}
@@ -18,7 +18,7 @@ COLLECTIONS = {f"{TAG}map", f"{TAG}seq"}
 
 
 def read_yaml(file: Path | str) -> object:
-    """The content of a YAML file, as `parse_yaml` has it."""
+    """Read a YAML file with `parse_yaml`."""
     try:
         text = Path(file).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -27,13 +27,13 @@ def read_yaml(file: Path | str) -> object:
 
 
 def parse_yaml(text: str, origin: Path | str) -> object:
-    """What a YAML text stands for: mappings, lists, text, numbers, true, false and null.
+    """Parse a YAML text: mappings, lists, text, numbers, true, false and null.
 
     Parameters
     ----------
     text : str
     origin : path or str
-        The file, or whatever else it comes from, for messages.
+        The file or option that the text comes from, for messages.
 
     Returns
     -------
@@ -42,9 +42,9 @@ def parse_yaml(text: str, origin: Path | str) -> object:
     Raises
     ------
     ConfigurationError
-        It is not YAML, or has a key twice, a key that is not text, a tag that asks for another
-        kind of value, or aliases that stand for more than `MOST_VALUES` values. The message has
-        a line for each mistake.
+        The text is not YAML, or has a key twice, a key that is not text, a tag for another kind of
+        value, or aliases that stand for more than `MOST_VALUES` values. The message has a line for
+        each mistake.
     """
     reader = YAML(typ="safe", pure=True)
     try:
@@ -68,7 +68,7 @@ def _line(node: Node) -> int:
 
 
 def _mistakes(root: Node) -> Iterator[str]:
-    """What is wrong with the nodes of a document; aliases are counted in full."""
+    """Mistakes in the nodes of a document; the values of aliases are counted each time."""
     waiting, seen, count = [root], set(), 0
     while waiting:
         node = waiting.pop()

@@ -84,10 +84,10 @@ def test_it_is_said_what_weighs_the_channels():
     weight[:40, :6] = 0
     said = select_spectra.what_is_selected
     assert said(flux, None, SOURCE) == "80 spectra of 50 channels selected"
-    assert said(flux, weight, SOURCE).endswith(" selected, 6 % of the channels missing")
+    assert said(flux, weight, SOURCE).endswith(" selected, 6 % of the values missing")
     for options in ({"uncertainty": 0}, {"uncertainty_extension": "IVAR"}):
         assert said(flux, weight, SOURCE | {"options": options}).endswith(
-            "selected, weighted by their uncertainties, 6 % of the channels without weight"
+            "selected, with uncertainties, 6 % of the values missing or masked"
         )
 
 

@@ -7,9 +7,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+import spectralunmix
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 FORMS = [p for p in (ROOT / ".github/ISSUE_TEMPLATE").glob("*.yml") if p.stem != "config"]
+
+
+def test_version_and_date_are_the_same_everywhere():
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    version, date = re.search(r"^## (\S+) \((\S+)\)$", changelog, flags=re.M).groups()
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert version == citation["version"] == spectralunmix.__version__
+    assert date == str(citation["date-released"])
+    assert citation["cff-version"] == "1.2.0"
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -42,9 +53,13 @@ def test_an_issue_form_is_one(path):
     form = yaml.safe_load(path.read_text())
     assert form["name"]
     assert form["description"]
+    ids = [part["id"] for part in form["body"] if "id" in part]
+    assert len(ids) == len(set(ids))
     for part in form["body"]:
         assert part["type"] in {"textarea", "input", "dropdown", "checkboxes", "markdown"}
-        assert part["attributes"]
+        text = "value" if part["type"] == "markdown" else "label"
+        assert part["attributes"][text]
+        assert (part["type"] == "dropdown") == ("options" in part["attributes"])
 
 
 def test_the_release_is_published_without_a_password():

@@ -1,4 +1,4 @@
-"""A cube as the workflow keeps it: the matrix of its spectra, and an image of their places."""
+"""The files of a cube in the workflow: its spectra, and an image of their places."""
 
 import json
 
@@ -22,10 +22,11 @@ SPAXELS = "SPAXELS"
 
 
 def write_cube(spectra_path: str, spaxels_path: str, cube: Cube) -> None:
-    """The spectra as `files.write_spectra` has them, wavelengths as observed; where they lie.
+    """Write the spectra with `files.write_spectra`, and their places to a second file.
 
-    The second file has the image SPAXELS, 1 where there is a spectrum, with the coordinates of the
-    sky, and what else is known of the cube in a card of its first header.
+    The wavelengths are as observed. The second file has the image SPAXELS, which is 1 where there
+    is a spectrum, with the coordinates of the sky. A card of its first header has the unit of the
+    cube and the cards that results repeat.
     """
     arrays = cube.spectra, cube.inverse_variance
     unit = (cube.unit or "", "of the cube")
@@ -42,7 +43,7 @@ def write_cube(spectra_path: str, spaxels_path: str, cube: Cube) -> None:
 def read_cube_files(
     spectra_path: str, spaxels_path: str, name: str, redshift: float | None
 ) -> Cube:
-    """The cube of these two files; what it is called and its redshift the entry says."""
+    """Read a cube from its two files; its name and its redshift are those of the entry."""
     wavelength, spectra = read_spectra(spectra_path)
     with fits.open(spaxels_path, memmap=False) as hdus:
         about = json.loads(hdus[0].header["ABOUT"])
@@ -70,7 +71,7 @@ def _of_sky(header: fits.Header) -> fits.Header:
 
 
 def spaxel_table(cube: Cube) -> Table:
-    """A row for each spectrum: what the workflow calls it, its class, and its place in the cube."""
+    """A row for each spectrum: its name in the workflow, its class, and its place in the cube."""
     y, x = np.nonzero(cube.spaxels)
     table = Table({"file": [f"y{i}_x{j}" for i, j in zip(y, x, strict=True)]})
     table["class"] = "spaxel"
@@ -80,9 +81,9 @@ def spaxel_table(cube: Cube) -> Table:
 
 
 def what_is_read(cube: Cube) -> str:
-    """The cube in a line of the log."""
+    """Describe the cube in a line of the log."""
     (y, x), V = cube.spaxels.shape, cube.inverse_variance
-    weights = "with uncertainties" if cube.has_uncertainties else "all values weigh alike"
+    weights = "with uncertainties" if cube.has_uncertainties else "without uncertainties"
     blocks = () if V is None else row_blocks(*V.shape)
     without = 0 if V is None else sum(int((V[rows] == 0).sum()) for rows in blocks)
     return (

@@ -15,22 +15,22 @@ from spectralunmix.files import row_blocks
 log = logging.getLogger(__name__)
 INTERVAL = 5  # seconds between two lines of the progress
 BLOCK = 2**24  # values of the file that are worked on at once
-LARGE = 2**27  # values from which spectra and weights lie in files without a name, not in memory
+LARGE = 2**27  # values from which on spectra and inverse variances are in temporary files
 SAFE = 1e30  # inverse variances up to here, and down to its inverse, are kept in float32
 POWERS = {"sigma": -2, "variance": -1, "inverse_variance": 1}
 
 
 class Arrays(NamedTuple):
-    """What a cube is made of: arrays of three dimensions, or what reads them in slices.
+    """The arrays of a cube, of three dimensions, or objects that read them in slices.
 
     flux : array
     uncertainty, mask : array or None
     kind : sigma, variance or inverse_variance
-    mask_bits : the bits of the mask that count; None for any
-    place : the axis of wavelength
-    falling : whether wavelength falls along it
-    scale : what the flux is divided by
-    ignored : the flux that means that there is none; None where no value does
+    mask_bits : the bits of the mask which mean that a value does not count; None for every bit
+    place : number of the axis of wavelength
+    falling : whether the wavelength falls along this axis
+    scale : number by which the flux is divided
+    ignored : value of the flux which means that there is none; None without such a value
     """
 
     flux: Any
@@ -45,11 +45,11 @@ class Arrays(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """What is read of a cube.
+    """The part of a cube that is read.
 
     channels : slice of the channels, in rising wavelength
-    counted : (n_wave,) bool, of all channels in rising wavelength: which count
-    bin_spaxels, bin_channels : how many are averaged, along y and x, and along wavelength
+    counted : (n_wave,) bool, which of all channels count, in rising wavelength
+    bin_spaxels, bin_channels : numbers that are averaged, along y and x, and along wavelength
     """
 
     channels: slice
@@ -67,7 +67,7 @@ class Values(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Flux and weights (n_wave, y, x) of a part of a cube, binned, and where in the whole it is."""
+    """Flux and inverse variance (n_wave, y, x) of a part of a cube, binned, and its place."""
 
     place: tuple[slice, ...]
     flux: np.ndarray
@@ -80,11 +80,11 @@ def read_values(arrays: Arrays, cut: Cut, scratch: str | None) -> Values:
     Parameters
     ----------
     arrays : Arrays
-        What it is made of.
+        The arrays of the cube.
     cut : Cut
-        What is read of it.
+        The part that is read.
     scratch : str or None
-        Folder of files that hold large arrays; None for the system's.
+        Folder for files with large arrays; None for the system's folder for temporary files.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def _blocks(arrays: Arrays, cut: Cut) -> Iterator[Block]:
 
 
 def _slices(first: int, stop: int, width: int, shape: tuple[int, ...]) -> Iterator[slice]:
-    """Slices of the first axis, each of whole bins; what is left over at the end is none."""
+    """Slices of the first axis, each of whole bins; the rest at the end is left out."""
     thick = max(1, BLOCK // (shape[1] * shape[2]) // width) * width
     stop = first + (stop - first) // width * width
     for start in range(first, stop, thick):
@@ -146,7 +146,7 @@ def _slices(first: int, stop: int, width: int, shape: tuple[int, ...]) -> Iterat
 
 
 def _in_order(arrays: Arrays, part: slice, inside: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Flux and weights of a slice of the file, (n_wave, y, x) in rising wavelength.
+    """Flux and inverse variance of a slice of the file, (n_wave, y, x) in rising wavelength.
 
     inside : which wavelengths, in the file's order
     """
@@ -164,7 +164,7 @@ def _finished(
     flux: np.ndarray,
     weight: np.ndarray,
 ) -> Block:
-    """The block, binned, with weight 0 in channels that do not count."""
+    """The binned block, with inverse variance 0 in channels that do not count."""
     flux, weight = _binned(flux, weight, cut)
     if arrays.uncertainty is None:  # the number of values in a bin: 1 where all of them count
         weight /= cut.bin_channels * cut.bin_spaxels**2
@@ -237,7 +237,7 @@ def _in_float64(V: np.ndarray, scratch: str | None) -> np.ndarray:
 
 
 def _array(shape: tuple[int, ...], dtype: np.dtype, scratch: str | None) -> np.ndarray:
-    """Zeros; where there are many of them in a file that is gone with the array."""
+    """An array of zeros; a large array is in a temporary file that vanishes with it."""
     size = int(np.prod(shape))
     if size < LARGE:
         return np.zeros(shape, dtype)

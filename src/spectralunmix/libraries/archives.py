@@ -1,4 +1,4 @@
-"""Members of an archive or folder, read into memory, or copied by their names alone."""
+"""Reads members of an archive or a folder into memory, or copies them to a folder."""
 
 import bz2
 import contextlib
@@ -15,11 +15,11 @@ from typing import BinaryIO, Protocol
 
 from . import LibraryError
 
-MAX_MEMBER = 64 * 2**20  # bytes, unpacked, where a library's entry does not say more
+MAX_MEMBER = 64 * 2**20  # bytes, unpacked, unless the entry of the library allows more
 MAX_TOTAL = 16 * 2**30
 MAX_MEMBERS = 200_000
-MAX_HEADER = 2**20  # bytes of all that a tar says of one member
-MAX_PASSED = 64 * 2**30  # bytes of a tar, unpacked, read or passed over
+MAX_HEADER = 2**20  # bytes of all headers of a member in a tar
+MAX_PASSED = 64 * 2**30  # bytes of an unpacked tar that are read or skipped
 CHUNK = 2**18
 
 
@@ -69,10 +69,10 @@ def matching(
 
 
 def extract(path: Path, patterns: list[str], largest: int, folder: Path) -> list[Path]:
-    """Copy every file that matches one of `patterns` to a folder of its own, by its name alone.
+    """Copy every file that matches one of `patterns` to a folder, under its name without folders.
 
-    Never the whole of one in memory. Raises LibraryError as `members` does, and for two files of
-    one name.
+    Files are copied in chunks, to spare memory. Raises LibraryError like `members`, and where two
+    files have the same name.
     """
     made = []
     with _named(path):
@@ -93,7 +93,7 @@ def extract(path: Path, patterns: list[str], largest: int, folder: Path) -> list
 
 @contextlib.contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """What goes wrong with an archive as a LibraryError that names it."""
+    """Turn any error in reading an archive into a LibraryError that names it."""
     try:
         yield
     except LibraryError:
@@ -148,7 +148,7 @@ def _matching(path: Path, patterns: list[str], largest: int) -> Iterator[tuple[s
 
 def _whole(path: Path, name: str, size: int, opened: Open) -> bytes:
     with _named(path), opened() as file:
-        content = file.read(size + 1)  # one byte past the declared size at most: it may lie
+        content = file.read(size + 1)  # the declared size may be wrong: a further byte shows it
     if len(content) != size:
         raise _of_another_size(path, name, size)
     return content

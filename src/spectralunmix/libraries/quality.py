@@ -1,4 +1,4 @@
-"""What is wrong with the spectra of a library, and their normalisation."""
+"""Checks of the spectra of a library, and their normalisation."""
 
 import dataclasses
 import hashlib
@@ -17,9 +17,9 @@ DIVISORS: dict[str, Callable[[np.ndarray], float]] = {
 
 
 def problems(spectra: list[Spectrum], limits: dict) -> dict[str, tuple[str, str | None]]:
-    """What is wrong with a spectrum, by its file, and the limit to raise, None where none helps.
+    """By file, what is wrong with a spectrum, and which limit to raise; None where none helps.
 
-    limits : largest shares of channels that may have no flux or no weight, and be negative
+    limits : largest shares of channels without flux or inverse variance, and of negative channels
     """
     found = {}
     for s in spectra:
@@ -41,7 +41,7 @@ def problems(spectra: list[Spectrum], limits: dict) -> dict[str, tuple[str, str 
 
 
 def zero_runs(flux: np.ndarray, at_least: int) -> np.ndarray:
-    """(n_wave,) where the flux is exactly zero over that many channels on end, or more."""
+    """(n_wave,) where the flux is exactly zero over at least so many consecutive channels."""
     ends = np.flatnonzero(np.diff(np.concatenate([[False], flux == 0, [False]]).astype(int)))
     found = np.zeros(len(flux), bool)
     for first, end in ends.reshape(-1, 2):
@@ -50,20 +50,20 @@ def zero_runs(flux: np.ndarray, at_least: int) -> np.ndarray:
 
 
 def without_zeros(s: Spectrum, at_least: int | None) -> Spectrum:
-    """The spectrum with NaN for the runs of zeros that mean missing; None: no zero does."""
+    """The spectrum with NaN in place of long runs of zeros; with None every zero is a flux."""
     if at_least is None:
         return s
     return dataclasses.replace(s, flux=np.where(zero_runs(s.flux, at_least), np.nan, s.flux))
 
 
 def usable(s: Spectrum) -> np.ndarray:
-    """(n_wave,) where the flux is a number and has a weight."""
+    """(n_wave,) where the flux is a number, and its inverse variance is above 0."""
     finite = np.isfinite(s.flux)
     return finite if s.inverse_variance is None else finite & (s.inverse_variance > 0)
 
 
 def duplicates(spectra: list[Spectrum]) -> list[str]:
-    """Files that are there twice, or hold the same fluxes under two names."""
+    """Files that are there twice, or that have the same fluxes as another file."""
     found: list[str] = []
     names: set[str] = set()
     seen: dict[bytes, str] = {}
@@ -79,14 +79,14 @@ def duplicates(spectra: list[Spectrum]) -> list[str]:
 
 
 def mixed_units(spectra: list[Spectrum]) -> list[str]:
-    """Files whose wavelengths are powers of ten away from the others', and overlap none."""
+    """Files whose wavelengths are far from those of most files, as with another unit."""
     centre = np.array([np.sqrt(s.wavelength[0] * s.wavelength[-1]) for s in spectra])
     usual = np.median(centre)
     first, last = (np.median([s.wavelength[i] for s in spectra]) for i in (0, -1))
     return [
         f"{s.file}: wavelengths of {s.wavelength[0]:.5g} to {s.wavelength[-1]:.5g} Angstrom, "
         f"while most spectra have {first:.5g} to {last:.5g}: is its unit another? "
-        "Where it is right, state start and stop under grid, so that it is left out"
+        "If it is right, set start and stop under grid, so that it is left out"
         for s, where in zip(spectra, centre, strict=True)
         if (s.wavelength[-1] < first or s.wavelength[0] > last)
         and abs(np.log10(where / usual)) > 0.7
@@ -94,16 +94,17 @@ def mixed_units(spectra: list[Spectrum]) -> list[str]:
 
 
 def normalised(spectra: list[Spectrum], how: str) -> dict[str, np.ndarray | None]:
-    """Spectra on one grid as arrays: flux and inverse_variance (n_spectra, n_wave), and by
-    spectrum the divisor and how many channels were filled or clipped.
+    """Divide spectra with the same channels by their maximum or mean, and put them in arrays.
 
-    how : "maximum" or "mean", what a spectrum is divided by, or "none"
+    The arrays are flux and inverse_variance (n_spectra, n_wave), and for each spectrum its
+    divisor and the numbers of channels that were filled and clipped.
 
-    A channel that is NaN, masked or without an uncertainty has inverse variance 0; where the
-    library has no uncertainties, the others then have 1.  Only what is no number is filled, by
-    straight lines; the divisor is of channels that count.  Negative flux is set to zero where
-    the library has no uncertainties, and stays where it has: a fit with weights is right with it,
-    and biased without.
+    how : "maximum" or "mean", by which a spectrum is divided, or "none"
+
+    A channel that is NaN, masked or without an uncertainty has the inverse variance 0. The others
+    have 1 where the library has no uncertainties. NaN is filled by straight lines. The divisor is
+    that of channels that count. Negative flux is set to zero only where the library has no
+    uncertainties: with them, the fit is right, and clipping would bias it.
     """
     flux, divisors, filled, clipped, weights = [], [], [], [], []
     any_weights = any(s.inverse_variance is not None or not usable(s).all() for s in spectra)

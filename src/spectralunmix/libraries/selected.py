@@ -1,4 +1,4 @@
-"""The spectra that were selected: on one grid, as a table, and in words."""
+"""The selected spectra: resampled to the same channels, as a table, and in words."""
 
 import logging
 from typing import Any
@@ -29,7 +29,7 @@ def on_one_grid(survey: Survey, grid: dict[str, Any]) -> tuple[np.ndarray, list[
     survey : Survey
         The library.
     grid : dict
-        The entry's grid; what it does not state, the spectra decide.
+        The grid of the entry. What it does not give is taken from the spectra.
 
     Returns
     -------
@@ -51,14 +51,14 @@ def as_table(
     columns: dict[str, dict[str, str]],
     meta: dict[str, Any],
 ) -> Table:
-    """The selection with the parameters that the library's entry describes.
+    """The table of selected spectra, with the parameters that the entry describes.
 
     Parameters
     ----------
     chosen : DataFrame
         A row for each selected spectrum.
     arrays : dict
-        What the normalisation did to the spectra, as `quality.normalised` gives it.
+        The result of `quality.normalised`.
     columns : dict of dict
         Description and unit of the parameters, by name.
     meta : dict
@@ -82,7 +82,7 @@ def as_table(
 def described(
     entry: dict[str, Any], fetched: dict[str, Any], left_out: dict[str, str]
 ) -> dict[str, Any]:
-    """What the table of the selection says of its library.
+    """The metadata of the table of selected spectra.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def described(
     fetched : dict
         The record of its download.
     left_out : dict of str
-        Why a spectrum was left out, by its file.
+        The reason why a spectrum was left out, by file.
 
     Returns
     -------
@@ -112,16 +112,16 @@ def described(
 def what_is_selected(
     flux: np.ndarray, inverse_variance: np.ndarray | None, source: dict[str, Any]
 ) -> str:
-    """How many spectra and channels, and what weighs them, in a line.
+    """A line with the number of spectra and channels, and what is known of their noise.
 
     Parameters
     ----------
     flux : ndarray of shape (n_spectra, n_wave)
         The spectra.
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None
-        Their weights.
+        The inverse variance of each value.
     source : dict
-        The source that they are from.
+        The source of the spectra.
 
     Returns
     -------
@@ -130,7 +130,7 @@ def what_is_selected(
     text = f"{flux.shape[0]} spectra of {flux.shape[1]} channels selected"
     if inverse_variance is None:
         return text
-    share = f"{100 * np.mean(inverse_variance == 0):.3g} % of the channels"
+    share = f"{100 * np.mean(inverse_variance == 0):.3g} % of the values"
     if has_uncertainties(source):
-        return f"{text}, weighted by their uncertainties, {share} without weight"
+        return f"{text}, with uncertainties, {share} missing or masked"
     return f"{text}, {share} missing"

@@ -1,4 +1,4 @@
-"""Which spectra of a library are used."""
+"""Selects the spectra of a library that are used."""
 
 import numpy as np
 import pandas as pd
@@ -58,7 +58,7 @@ def _all_there(frame: pd.DataFrame, classes: list[str], files: list[str]) -> Non
 
 
 def check_sizes(labels: pd.Series, expected: dict) -> list[str]:
-    """What is wrong with the sizes of the classes, where the entry says how large they are."""
+    """Mistakes in the sizes of the classes, where the entry gives these."""
     found = labels.value_counts()
     wrong = [
         f"{c}: {found.get(c, 0)}, not {n}" for c, n in expected.items() if found.get(c, 0) != n

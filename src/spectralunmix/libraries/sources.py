@@ -1,4 +1,4 @@
-"""Fetching a library: its sources in order, checked by sha256, landing atomically."""
+"""Fetches a library or a cube: tries its sources in order, and checks files by sha256."""
 
 import contextlib
 import fcntl
@@ -21,7 +21,7 @@ from . import LibraryError, archives
 from .downloads import NO_NAME, check, download, is_wheel, sha256
 
 log = logging.getLogger(__name__)
-MAX_FILES = 100_000  # of one pattern
+MAX_FILES = 100_000  # largest number of files that a pattern may name
 FIELD = re.compile(r"{(\w+)(?::(0?\d?\d?(?:\.\d\d?)?[df]?))?}")  # {log_g}, {teff:05d}, {log_g:.2f}
 
 
@@ -33,13 +33,13 @@ def fetch(
     also: list[str],
     kind: str = "library",
 ) -> dict:
-    """Put the first source that can be had at `target`; return its entry, and from where.
+    """Put the first source that can be had at `target`; return it, and where it came from.
 
-    An archive lands as it is; other files, or several, in one tar.
+    A single archive is copied as it is; other files are packed into a tar.
 
-    library_path : the user's own copy, a file, a folder or an address; a local
-    one is used or is an error, an address is tried before the library's own.
-    kept : folder of files had before, which are not fetched again
+    library_path : the user's own copy, a file, a folder or an address; a local copy is used or
+        is an error, an address is tried before those of the entry
+    kept : folder with files that were fetched before, which are not fetched again
     also : patterns of files that are needed beside the spectra
     kind : library or cube; the user's copy of a cube may have any name that its members have
     """
@@ -49,7 +49,7 @@ def fetch(
     if local and not local.exists():
         raise LibraryError(f"{kind}_path: {local} does not exist")
     failures = []
-    half_kept = f"{'[0-9a-f]' * 64}.part-*"  # the folder may have other people's files too
+    half_kept = f"{'[0-9a-f]' * 64}.part-*"  # not plain *: the folder may have other files
     half_done = ".download-*", f"{target.name}.part-*"
     with at_work_in(kept, half_kept), at_work_in(target.parent, *half_done):
         for source in sources:
@@ -76,7 +76,7 @@ def fetch(
 
 
 def _advice(sources: list[dict], failures: list[str], kind: str) -> list[str]:
-    """What was tried, and what the user can do, in lines."""
+    """Lines that say what was tried, and what the user can do."""
     lines = [f"the {kind} could not be had. Tried, in order:", *failures]
     addresses = [a for source in sources for file in source["files"] for a in file["addresses"]]
     if any(map(_is_fetched, addresses)):
@@ -93,12 +93,12 @@ def _advice(sources: list[dict], failures: list[str], kind: str) -> list[str]:
 
 @contextlib.contextmanager
 def at_work_in(folder: Path, *patterns: str) -> Iterator[None]:
-    """Hold the folder, first cleared of what a killed run left, unless others are at work in it.
+    """Lock the folder, and remove what a killed run left, unless other runs are at work in it.
 
-    patterns : of the names that such a run leaves
+    patterns : of the names of what such a run leaves
 
-    Each run holds a shared lock, which ends with its process: where the lock can be had
-    alone, nothing half-done there is anybody's.
+    Every run holds a shared lock, which ends with its process. A run that gets the lock for itself
+    can remove unfinished files, because no other run is writing them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
@@ -130,7 +130,7 @@ def _shown(names: list[str]) -> str:
 
 
 def files_of(source: dict) -> list[dict]:
-    """Every file of a source: name, addresses and sha256, `over` written out."""
+    """Every file of a source, with name, addresses and sha256, and with `over` filled in."""
     files = []
     for entry in source["files"]:
         over = entry.get("over", {})
@@ -142,13 +142,15 @@ def files_of(source: dict) -> list[dict]:
             name = entry.get("name", PurePosixPath(urlsplit(addresses[0]).path).name)
             name = _filled(name, fields)
             if NO_NAME.fullmatch(name) and ("name" in entry or any(map(_is_fetched, addresses))):
-                raise LibraryError(f"{addresses[0]}: {name!r} is not the name of a file: state it")
+                raise LibraryError(
+                    f"{addresses[0]}: {name!r} is not the name of a file: give one as `name`"
+                )
             files.append({"name": name, "addresses": addresses, "sha256": entry.get("sha256")})
     return files
 
 
 def _filled(text: str, fields: dict) -> str:
-    """The text with its fields: str.format would reach into what the values are made of."""
+    """The text with its fields filled in; str.format would let it read attributes of values."""
     if not fields:
         return text
     try:
@@ -160,7 +162,7 @@ def _filled(text: str, fields: dict) -> str:
 def _from_addresses(
     source: dict, mirror: str | None, wanted: list[str], kept: Path, folder: Path
 ) -> list[tuple[Path, dict]]:
-    """Every file of a source from the first address that has it, in `folder` or kept."""
+    """Get every file of a source from the first address that has it, or from `kept`."""
     files = files_of(source)
     obtained = []
     for count, file in enumerate(files, start=1):
@@ -181,7 +183,7 @@ def _from_addresses(
 
 
 def _at_mirror(mirror: str | None, files: list[dict], file: dict) -> list[str]:
-    """The mirror's address where it names this file, or the file's below it."""
+    """The address of a file at the mirror, which may name the file itself or its folder."""
     if not mirror:
         return []
     if any(mirror.endswith("/" + other["name"]) for other in files):
@@ -202,7 +204,7 @@ def _from_address(
             raise LibraryError(f"{path} {what}; it is named in the entry, at `addresses`")
         check(path, file)
         return path, {"name": name, "from": address, "sha256": sha256(path)}
-    # a file without a published checksum is known by its address
+    # a file without a published checksum is kept under a checksum of its address
     before = kept / (file["sha256"] or hashlib.sha256(address.encode()).hexdigest())
     if before.is_file() and file["sha256"] in (None, sha256(before)):
         log.info("%s: kept from before in %s", name, before)
@@ -215,7 +217,7 @@ def _from_address(
 
 
 def _inside(address: str) -> Path:
-    """The path of an entry's own, below the run's folder: an entry may be a stranger's."""
+    """A path in an entry, which has to be below the run's folder: strangers write entries, too."""
     path = Path(address).expanduser()
     if not Path(os.path.abspath(path)).is_relative_to(Path.cwd()):
         raise LibraryError(
@@ -228,7 +230,7 @@ def _inside(address: str) -> Path:
 def _from_copy(
     source: dict, path: Path, wanted: list[str], folder: Path, kind: str
 ) -> list[tuple[Path, dict]]:
-    """The user's copy: a file named as the source's one, or a folder with its files or members."""
+    """The user's copy: a file with the source's name, or a folder with its files or members."""
     files = files_of(source)
     there = [path / file["name"] if path.is_dir() else path for file in files]
     if all(f.is_file() and f.name == file["name"] for f, file in zip(there, files, strict=True)):
@@ -240,7 +242,7 @@ def _from_copy(
         ]
     names = [file["name"] for file in files]
     if path.is_file() and kind == "cube" and len(files) == 1 and files[0]["sha256"] is None:
-        # one file is the cube, which the user says it is, whatever its name
+        # the user says that this file is the cube, whatever its name is
         names = [PurePosixPath(pattern).name for pattern in source["members"]]
         if any(fnmatch.fnmatchcase(path.name, name) for name in names):
             return [(path, {"name": path.name, "from": str(path), "sha256": sha256(path)})]
@@ -250,7 +252,7 @@ def _from_copy(
 
 
 def _unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
-    """The files of a folder that are named as wanted members are, and their paths in an archive."""
+    """Files of a folder with names of wanted members, and their paths in an archive."""
     files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
     found: dict[Path, str] = {}
     for pattern in map(PurePosixPath, wanted):
@@ -261,7 +263,7 @@ def _unpacked(folder: Path, wanted: list[str]) -> list[tuple[Path, str]]:
 
 
 def _packed(path: Path, wanted: list[str], folder: Path) -> tuple[Path, dict]:
-    """The wanted files of the user's folder `path`, in one tar within `folder`."""
+    """Pack the wanted files of the user's folder `path` into a tar in `folder`."""
     files = _unpacked(path, wanted)
     if not files:
         names = ", ".join(PurePosixPath(pattern).name for pattern in wanted)
@@ -274,7 +276,7 @@ def _packed(path: Path, wanted: list[str], folder: Path) -> tuple[Path, dict]:
 
 
 def _assemble(files: list[tuple[Path, str]], wanted: list[str], target: Path) -> None:
-    """One archive as it is; other files, or several, in one tar, the wanted members alone."""
+    """Copy a single archive; pack other files, and wanted members of archives, into a tar."""
     if len(files) == 1 and archives.is_archive(files[0][0]):
         _land(lambda part: shutil.copyfile(files[0][0], part), target)
         return
@@ -296,14 +298,14 @@ def _assemble(files: list[tuple[Path, str]], wanted: list[str], target: Path) ->
 
 
 def _content_alone(info: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Without times and owners, equal files are equal archives."""
+    """Leave out times and owners, so that equal files make equal archives."""
     plain = tarfile.TarInfo(info.name)
     plain.size = info.size
     return plain
 
 
 def _land(write: Callable[[Path], object], target: Path) -> None:
-    """Let `write` fill a file beside the target, then put it in place in one step."""
+    """Let `write` fill a file beside the target, then move it to its place in a single step."""
     handle, part = tempfile.mkstemp(dir=target.parent, prefix=target.name + ".part-")
     os.close(handle)
     try:

@@ -1,4 +1,4 @@
-"""A library as its entry describes it: spectra, parameters, classes, and what is wrong."""
+"""Reads a library as its entry describes it: spectra, parameters, classes, and mistakes."""
 
 import dataclasses
 import logging
@@ -10,20 +10,20 @@ import pandas as pd
 from . import LibraryError, grids, parameters, quality, readers, selection
 
 log = logging.getLogger(__name__)
-SHOWN = 10  # problems of a kind that a message names
-ZEROS = 10  # channels of exactly zero flux on end, from which on they are told of
+SHOWN = 10  # number of problems of a kind that a message lists
+ZEROS = 10  # consecutive channels with a flux of exactly zero, from which on a remark tells of it
 
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-    """What a library holds.
+    """The content of a library.
 
-    spectra : those that can be used, as read, or on the grid where the entry states it in full
-    table : one row for each: file, parameters, class
+    spectra : those that can be used, as read, or resampled where the entry gives the whole grid
+    table : a row for each of these spectra: file, parameters, class
     chosen : the rows of the table that are selected; none where there are problems
-    left_out : by file, why a spectrum cannot be used
-    problems : what its user has to put right
-    remarks : what its user should know
+    left_out : by file, the reason why a spectrum cannot be used
+    problems : what the user has to put right
+    remarks : what the user should know
     """
 
     spectra: list[readers.Spectrum]
@@ -51,7 +51,7 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
         for limit in ("max_nan", "max_negative", None):
             end = f"raise quality.{limit}, or " if limit else ""
             end += "set quality.otherwise to leave_out"
-            same = [f"{file}: {why}: {end}" for file, (why, of) in wrong.items() if of == limit]
+            same = [f"{file}: {why}: {end}" for file, (why, its) in wrong.items() if its == limit]
             problems += _shortened(same, len(spectra))
     problems += _shortened(quality.duplicates(spectra), len(spectra))
     problems += _shortened(quality.mixed_units(spectra), len(spectra))
@@ -82,7 +82,7 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
 def _read(
     path: Path, source: dict, entry: dict
 ) -> tuple[list[readers.Spectrum], dict[str, str], list[str]]:
-    """The spectra that cover the range stated, why others are left out, and what to know."""
+    """The spectra that cover the grid, the reasons why others are left out, and remarks."""
     grid, missing = entry["grid"], entry["quality"]["missing_zeros"]
     wavelength = grids.stated(grid)
     spectra: list[readers.Spectrum] = []
@@ -112,7 +112,7 @@ def _read(
 
 
 def _of_zeros(shares: list[float]) -> list[str]:
-    """What to know of runs of zeros, by the share of each spectrum's channels in them."""
+    """A remark on runs of zeros, from the share of each spectrum's channels in them."""
     if not any(shares):
         return []
     return [
@@ -134,7 +134,7 @@ def _outside(spectrum: readers.Spectrum, grid: dict, wavelength: np.ndarray | No
 
 
 def _shortened(problems: list[str], n_spectra: int) -> list[str]:
-    """The first problems of a kind, and how many there are, of as many spectra."""
+    """The first problems of a kind, and a line with their number."""
     more = len(problems) - SHOWN
     if more <= 0:
         return problems
