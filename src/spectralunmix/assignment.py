@@ -1,4 +1,4 @@
-"""Components assigned to classes, one to one: distances, what is doubtful, and the summary."""
+"""Assigns components to classes, one to one: distances, doubtful assignments, summary."""
 
 import dataclasses
 from typing import Any
@@ -10,14 +10,14 @@ from spectralunmix import comparison
 from spectralunmix.errors import LibraryError
 from spectralunmix.files import component_names
 
-Row = dict[str, Any]  # of a table, by the names of its columns
-ERRORS = "standard_error", "noise_error", "same_assignment"  # what resamples say of a distance
-FEW = 3  # spectra of a class; of fewer a resample tells next to nothing
-SAME = 0.95  # share of resamples; an assignment that fewer share is doubtful
+Row = dict[str, Any]  # the row of a table, by column
+ERRORS = "standard_error", "noise_error", "same_assignment"  # of a distance, from resamples
+FEW = 3  # spectra of a class: with fewer, resamples tell next to nothing
+SAME = 0.95  # share of resamples: an assignment with a smaller share is doubtful
 OF_DISTANCES = ("method", "component", "class", "distance", "sign", *ERRORS)
 OF_ASSIGNMENTS = (*OF_DISTANCES, "nearest_class", "nearest_distance", "reach", "doubtful")
 ErrorsOf = dict[tuple[str, str, str], dict[str, float]]  # by method, component and class
-RECENT = 100  # iterations whose worth tells what further ones would be
+RECENT = 100  # last iterations, whose effect on the objective a message tells
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +29,11 @@ class Classes:
     names : list of str
     prototypes : ndarray of shape (n_classes, n_wave)
     reach : ndarray of shape (n_classes,)
-        Distance up to which a component can stand for a class, see `comparison.reach`.
+        Largest distance at which a component can stand for a class, see `comparison.reach`.
     metric : {"rms", "angle"}
         The distance, see `comparison.METRICS`.
     sizes : list of int
-        How many spectra each has.
+        Number of spectra of each class.
     """
 
     names: list[str]
@@ -45,7 +45,7 @@ class Classes:
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """The components of one method against the classes.
+    """The components of a method, compared with the classes.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ def classes_of(
 
 
 def _errors_of(table: Table) -> ErrorsOf:
-    """What resamples say of each distance, from the table of `assignment_errors.table`."""
+    """The ERRORS of each distance, from the table of `assignment_errors.table`."""
     return {
         (row["method"], row["component"], row["class"]): {name: float(row[name]) for name in ERRORS}
         for row in table
@@ -105,13 +105,13 @@ def compare(method: str, components: np.ndarray, classes: Classes, errors: Table
     Parameters
     ----------
     method : {"nmf", "pca"}
-        Where the components come from; the sign of an eigenspectrum is free.
+        The method of the components; the sign of an eigenspectrum is free.
     components : ndarray of shape (k, n_wave)
         The components.
     classes : Classes
-        What they are compared with.
+        The classes, with which the components are compared.
     errors : Table
-        What resamples say of each distance, as `assignment_errors.table` gives it.
+        The errors of each distance, from `assignment_errors.table`.
 
     Returns
     -------
@@ -149,7 +149,7 @@ def compare(method: str, components: np.ndarray, classes: Classes, errors: Table
 
 
 def warning(row: Row, labels: dict[str, str]) -> str:
-    """What is wrong with a doubtful assignment, in a sentence."""
+    """A sentence that says why an assignment is doubtful."""
     own, nearest = labels[row["class"]], labels[row["nearest_class"]]
     said = f"{row['method'].upper()} {row['component']} lies {row['distance']:.3g} from the "
     said += f"prototype of {own}, to which it is assigned, "
@@ -199,7 +199,7 @@ def doubts(nmf: Compared, pca: Compared, classes: Classes, labels: dict[str, str
 def doubts_of_errors(
     nmf: Compared, classes: Classes, labels: dict[str, str], smoothness: float
 ) -> list[str]:
-    """Sentences on what the standard errors do not tell; none where there are no such errors.
+    """Sentences on the limits of the standard errors; none where there are no such errors.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def doubts_of_errors(
     labels : dict of str
         What a class is called, by its name.
     smoothness : float
-        Of the fit.
+        lambda of the fit.
     """
     if not np.isfinite([row["standard_error"] for row in nmf.assignments]).any():
         return []
@@ -219,7 +219,7 @@ def doubts_of_errors(
     if few := [f"{labels[name]} ({n})" for name, n in sizes if n < FEW]:
         said.append(
             f"{', '.join(few)}: so few spectra are much the same in every resample, so that the "
-            "standard errors of what hangs on them are too small"
+            "standard errors of what depends on them are too small"
         )
     if smoothness == 0:
         said.append(
@@ -271,9 +271,9 @@ def tables(nmf: Compared, pca: Compared, metric: str) -> tuple[Table, Table]:
 def method_summary(
     fit: dict[str, Any], compared: Compared, of_total: dict[str, float] | None
 ) -> dict[str, Any]:
-    """What the summary says of a method: its fit without the history, and the assignment.
+    """The part of the summary for a method: its fit without the history, and the assignment.
 
-    of_total : what resamples say of the total distance, None where there are none
+    of_total : the errors of the total distance, None where there are no resamples
     """
     fit = {key: value for key, value in fit.items() if key != "history"}
     described = [
@@ -288,7 +288,7 @@ def method_summary(
 
 
 def _or_none(value: Any) -> Any:
-    """None in place of NaN, which JSON has not."""
+    """None in place of NaN, because JSON has no NaN."""
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
@@ -310,9 +310,9 @@ def summarise(
     metric : {"rms", "angle"}
         The distance.
     warnings : list of str
-        What a reader has to know of the fit and the assignments.
+        Warnings about the fit and the assignments.
     nmf, pca : tuple of dict and Compared
-        What each fit says of itself, and its components against the classes.
+        The numbers of each fit, and its components compared with the classes.
     own_dominant : float
         As `dominant_share` gives it.
     totals : dict
@@ -330,7 +330,7 @@ def summarise(
 
 
 def data_summary(library: str, fetched: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
-    """What the summary says of the spectra: where they are from, and their (n_spectra, n_wave)."""
+    """The part of the summary for the spectra: their source and (n_spectra, n_wave)."""
     source = {
         "description": fetched["source"]["description"],
         "files": [file["name"] for file in fetched["files"]],
@@ -340,16 +340,17 @@ def data_summary(library: str, fetched: dict[str, Any], shape: tuple[int, int]) 
 
 
 def not_converged(fit: dict[str, Any], path: str, strict: bool) -> list[str]:
-    """Sentences on a fit that ended before its tolerance: none or one.
+    """A list with a sentence, where a fit stopped before its tolerance.
 
-    Here and not in the fit's own step, so that its results stay, and are taken without a new fit.
+    The step of the fit does not raise this error, so that its results stay, and a new run can use
+    them without a new fit.
 
     Parameters
     ----------
     fit : dict
-        What the fit says of itself, see `fit_report.numbers`.
+        The numbers of the fit, from `fit_report.numbers`.
     path : str
-        The file with that, for the sentence.
+        The file with these numbers, for the sentence.
     strict : bool
         Whether such a fit is an error.
 

@@ -1,4 +1,4 @@
-"""How certain distances and assignments are: those of resamples, with prototypes of their own."""
+"""The errors of distances and assignments, from resamples that have their own prototypes."""
 
 import dataclasses
 import functools
@@ -13,20 +13,20 @@ from spectralunmix.assignment import ERRORS
 from spectralunmix.files import Resamples, component_names
 from spectralunmix.prototypes import prototypes
 
-DIGITS = 4  # of a standard error: the further ones are chance
+DIGITS = 4  # of a standard error: further digits are chance
 NO_CLASS = -1
 
 
 @dataclasses.dataclass(frozen=True)
 class Resampled:
-    """What the resamples of one method say, in the order of the components in question.
+    """Distances and assignments of the resamples of a method, in the order of the components.
 
     Attributes
     ----------
     distances : ndarray of shape (n_resamples, k, n_classes)
-        Of components to the prototypes of the resample.
+        Distances of components to the prototypes of the resample.
     assigned : ndarray of int, shape (n_resamples, k)
-        The number of the class that each is assigned to; -1 where it is none.
+        The number of the class to which a component is assigned; -1 where there is none.
     totals : ndarray of shape (n_resamples,)
         The sums of the assigned components' distances.
     """
@@ -37,9 +37,10 @@ class Resampled:
 
 
 class Source:
-    """The spectra that resamples draw from, as prototypes and PCA need them.
+    """The spectra from which resamples are drawn, for their prototypes and for PCA.
 
-    Values without weight are those that the eigenspectra of all spectra predict, in every resample.
+    Values with inverse variance 0 are replaced, in every resample, by those that the eigenspectra
+    of all spectra predict.
 
     Parameters
     ----------
@@ -73,13 +74,13 @@ class Source:
         return U * S, axes
 
     def prototypes(self, rows: np.ndarray, names: list[str]) -> np.ndarray:
-        """Those of these rows, (n_classes, n_wave), in the order of the names."""
+        """The prototypes of these rows, (n_classes, n_wave), in the order of the names."""
         v = None if self.inverse_variance is None else self.inverse_variance[rows]
         curves, _ = prototypes(self.flux[rows], v, list(self.members[rows]))
         return np.array([curves[name] for name in names])
 
     def eigenspectra(self, rows: np.ndarray) -> np.ndarray:
-        """Those of these rows, (k, n_wave); 0 throughout where they span no further direction."""
+        """The eigenspectra of these rows, (k, n_wave); 0 where the rows span fewer dimensions."""
         coordinates, axes = self._in_their_span
         drawn = coordinates[rows]
         distinct = len(np.unique(rows))
@@ -150,7 +151,7 @@ def _assigned(distances: np.ndarray) -> Resampled:
 def table(
     found: dict[str, Resampled], noise: np.ndarray | None, names: list[str], metric: str
 ) -> Table:
-    """What the resamples say of every distance, a row for each method, component and class.
+    """The errors of every distance, a row for each method, component and class.
 
     Parameters
     ----------
@@ -187,7 +188,7 @@ def table(
 def distances_of_noise(
     components: np.ndarray, prototypes: np.ndarray, metric: str
 ) -> np.ndarray | None:
-    """Distances of such components (n_resamples, k, n_wave) to fixed prototypes; None of none."""
+    """Distances of components (n_resamples, k, n_wave) to fixed prototypes; None of none."""
     if not len(components):
         return None
     return np.array([comparison.distances(own, prototypes, metric)[0] for own in components])
@@ -196,7 +197,7 @@ def distances_of_noise(
 def of_components(resamples: Resamples, wavelength: np.ndarray) -> Table:
     """Standard errors of the components over wavelength, NaN without resamples.
 
-    A column for each component, and one for each with `_noise`, those over resamples of the noise.
+    A column for each component, and another with `_noise` for resamples of the noise.
     """
     columns: dict[str, Any] = {"wavelength": wavelength * units.Angstrom}
     for suffix, components in (("", resamples.components), ("_noise", resamples.noise)):
@@ -220,7 +221,7 @@ def rounded(value: float) -> float:
 
 
 def totals(found: dict[str, Resampled], n_not_converged: int) -> dict[str, Any]:
-    """What the resamples say of the total distances: errors, and NMF against PCA, paired.
+    """The errors of the total distances, and of the paired difference between NMF and PCA.
 
     Parameters
     ----------

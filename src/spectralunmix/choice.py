@@ -1,4 +1,4 @@
-"""What a cross-validation says of the number of components and the smoothness, in words."""
+"""The number of components and the smoothness that a cross-validation chooses, in words."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -15,8 +15,8 @@ BY_SMOOTHNESS = [
     for field in dataclasses.fields(CrossValidation)
     if field.name not in ("n_components", "smoothness")
 ]
-SAME_ERROR = 1e-9  # of the choice's: below it a difference of errors is rounding
-SAME_COMPONENTS = 0.02  # mean distance; below it the curves lie over each other in a figure
+SAME_ERROR = 1e-9  # relative to the error of the choice: a smaller difference is rounding
+SAME_COMPONENTS = 0.02  # mean distance: below it, curves lie over each other in a figure
 
 
 def as_table(found: CrossValidation, uncertain: bool) -> Table:
@@ -26,7 +26,7 @@ def as_table(found: CrossValidation, uncertain: bool) -> Table:
     ----------
     found : CrossValidation
     uncertain : bool
-        Whether the weights are those of uncertainties, and not of a mask alone.
+        Whether the inverse variance is that of the noise, and not of a mask alone.
     """
     k, smoothness = np.meshgrid(found.n_components, found.smoothness, indexing="ij")
     columns = {name: getattr(found, name) for name in BY_SMOOTHNESS}
@@ -40,7 +40,7 @@ def as_table(found: CrossValidation, uncertain: bool) -> Table:
 
 
 def of_tables(tables: Sequence[Table]) -> tuple[CrossValidation, bool]:
-    """The cross-validation of such tables together, and whether weights are of uncertainties."""
+    """Join the cross-validations of tables, and tell whether the spectra have uncertainties."""
     parts = []
     for table in tables:
         n_components, smoothness = (np.unique(table[n]) for n in ("n_components", "smoothness"))
@@ -62,7 +62,7 @@ def errors_in_words(found: CrossValidation) -> str:
 def for_readers(found: CrossValidation) -> Table:
     """A row for each number of components and smoothness, for readers.
 
-    `rms` is the root of `error`, the mean square that is left of held-out spectra.
+    `rms` is the root of `error`, the mean held-out error.
     """
     made = as_table(found, uncertain=True)
     made.remove_column("errors")
@@ -76,18 +76,18 @@ def for_readers(found: CrossValidation) -> Table:
 def summary(
     found: CrossValidation, n_components: int, smoothness: float, uncertain: bool
 ) -> dict[str, Any]:
-    """What the cross-validation chooses, beside what is configured, in numbers and in words.
+    """The choice of a cross-validation, beside the configured values, in numbers and in words.
 
     Parameters
     ----------
     found : CrossValidation
-        With the configured values among its own.
+        The configured values have to be among its own.
     n_components : int
         The number of components that is configured.
     smoothness : float
         The smoothness that is configured.
     uncertain : bool
-        Whether the weights are those of uncertainties.
+        Whether the spectra have uncertainties.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def summary(
 
 
 def _numbers(found: CrossValidation, at: tuple[int, int]) -> dict[str, Any]:
-    """What stands at one place of the grid."""
+    """The numbers at a place of the grid."""
     return {
         "n_components": int(found.n_components[at[0]]),
         "smoothness": float(found.smoothness[at[1]]),
@@ -142,7 +142,7 @@ def _choice(
     within_one: tuple[int, int],
     chosen: tuple[int, int],
 ) -> str:
-    """The choice, that of one standard error where it differs, and whether the grid bounds it."""
+    """A sentence on the choice, also with one standard error, and on the edges of the grid."""
     said = (
         f"Spectra that were held out are explained best by {_named(found, least)} "
         f"(rms {np.sqrt(found.mean[least]):.3g})"
@@ -159,7 +159,7 @@ def _choice(
 def _edges(
     found: CrossValidation, least: tuple[int, int], chosen: tuple[int, int]
 ) -> Iterator[str]:
-    """What the grid does not bound, as the choice, or the least error, stands at its edge."""
+    """Sentences where the choice, or the least error, is at an edge of the grid."""
     for at, name in ((chosen, "choice"), (least, "least error")):
         if at[0] == len(found.n_components) - 1 > 0:
             yield (
@@ -206,7 +206,7 @@ def _gains(found: CrossValidation, configured: tuple[int, int]) -> str:
 
 
 def _floor(found: CrossValidation, configured: tuple[int, int], uncertain: bool) -> str:
-    """What the noise says, or that nothing is known of it."""
+    """A sentence on reduced chi^2, or that the noise is not known."""
     if not uncertain:
         return (
             "The spectra come without uncertainties, so there is no telling where their noise "
@@ -228,7 +228,7 @@ def _floor(found: CrossValidation, configured: tuple[int, int], uncertain: bool)
 
 
 def _stability(found: CrossValidation, configured: tuple[int, int]) -> str:
-    """The second opinion: other starts, and subsamples."""
+    """A sentence on other starts and on subsamples."""
     distance = found.subsample_distance[configured]
     said = (
         f"Without the spectra held out the configured components, whose maximum is 1, move by "
@@ -244,7 +244,7 @@ def _stability(found: CrossValidation, configured: tuple[int, int]) -> str:
 
 
 def _ended(found: CrossValidation) -> str:
-    """Whether fits stopped before their tolerance, whose errors are too large."""
+    """A sentence on fits that stopped before their tolerance, so that errors are too large."""
     missed = int(found.n_not_converged.sum())
     if not missed:
         return ""

@@ -1,17 +1,17 @@
-"""What components are like: distances to class prototypes and to each other, and their shares."""
+"""Distances of components to prototypes and to each other, and their shares in spectra."""
 
 from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-Pairs = tuple[np.ndarray, np.ndarray]  # numbers of components, and of what each is assigned to
+Pairs = tuple[np.ndarray, np.ndarray]  # indices of components, and of their classes
 
 
 def root_mean_square(spectra: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(n, m): root mean square difference of spectra (n, n_wave) and others (m, n_wave).
 
-    Each is divided by its largest absolute flux first.  An empty one is a flux of zero.
+    Each is divided by its largest absolute flux first. A spectrum without flux stays zero.
     """
     a = _divided(spectra, np.abs(spectra).max(axis=1))
     b = _divided(others, np.abs(others).max(axis=1))
@@ -21,7 +21,7 @@ def root_mean_square(spectra: np.ndarray, others: np.ndarray) -> np.ndarray:
 def spectral_angle(spectra: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(n, m): angle in radians between spectra (n, n_wave) and others (m, n_wave).
 
-    An empty one is at right angles to all.
+    A spectrum without flux is at right angles to all.
     """
     a = _divided(spectra, np.linalg.norm(spectra, axis=1))
     b = _divided(others, np.linalg.norm(others, axis=1))
@@ -43,7 +43,7 @@ METRICS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def shares(weights: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """What a component contributes to a spectrum, ||w_ik h_k||, over the sum of them all.
+    """Contribution of a component to a spectrum, ||w_ik h_k||, divided by the sum over all.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def shares(weights: np.ndarray, components: np.ndarray) -> np.ndarray:
 def distances(
     components: np.ndarray, prototypes: np.ndarray, metric: str = "rms", signed: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distances of components to prototypes, and the signs at which they hold.
+    """Distances of components to prototypes, and the signs of components that give them.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def distances(
 def assign(distances: np.ndarray) -> Pairs:
     """Pairs (component, class) of least total distance, as two index arrays.
 
-    distances : (k, n_classes).  One to one; where the numbers differ the surplus stays out.
+    distances : (k, n_classes). Pairs are one to one; if the numbers differ, some have no pair.
     """
     return linear_sum_assignment(distances)
 
@@ -101,7 +101,7 @@ def mean_distance(components: np.ndarray, others: np.ndarray, metric: str) -> fl
 
 
 def in_order_of(reference: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """Components (k, n_wave), each in the place of the reference's (k, n_wave) it is nearest."""
+    """Components (k, n_wave) in the order of the reference's (k, n_wave) that match them."""
     distance, _ = distances(reference, components)
     places, found = assign(distance)
     return components[found[np.argsort(places)]]
@@ -110,7 +110,7 @@ def in_order_of(reference: np.ndarray, components: np.ndarray) -> np.ndarray:
 def reach(
     prototypes: np.ndarray, spectra: np.ndarray, classes: np.ndarray, metric: str = "rms"
 ) -> np.ndarray:
-    """How far from a prototype a component may lie and still stand for its class.
+    """The largest distance to a prototype at which a component can stand for its class.
 
     That is as far as the farthest spectrum of the class, or the nearest other prototype, where
     that is farther.

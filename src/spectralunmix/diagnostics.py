@@ -1,4 +1,4 @@
-"""What a fit leaves of the spectra, and how much single spectra sway its components."""
+"""Residuals of a fit, and the influence of single spectra on its components."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,22 +7,22 @@ import numpy as np
 
 from spectralunmix.uncertainty import jackknife
 
-RANK = 1e-10  # singular values of the weights below it, relative to the largest, are rounding
-ALONE = 1e-6  # 1 - leverage below which no other spectrum says anything of what this one does
-EVERY = ""  # in place of a class: all spectra together
+RANK = 1e-10  # relative to the largest singular value of the weights: smaller ones are rounding
+ALONE = 1e-6  # where 1 - leverage is below this, the spectrum alone determines a component
+EVERY = ""  # in place of the name of a class: all spectra
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Residuals:
-    """What is left of each spectrum, and what each is to the fit.
+    """The residual of each spectrum, and its influence on the fit.
 
     Attributes
     ----------
     relative : ndarray of shape (n_spectra,)
-        sqrt(sum v (x - w H)^2 / sum v x^2), with v = 1 where there are no weights.
+        sqrt(sum v (x - w H)^2 / sum v x^2), with v = 1 where there is no inverse variance.
     chi2 : ndarray of shape (n_spectra,) or None
-        sum v (x - w H)^2 over the number of pixels that count; None where weights are no
-        inverse variances.
+        sum v (x - w H)^2 divided by the number of values that count; None where v is that of a
+        mask alone.
     leverage : ndarray of shape (n_spectra,)
         Between 0 and 1, see `leverages`; they add up to the number of components.
     cook : ndarray of shape (n_spectra,)
@@ -42,7 +42,7 @@ def residuals(
     inverse_variance: np.ndarray | None = None,
     uncertain: bool = False,
 ) -> Residuals:
-    """What a fit leaves of each spectrum, and how much each one weighs in it.
+    """The residual of each spectrum, and its influence on the fit.
 
     Parameters
     ----------
@@ -51,9 +51,9 @@ def residuals(
     weights : ndarray of shape (n_spectra, k)
     components : ndarray of shape (k, n_wave)
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels, 0 where masked.
+        The inverse variance of each value, 0 where masked.
     uncertain : bool, default False
-        Whether these are of uncertainties, and not of a mask alone.
+        Whether the inverse variance is that of the noise, and not of a mask alone.
 
     Returns
     -------
@@ -76,16 +76,17 @@ def residuals(
 def _squares_left(
     flux: np.ndarray, weights: np.ndarray, components: np.ndarray, v: np.ndarray
 ) -> np.ndarray:
-    """sum v (x - w H)^2 of each spectrum; what is under masked pixels may be no number."""
+    """sum v (x - w H)^2 of each spectrum; masked values may be NaN."""
     left = np.where(v > 0, flux - weights @ components, 0)
     return np.sum(v * left**2, axis=1)
 
 
 def leverages(weights: np.ndarray, inverse_variance: np.ndarray | None = None) -> np.ndarray:
-    """The diagonal of the hat matrix W (W' W)^-1 W': how much of its own fit each spectrum makes.
+    """The leverage of each spectrum: its share in its own fit.
 
-    In each channel the components are a regression of the fluxes on the weights W. With weights
-    of the pixels its hat matrix is V^1/2 W (W' V W)^-1 W' V^1/2, V being those of the channel.
+    In each channel the components are a regression of the fluxes on the weights W. The leverage is
+    the diagonal of the hat matrix W (W' W)^-1 W'. With inverse variance it is that of
+    V^1/2 W (W' V W)^-1 W' V^1/2, where V is the inverse variance in the channel.
 
     Parameters
     ----------
@@ -95,13 +96,13 @@ def leverages(weights: np.ndarray, inverse_variance: np.ndarray | None = None) -
     Returns
     -------
     ndarray of shape (n_spectra,)
-        The mean over the channels that any spectrum has, a masked pixel having none.
+        The mean over the channels in which some spectrum counts; a masked value has leverage 0.
     """
     k = weights.shape[1]
     v = np.ones((len(weights), 1)) if inverse_variance is None else inverse_variance
     largest = v.max(axis=0)
     v = v[:, largest > 0] / largest[largest > 0]
-    scale = weights.max(axis=0)  # components in other units change nothing but rounding
+    scale = weights.max(axis=0)  # units of components change rounding alone
     scaled = weights / np.where(scale > 0, scale, 1)
     products = (scaled[:, :, None] * scaled[:, None]).reshape(len(weights), k * k)
     gram = (v.T @ products).reshape(-1, k, k)
@@ -114,21 +115,22 @@ def cook_distances(
 ) -> np.ndarray:
     """Cook's distance (1977) of each spectrum, as if the fit were a regression on the weights.
 
-    h / (1 - h)^2 times the squares left of the spectrum, over k times what is expected of them:
-    large where a spectrum weighs much and is explained badly.
+    It is h / (1 - h)^2 times the squared residuals of the spectrum, divided by k times their
+    expectation, with the leverage h. It is large where a spectrum has much influence and is
+    explained badly.
 
     Parameters
     ----------
     squares : ndarray of shape (n_spectra,)
-        What is left of each, times the weights of the pixels.
+        The sum of squared residuals of each spectrum, times the inverse variance.
     leverage : ndarray of shape (n_spectra,)
     n_pixels, n_wave : int
-        How many pixels count, in how many channels.
+        Number of values that count, and number of channels.
 
     Returns
     -------
     ndarray of shape (n_spectra,)
-        Infinite where the leverage is 1: a component is that spectrum's own.
+        Infinite where the leverage is 1, because a component describes that spectrum alone.
     """
     k = max(leverage.sum(), 1.0)
     expected = k * n_wave * squares.sum() / max(n_pixels - k * n_wave, 1)
@@ -140,7 +142,7 @@ def cook_distances(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Influence:
-    """What leaving spectra out, one at a time, does to the components.
+    """The changes of components when spectra are left out, one at a time.
 
     Attributes
     ----------
@@ -170,7 +172,7 @@ def influence(
     most_left_out: int,
     max_iter: int,
 ) -> Influence:
-    """Leave spectra out in turn, those of the largest Cook distance where there are too many.
+    """Leave spectra out in turn; where there are many, those with the largest Cook distance.
 
     Parameters
     ----------
@@ -217,7 +219,7 @@ def over_wavelength(
     classes: Sequence[str],
     inverse_variance: np.ndarray | None = None,
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """By class, and of all together, the root mean square and the mean residual in each channel.
+    """The root mean square and the mean of the residuals in each channel, by class and of all.
 
     Parameters
     ----------
@@ -229,14 +231,14 @@ def over_wavelength(
     Returns
     -------
     dict of pairs of ndarray of shape (n_wave,)
-        By class in their order, and under EVERY those of all. They are means with the weights of
-        the pixels; NaN where no spectrum of the class has the channel.
+        By class, in the order of the classes, and under EVERY those of all spectra. The inverse
+        variance weighs the means; NaN where no spectrum of the class has the channel.
     """
     v = np.ones(flux.shape) if inverse_variance is None else inverse_variance
     left = np.where(v > 0, flux - weights @ components, 0)
-    of, found = np.asarray(classes), {}
-    for name in [*dict.fromkeys(of.tolist()), EVERY]:
-        rows = np.ones(len(of), bool) if name == EVERY else of == name
+    labels, found = np.asarray(classes), {}
+    for name in [*dict.fromkeys(labels.tolist()), EVERY]:
+        rows = np.ones(len(labels), bool) if name == EVERY else labels == name
         total = v[rows].sum(axis=0)
         total = np.where(total > 0, total, np.nan)
         squares, mean = (np.sum(v[rows] * left[rows] ** p, axis=0) / total for p in (2, 1))

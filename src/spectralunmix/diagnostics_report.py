@@ -1,4 +1,4 @@
-"""What the diagnostics of a fit say: tables, the spectra that stand out, a statement in words."""
+"""The diagnostics of a fit for readers: tables, spectra that stand out, and a statement."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from astropy.table import Table
 from spectralunmix.diagnostics import EVERY, Residuals
 from spectralunmix.files import component_names
 
-NAMED = 5  # spectra that the picture and the page of methods name
-MOVED = 0.01  # change of a component with maximum 1 that is worth a word
+NAMED = 5  # number of spectra that the picture and the page of methods name
+MOVED = 0.01  # change of a component with maximum 1 from which on it is mentioned
 
 
 def by_spectrum(selection: Table, left: Residuals, changes: np.ndarray) -> Table:
@@ -41,7 +41,7 @@ def numbers(
     wavelength: np.ndarray,
     labels: dict[str, str],
 ) -> dict[str, Any]:
-    """The spectra that are explained worst and those that sway a component most, and a statement.
+    """The spectra that are explained worst or change a component most, and a statement.
 
     Parameters
     ----------
@@ -94,13 +94,13 @@ def _spectrum(table: Table, i: int, labels: dict[str, str]) -> dict[str, Any]:
 
 
 def _overall(rms: np.ndarray) -> float:
-    """The root mean square over the channels that there are."""
+    """The root mean square over the channels that count."""
     squares = rms[np.isfinite(rms)] ** 2
     return float(np.sqrt(squares.mean())) if len(squares) else 0.0
 
 
 def _where_largest(rms: np.ndarray, wavelength: np.ndarray) -> list[float]:
-    """From the middle of the bin before that with the largest residual to that of the one after."""
+    """The wavelengths around the largest residual: middles of the bins before and after it."""
     mids, values = binned(wavelength, rms)
     at = int(np.nanargmax(values))
     return [float(f"{mids[i]:.4g}") for i in (max(at - 1, 0), min(at + 1, len(mids) - 1))]
@@ -109,7 +109,7 @@ def _where_largest(rms: np.ndarray, wavelength: np.ndarray) -> list[float]:
 def binned(
     wavelength: np.ndarray, rms: np.ndarray, n_bins: int = 100
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Root mean squares in bins of equal width in log wavelength, where there are more channels.
+    """Root mean squares in bins of equal width in log wavelength, where there are many channels.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def statement(said: dict[str, Any]) -> str:
 
 
 def line_of_log(said: dict[str, Any]) -> str:
-    """The same in short."""
+    """The statement in a line."""
     worst = said["worst_explained"][0]
     line = f"explained worst: {worst['file']}, {worst['relative_residual']:.1%}"
     for most in said["most_influential"][:1]:

@@ -81,7 +81,7 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         its optimality is at most `tol`.
     random_state : int, numpy Generator, numpy RandomState or None, default None
         Seed of init="random"; other starts do not use it.
-    device : {"cpu", "cuda", "auto"}, default "cpu"
+    device : {"cpu", "cuda", "cuda:1", ..., "auto"}, default "cpu"
         Where arrays are fitted. "auto" is "cuda" where there is such a device. Tensors stay on
         their device.
     dtype : {"float64", "float32"}, default "float64"

@@ -1,4 +1,4 @@
-"""What every step's script does around its work: a log file, one clear error, a record."""
+"""The frame of every step's script: a log file, a clear error, and the record of the step."""
 
 import contextlib
 import logging
@@ -12,7 +12,7 @@ from spectralunmix.files import write_json
 
 
 class Lines(logging.Formatter):
-    """The message alone, after its level where that is a warning or an error."""
+    """Formats the message alone; the level of a warning or an error comes before it."""
 
     def format(self, record: logging.LogRecord) -> str:
         level = f"{record.levelname}: " if record.levelno >= logging.WARNING else ""
@@ -21,21 +21,21 @@ class Lines(logging.Formatter):
 
 @contextlib.contextmanager
 def step(snakemake: Any, script: str) -> Iterator[logging.Logger]:
-    """Log to file and terminal; end the job with one message where the input is at fault.
+    """Log to file and terminal; where the input is at fault, end the job with a clear message.
 
-    Last of all comes the step's record: without it the step was not finished.
+    The record of the step is written last: without it, the step was not finished.
 
     Parameters
     ----------
     snakemake : snakemake.script.Snakemake
-        The script's own, with a `log` and an `output.record`.
+        The object that Snakemake gives the script, with a `log` and an `output.record`.
     script : str
-        The script's path, for its checksum in the record.
+        Path of the script, for its checksum in the record.
 
     Yields
     ------
     logging.Logger
-        The one that the step's lines go to.
+        The logger for the lines of the step.
     """
     log = snakemake.log[0]
     handlers: list[logging.Handler] = [

@@ -1,4 +1,4 @@
-"""Whether other starts end in other components: what a fit from many starts says of a solution."""
+"""Whether fits from other starts end with the same components."""
 
 import logging
 import warnings
@@ -14,9 +14,9 @@ from spectralunmix.estimator import SmoothNMF, scan_smoothness
 from spectralunmix.model_selection import NEAR
 from spectralunmix.nmf.starts import random_starts, starting_components
 
-ALIKE = 0.01  # rms distance of components with maximum 1 within which they are the same to the eye
-DECIMALS = 10  # of the table: further ones are rounding
-SETTINGS = "n_components", "smoothness", "max_iter", "tol", "random_state"  # of all the fits
+ALIKE = 0.01  # rms distance of components with maximum 1 that cannot be seen in a figure
+DECIMALS = 10  # in the table: further decimals are rounding
+SETTINGS = "n_components", "smoothness", "max_iter", "tol", "random_state"  # shared by all fits
 FIXED = "nndsvd", "spa"  # starts that do not depend on a seed
 
 
@@ -37,7 +37,7 @@ def from_all_starts(
     tol: float,
     random_state: int,
 ) -> list[SmoothNMF]:
-    """Fits from NNDSVD's start, from that of SPA, and from random ones, side by side.
+    """Fit from the starts NNDSVD and SPA, and from random starts, side by side.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def from_all_starts(
 
 
 def changes(reference: np.ndarray, components: np.ndarray) -> np.ndarray:
-    """How far components lie from those of the reference, matched one to one.
+    """The distances of components to those of a reference, matched one to one.
 
     Parameters
     ----------
@@ -76,15 +76,15 @@ def changes(reference: np.ndarray, components: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (k,)
-        In the reference's order: the root mean square difference over wavelength, of components
-        that are divided by their maximum.
+        In the order of the reference: the root mean square difference over wavelength, where each
+        component is divided by its maximum.
     """
     matched = in_order_of(reference, components)
     return np.diag(root_mean_square(reference, matched))
 
 
 def above(objective: float, least: float, squares: float) -> float:
-    """`model_selection.above` to the digits that are not rounding."""
+    """`model_selection.above`, rounded to the digits that are significant."""
     return round(model_selection.above(objective, least, squares), DECIMALS) + 0.0  # not -0.0
 
 
@@ -95,7 +95,7 @@ def lowest(models: list[SmoothNMF], squares: float) -> int:
 
 
 def table_of_starts(models: list[SmoothNMF], names: list[str], squares: float) -> Table:
-    """A row for each start: how far it ended from the one of lowest objective.
+    """A row for each start, with the distance of its fit to the fit of lowest objective.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def numbers(
     components: np.ndarray,
     squares: float,
 ) -> dict[str, Any]:
-    """What the starts say of the configured fit, in numbers and in words.
+    """The statement of the starts on the configured fit, in numbers and in words.
 
     Parameters
     ----------
@@ -198,14 +198,14 @@ def statement(said: dict[str, Any]) -> str:
 
 
 def line_of_log(said: dict[str, Any]) -> tuple[int, str]:
-    """The level of a line that says it in short, and the line: a warning of a better fit."""
+    """A line for the log, and its level, which is that of a warning where a fit is better."""
     if said["configured"]["above_lowest"] > said["near"]:
         return logging.WARNING, _of_configured(said)
     return logging.INFO, f"{said['n_near']} of {said['n_starts']} starts end as low as the best"
 
 
 def _of_near(said: dict[str, Any]) -> str:
-    """What the starts that end as low as any say."""
+    """A sentence on the starts that end as low as the best."""
     n, near, far = said["n_starts"], said["n_near"], said["spread"]["largest_distance"]
     within = f"within {said['near']:g} (relative) of the lowest objective"
     if near == 1 < n:
@@ -224,7 +224,7 @@ def _of_near(said: dict[str, Any]) -> str:
 
 
 def _of_configured(said: dict[str, Any]) -> str:
-    """Where the fit of the figure lies among the starts, and the way out where it lies above."""
+    """Whether the fit of the figure is as low as the best, and if not, the way out."""
     over, far = said["configured"]["above_lowest"], said["configured"]["largest_distance"]
     if over > said["near"]:
         init, _, seed = said["lowest_start"].partition(" ")
@@ -244,7 +244,7 @@ def _of_configured(said: dict[str, Any]) -> str:
 
 
 def _largest_and_rms(change: np.ndarray) -> dict[str, float]:
-    """Of the distances of the components (k,), the largest, and the one over all together."""
+    """The largest of the components' distances (k,), and their root mean square."""
     return {
         "largest_distance": round(float(change.max()), DECIMALS),
         "rms_distance": round(float(np.sqrt(np.mean(change**2))), DECIMALS),

@@ -1,4 +1,4 @@
-"""What the rules of the workflow ask for: entries, checksums of code, the user's own files."""
+"""Functions for the rules of the workflow: entries, checksums of code, user's own files."""
 
 import functools
 import hashlib
@@ -16,18 +16,18 @@ from spectralunmix.errors import ConfigurationError
 from spectralunmix.libraries.entry import read_entry
 
 CODE = ("*.py", "*.html")
-OTHERS = ("comparison", "downloads")  # folders of results/ that are no library's
+OTHERS = ("comparison", "downloads")  # folders of results/ that belong to no library or cube
 ENTRIES: dict[str, tuple[str, Callable[[Path], dict], str]] = {
     "library": ("libraries", read_entry, "cubes"),
     "cube": ("cubes", read_cube_entry, "libraries"),
 }
-ALWAYS = ("errors", "files", "provenance", "steps", "version")  # of every step
+ALWAYS = ("errors", "files", "provenance", "steps", "version")  # modules that every step uses
 
 
 def package_files(*parts: str) -> dict[str, Path]:
     """The files of sub-packages and modules of this package, by their path in it.
 
-    Nothing is imported: an edit is seen without running it.
+    Nothing is imported, so that an edited file is noticed without running it.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def package_files(*parts: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for part in parts:
         found |= _files_of(root, part)
-        for above in Path(part.replace(".", "/")).parents:  # an import of it imports these
+        for above in Path(part.replace(".", "/")).parents:  # importing it imports these, too
             file = root / above / "__init__.py"
             if file.is_file():
                 found[str(above / "__init__.py")] = file
@@ -66,7 +66,7 @@ def _files_of(root: Path, part: str) -> dict[str, Path]:
 
 @functools.cache
 def checksum(script: Path, lock: Path, *parts: str) -> str:
-    """Of a script, the lock file and the parts of the package that a rule uses."""
+    """The checksum of a script, the lock file and the parts of the package that a rule uses."""
     files = [script, lock, *package_files(*ALWAYS, *parts).values()]
     digest = hashlib.sha256()
     for file in files:
@@ -75,13 +75,15 @@ def checksum(script: Path, lock: Path, *parts: str) -> str:
 
 
 def entry_of(name: str, shipped: Callable[[str], Path | None], kind: str = "library") -> dict:
-    """The entry of a library or a cube, with its defaults.
+    """Read the entry of a library or a cube, with its defaults.
 
     Parameters
     ----------
     name : str
+        Name of the library or the cube.
     shipped : function
-        The workflow's own file of that path, or None: it is read where the working folder has none.
+        Gives the workflow's own file for a path, or None. That file is read where the working
+        folder has no such file.
     kind : {"library", "cube"}, default "library"
 
     Raises
@@ -109,7 +111,7 @@ def entry_of(name: str, shipped: Callable[[str], Path | None], kind: str = "libr
 
 
 def settings(config: dict, cube: dict | None) -> dict:
-    """The configuration as it is for a library, or for the cube of this entry."""
+    """The configuration for a library, or for the cube with this entry."""
     if cube is None:
         return config
     of_entry = {key: cube[key] for key in ("n_components", "smoothness")}
@@ -118,9 +120,10 @@ def settings(config: dict, cube: dict | None) -> dict:
 
 
 def warnings_of_altered(config: dict) -> list[str]:
-    """What a bare `snakemake` says of results of a run that are not what their records say.
+    """Warnings of a plain `snakemake` about results that differ from their records.
 
-    Nothing while our own command is at work, which has set them aside before it started Snakemake.
+    There are none while the command is at work, because it set such results aside before it
+    started Snakemake.
     """
     libraries = [config["library"], *config["compare"], *filter(None, [config.get("cube")])]
     if config["compare"]:
@@ -136,7 +139,7 @@ def warnings_of_altered(config: dict) -> list[str]:
                     f"`spectralunmix run {path} --library {library}` sets it aside and makes it "
                     "again"
                 )
-        except OSError as error:  # a warning that cannot be given is no reason to stop
+        except OSError as error:  # no reason to stop the run
             warnings.append(f"WARNING: results/{library}: not compared with its records: {error}")
     return warnings
 
@@ -147,9 +150,10 @@ def own_copy(config: dict, name: str) -> str | None:
     Parameters
     ----------
     config : dict
-        The configuration: `library_path` is that of the configured library, or one by library.
+        The configuration. Its `library_path` is a path for the configured library, or a dict with
+        a path for each library.
     name : str
-        The library, or cube, that a job is for.
+        The library or cube of the job.
     """
     if name == config["cube"]:
         return config["cube_path"]
@@ -165,7 +169,7 @@ def configured_cubes(cubes: dict) -> list[str]:
     Raises
     ------
     ConfigurationError
-        There is none.
+        No cube is configured.
     """
     if not cubes:
         raise ConfigurationError("cube: none is configured: name one, as in --config cube=abell478")
@@ -173,12 +177,12 @@ def configured_cubes(cubes: dict) -> list[str]:
 
 
 def one_of(names: Iterable[str]) -> str:
-    """The regular expression that these names match, and no other text; nothing without any."""
+    """A regular expression that matches these names alone; without names it matches nothing."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def class_labels(libraries: list[dict]) -> dict[str, str]:
-    """Labels by selected class of these entries, in the order of the first that has a class."""
+    """The labels of all selected classes; the first entry with a class decides on its label."""
     labels: dict[str, str] = {}
     for library in libraries:
         for name in library["selection"]["classes"]:
@@ -187,18 +191,18 @@ def class_labels(libraries: list[dict]) -> dict[str, str]:
 
 
 def index_file(library: dict) -> list[str]:
-    """The table of parameters, which is fetched beside the spectra."""
+    """The file with the table of parameters, which is fetched beside the spectra."""
     index = library.get("parameters", {}).get("index")
     return [index["file"]] if index else []
 
 
 def kind(config: dict, name: str) -> str:
-    """Whether that name is of a library, or of a cube."""
+    """Whether a name is that of a library or of a cube."""
     return "cube" if name == config["cube"] else "library"
 
 
 def local_copies(config: dict, name: str, entry: dict) -> list[str]:
-    """Files of the user's that are read: inputs, so that another copy there is noticed.
+    """The user's own files; they are inputs of rules, so that a changed file is noticed.
 
     Parameters
     ----------
@@ -210,7 +214,7 @@ def local_copies(config: dict, name: str, entry: dict) -> list[str]:
     Raises
     ------
     ConfigurationError
-        Snakemake cannot take one of them for an input; the message says why, and the way out.
+        A file cannot be an input of Snakemake; the message says why, and the way out.
     """
     found, own = [], own_copy(config, name)
     for source in entry["sources"]:
@@ -239,7 +243,7 @@ def local_copies(config: dict, name: str, entry: dict) -> list[str]:
 
 
 def compared(names: list[str], file: str) -> list[str]:
-    """That result of each library that is compared."""
+    """The paths of a result for each of the compared libraries."""
     if len(names) < 2:
         named = ", ".join(names) or "none"
         raise ConfigurationError(f"compare: two libraries or more are needed, not {named}")
@@ -252,7 +256,7 @@ def scan_jobs(scan: dict, name: str, library: dict) -> dict[str, list[int]]:
     Parameters
     ----------
     scan : dict
-        That part of the configuration.
+        The key `scan` of the configuration.
     name, library : str, dict
         The library, and its entry.
     """
@@ -262,7 +266,7 @@ def scan_jobs(scan: dict, name: str, library: dict) -> dict[str, list[int]]:
 
 
 def starts_of_job(scan: dict, first: int) -> int:
-    """How many starts the job of the scan fits that begins with the first."""
+    """The number of starts that a job of the scan fits; `first` is its first start."""
     return min(scan["starts_per_job"], scan["n_starts"] - first)
 
 
@@ -272,13 +276,13 @@ def resampling_jobs(bootstrap: dict) -> list[int]:
     Parameters
     ----------
     bootstrap : dict
-        That part of the configuration.
+        The key `bootstrap` of the configuration.
     """
     return list(range(0, bootstrap["n_resamples"], bootstrap["resamples_per_job"]))
 
 
 def resamples_of_job(bootstrap: dict, first: int) -> int:
-    """How many resamples the job fits that begins with the first."""
+    """The number of resamples that a job fits; `first` is its first resample."""
     return min(bootstrap["resamples_per_job"], bootstrap["n_resamples"] - first)
 
 
@@ -313,7 +317,7 @@ def smoothnesses_to_compare(config: dict) -> list[float]:
 
 
 def chosen_before(path: str, n_components: int, smoothness: float) -> list[str]:
-    """What a cross-validation said of these values, where `choose` was run with them; else nothing.
+    """The words of a cross-validation on these values; none where `choose` has not compared them.
 
     It is not made for the page's sake, which would take minutes.
 

@@ -236,7 +236,7 @@ def test_errors_that_are_none(folder):
     as_image(folder / "x.fits")
     as_image(folder / "e.fits", V - V[0, 0])
     said = fit("x.fits", *ASKED, "--error", "e.fits")
-    assert "of --error are not above 0: put inf where a value is not to count" in said
+    assert "of --error are not above 0: put inf where a value should not count" in said
 
 
 def test_a_matrix_that_seems_to_be_something_else_is_said(folder):

@@ -336,7 +336,7 @@ V_FILE = ["--inverse-variance", "v.fits"]
 
 
 ERRORS = [
-    ("x.txt", no_names, [], "its name is not one of a file that is read: .fits, .fit, .fts"),
+    ("x.txt", no_names, [], "its suffix is not that of a file that is read: .fits, .fit, .fts"),
     ("x.fits", broken_fits, [], "not a whole FITS file"),
     ("x.fits", text_as_fits, [], "not a whole FITS file"),
     ("x.fits.gz", text_as_fits, [], "not a whole FITS file"),
@@ -345,7 +345,12 @@ ERRORS = [
     ("x.fits", cube, ["--hdu", "0"], "of shape 3 x 4 x 5, not a matrix with a spectrum a row"),
     ("x.fits", plain_table, [], "there are 0 PRIMARY (empty), 1 without a name (a table of teff)"),
     ("x.fits", plain_table, ["--hdu", "1"], "no matrix with a spectrum a row in extension 1"),
-    ("x.fits", two_arrays, [], "array columns A, B: the one with the spectra needs the name FLUX"),
+    (
+        "x.fits",
+        two_arrays,
+        [],
+        "columns A, B: the column with the spectra needs the name FLUX",
+    ),
     ("x.fits", grids_of_their_own, [], "rows of WAVELENGTH differ: bring the spectra to the same"),
     ("x.fits", ragged, [], "the rows of FLUX have 9 to 40 values: bring the spectra to the same"),
     ("x.fits", other_wavelengths, [], "39 wavelengths of spectra with 40 channels"),
@@ -358,7 +363,7 @@ ERRORS = [
     ("x.csv", no_names, [], "its first line holds numbers: it needs to name the columns"),
     ("x.csv", text_in_a_column, [], "column b holds something else than numbers"),
     ("x.csv", transposed, [], "wavelengths, from 1 to 1, do not rise throughout"),
-    ("x.ecsv", arrays_in_cells, [], "a column has arrays in its rows: one number a row"),
+    ("x.ecsv", arrays_in_cells, [], "a column has arrays in its rows: a number in each row"),
     ("x.ecsv", no_ecsv, [], "not a table in ECSV"),
     ("x.csv", rows_of_other_lengths, [], "not a table in CSV (Number of header columns (3) incon"),
     ("x.fits", another_extension, ["--hdu", "1"], "1 without a name (of another kind)"),

@@ -1,4 +1,4 @@
-"""Dask arrays of spectra: what fits take of them, and what is worked out chunk by chunk."""
+"""Dask arrays of spectra: checks, reading in chunks, and computations on chunks."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def checked(X: "da.Array", inverse_variance: Any) -> "tuple[da.Array, da.Array | None]":
-    """X and its weights in chunks of whole spectra, the same of both, of float64 or float32.
+    """X and its inverse variance, in equal chunks of whole spectra, of float64 or float32.
 
-    ValueError : not two-dimensional, chunks of unknown size, of masked or sparse arrays, or
-        weights of another shape
+    ValueError : X is not two-dimensional, chunks have an unknown size or are masked or sparse, or
+        the shapes differ
     """
     import dask.array as da
 
@@ -77,7 +77,7 @@ class Chunked:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _read(self, at: int) -> np.ndarray:
-        """A chunk; the last one stays at hand."""
+        """Read a chunk; the last chunk is kept."""
         if at != self._at:
             self._chunk = np.asarray(self.array.blocks[at, 0])
             self._at = at
@@ -87,7 +87,7 @@ class Chunked:
 def unmixed(
     X: "da.Array", components: np.ndarray, smoothness: float, inverse_variance: Any, dtype: Any
 ) -> "da.Array":
-    """`unmix` of each chunk, when it is asked for, (n_spectra, k)."""
+    """`unmix` for each chunk, as a lazy array (n_spectra, k)."""
     return _of_chunks(_unmixed, X, inverse_variance, len(components), dtype, components, smoothness)
 
 

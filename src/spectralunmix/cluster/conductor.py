@@ -26,23 +26,23 @@ from .rank import ENDED, FAILED, LOST, Message, Node, Program, Rank, Rows, found
 
 log = logging.getLogger(__name__)
 
-BRANCHES = 4  # of the tree, at each worker
-IN_MEMORY = 2**27  # bytes of sums that are kept in memory; more are kept in a temporary file
-REPLAYED = 2**24  # bytes of sums, about, that a rank in a lost one's place is sent at once
-BACK = 15.0  # seconds that a cluster has to start a lost worker anew before another one helps out
-PATIENCE = 60.0  # seconds without any worker until the cluster counts as lost
+BRANCHES = 4  # number of branches of the tree at each worker
+IN_MEMORY = 2**27  # bytes of sums that are kept in memory; further sums are in a temporary file
+REPLAYED = 2**24  # about as many bytes of sums are sent at once to a rank that replaces a lost one
+BACK = 15.0  # seconds in which a cluster can restart a lost worker, before another replaces it
+PATIENCE = 60.0  # seconds without any worker, after which the cluster counts as lost
 ASK = 0.2  # seconds between two looks at the workers
-LOOK = 2.0  # seconds between two looks whether workers that read are there still
-TRIES = 5  # of a turn, each with new ranks in place of lost ones
-USED = 0.8  # of a worker's memory: with more, Dask pauses it
+LOOK = 2.0  # seconds between two checks that workers which read are still there
+TRIES = 5  # attempts at a turn, each with new ranks in place of lost ones
+USED = 0.8  # share of a worker's memory that can be used: above it Dask pauses the worker
 NO_SCHEDULER = OSError, RuntimeError, AttributeError, ValueError  # or its client is closed
-FEWEST_ROWS = 64  # that are worth a worker of their own
-COPIES = 2  # of X at once, where chunks of it are joined
-COPIES_WITH_WEIGHTS = 5  # X and V as they were read, X without what has no weight, their product
+FEWEST_ROWS = 64  # smallest number of rows for which a worker is used
+COPIES = 2  # copies of X in memory, while its chunks are joined
+COPIES_WITH_WEIGHTS = 5  # X and V as they were read, X with 0 where V is 0, and their product
 
 
 class Found(NamedTuple):
-    """What a program found: of all spectra, and of each rank's rows, as Dask arrays' futures."""
+    """The results of a program: for all spectra, and for each rank's rows, as futures."""
 
     of_all: Any
     of_rows: list[list[Future]]  # by number, by rank
@@ -57,7 +57,7 @@ def conduct(
     n_of_rows: int,
     itemsize: int = 8,
 ) -> Found:
-    """Run a program on the workers that there are, each with rows of X and V in its memory.
+    """Run a program on all workers; each has some rows of X and V in its memory.
 
     Parameters
     ----------
@@ -65,18 +65,18 @@ def conduct(
     X, V : dask.array.Array
         (n_spectra, n_wave); V may be None.
     program : function of Rows and a Communicator
-        Returns what is found of all spectra, the same in every rank, and arrays of the own rows.
+        Returns a result for all spectra, the same in every rank, and arrays for its own rows.
     n_of_rows : int
-        How many arrays of rows that is.
+        Number of these arrays for rows.
     itemsize : int, default 8
-        Bytes of a number, as the program keeps X.
+        Bytes of a number of X in the program.
 
     Raises
     ------
     MemoryError
-        The workers have less memory than X and what is made of it take.
+        The workers have less memory than the fit needs.
     ClusterLostError
-        No worker is left, or the scheduler is gone.
+        There is no worker any more, or the scheduler does not answer.
     """
     with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as file:
         leading = _Conductor(client, X, V, program, _Log(file))
@@ -88,7 +88,7 @@ def conduct(
 
 
 class _Conductor:
-    """The ranks of one program, and the sums that they were told."""
+    """The ranks of a program, and the sums that were sent to them."""
 
     def __init__(
         self, client: Client, X: da.Array, V: da.Array | None, program: Program, log: "_Log"
@@ -96,33 +96,33 @@ class _Conductor:
         self.client, self.program, self.log = client, program, log
         self.components: np.ndarray | None = None
         workers = self._workers()[: max(1, X.shape[0] // FEWEST_ROWS)]
-        rows = shares(X.shape[0], [of.nthreads for of in workers])
+        rows = shares(X.shape[0], [worker.nthreads for worker in workers])
         self.rows = tuple(n for n in rows if n)
         whole = [Z if Z is None else Z.rechunk((self.rows, -1)) for Z in (X, V)]
         self.chunks = [[None] * len(rows) if Z is None else Z.to_delayed()[:, 0] for Z in whole]
         self.ranks: list[Any] = [None] * len(self.rows)  # futures of actors; None where lost
         self.kept: list[Any] = [None] * len(self.rows)  # of the tasks that keep their workers
-        self.places = [of.address for of, n in zip(workers, rows, strict=True) if n]
+        self.places = [worker.address for worker, n in zip(workers, rows, strict=True) if n]
         self.behind = set(range(len(self.rows)))  # ranks that were not told all sums yet
 
     def check_memory(self, n_bytes: int) -> None:
         """MemoryError : the workers, of which Dask pauses full ones, have less."""
-        limits = [of.memory for of in self._workers()]
+        limits = [worker.memory for worker in self._workers()]
         if all(limits) and USED * sum(limits) < n_bytes:
             raise MemoryError(
                 f"the fit needs about {n_bytes / 2**30:.3g} GiB on the workers, of whose "
-                f"{sum(limits) / 2**30:.3g} GiB Dask lets {USED:.0%} be used: more of them, "
+                f"{sum(limits) / 2**30:.3g} GiB Dask lets {USED:.0%} be used: use more workers, "
                 "dtype='float32' or fewer spectra"
             )
 
     def release(self) -> None:
-        """Leave nothing of the ranks on the workers, whoever keeps this (as an error does)."""
+        """Remove the ranks from the workers, even if an error keeps a reference to this object."""
         for future in (*self.ranks, *self.kept):
             if future is not None:
                 future.release()
 
     def lead(self, n_of_rows: int) -> Found:
-        """From the first sum to the end."""
+        """Lead the ranks from the first sum to the end of the program."""
         turn, reply = 0, None
         self.log.append(reply)
         self._replace(turn)
@@ -134,7 +134,7 @@ class _Conductor:
                 raise message.content
             if message.kind == ENDED:
                 found = self._of_rows(n_of_rows)
-                if all(future.status == "finished" for of in found for future in of):
+                if all(future.status == "finished" for row in found for future in row):
                     return Found(message.content, found, self.rows)
                 self._replace(turn)  # a worker was lost at the very end
                 continue
@@ -145,7 +145,7 @@ class _Conductor:
             self.log.append(reply)
 
     def _told(self, turn: int, reply: list[np.ndarray] | None) -> Message:
-        """What comes of a turn; lost ranks are replaced until something does."""
+        """The message of a turn; lost ranks are replaced until there is a message."""
         for _ in range(TRIES):
             root = self._tree()
             try:
@@ -163,15 +163,15 @@ class _Conductor:
 
     def _tree(self) -> Node:
         """Rank 0, and below it the others."""
-        nodes = [Node(at, of.key, []) for at, of in zip(self.places, self.ranks, strict=True)]
+        nodes = [Node(at, actor.key, []) for at, actor in zip(self.places, self.ranks, strict=True)]
         for i, node in enumerate(nodes[1:], start=1):
             nodes[(i - 1) // BRANCHES].below.append(node)
         return nodes[0]
 
     def _replace(self, turn: int) -> None:
-        """Have ranks in place of those that do not answer, and tell them all but this turn."""
+        """Replace ranks that do not answer, and send them all sums before this turn."""
         for _ in range(TRIES):
-            there = {of.address for of in self._workers()}
+            there = {worker.address for worker in self._workers()}
             for rank in range(len(self.places)):
                 if not self._answers(rank, there):
                     self.ranks[rank] = self.kept[rank] = None
@@ -204,28 +204,29 @@ class _Conductor:
         await asyncio.gather(*at_once)
 
     def _answers(self, rank: int, there: Container[str]) -> bool:
-        """Whether a rank is there still, on one of these workers."""
-        of, at = self.ranks[rank], self.places[rank]
-        if of is None or at not in there:
+        """Whether a rank is still there, on one of these workers."""
+        actor, at = self.ranks[rank], self.places[rank]
+        if actor is None or at not in there:
             return False
         try:
-            self.client.sync(_asked, self.client, at, of.key, "answer")
+            self.client.sync(_asked, self.client, at, actor.key, "answer")
         except OSError:
             return False
         return True
 
     def _free_worker(self) -> str:
-        """The worker with the fewest ranks; one that starts in a lost one's place is waited for."""
+        """The worker with the fewest ranks, after waiting for one that replaces a lost worker."""
         until = time.monotonic() + BACK
         while True:
-            n_ranks = {of.address: self.places.count(of.address) for of in self._workers()}
+            addresses = [worker.address for worker in self._workers()]
+            n_ranks = {address: self.places.count(address) for address in addresses}
             at = min(n_ranks, key=lambda address: n_ranks[address])
             if n_ranks[at] == 0 or time.monotonic() > until:
                 return at
             time.sleep(ASK)
 
     def _workers(self) -> list["_Worker"]:
-        """The workers that there are, waiting for a first one."""
+        """All workers; where there is none yet, wait for the first."""
         until = time.monotonic() + PATIENCE
         while True:
             try:
@@ -237,7 +238,7 @@ class _Conductor:
                     f"as its scheduler does not answer ({error})", self.components
                 ) from error
             if found:
-                return [_Worker(*of) for of in sorted(found)]
+                return [_Worker(*state) for state in sorted(found)]
             if time.monotonic() > until:
                 raise ClusterLostError(
                     f"as it has had no worker for {PATIENCE:g} s", self.components
@@ -245,7 +246,7 @@ class _Conductor:
             time.sleep(ASK)
 
     def _placed(self, ranks: list[int]) -> bool:
-        """Have ranks on their workers, with their rows; False where one of these is lost meanwhile.
+        """Start ranks on their workers, with their rows; False where a worker is lost meanwhile.
 
         Raises what reading the rows raises.
         """
@@ -266,7 +267,7 @@ class _Conductor:
         while True:
             with contextlib.suppress(TimeoutError, CancelledError):
                 wait([self.ranks[rank] for rank in ranks], timeout=LOOK)
-            there = {of.address for of in self._workers()}
+            there = {worker.address for worker in self._workers()}
             if any(self.places[rank] not in there for rank in ranks):
                 return False
             if any(self.ranks[rank].cancelled() for rank in ranks):
@@ -280,20 +281,20 @@ class _Conductor:
         return True
 
     def _of_rows(self, n: int) -> list[list[Future]]:
-        """What the ranks found of their rows, as futures of their own on the same workers."""
+        """The results of the ranks for their rows, as separate futures on the same workers."""
         found = [
             [
                 # not of the rank's future: what is lost then would be waited for, and never come
                 self.client.submit(
                     found_by_rank,
                     at,
-                    of.key,
+                    actor.key,
                     number,
                     workers=[at],
                     allow_other_workers=True,
                     pure=False,
                 )
-                for of, at in zip(self.ranks, self.places, strict=True)
+                for actor, at in zip(self.ranks, self.places, strict=True)
             ]
             for number in range(n)
         ]
@@ -302,7 +303,7 @@ class _Conductor:
 
 
 class _Worker(NamedTuple):
-    """A worker, its threads and the memory that it may use, 0 where that is not limited."""
+    """A worker, its threads and its memory limit, which is 0 where there is none."""
 
     address: str
     nthreads: int
@@ -311,11 +312,11 @@ class _Worker(NamedTuple):
 
 def _workers_of(dask_scheduler: Any) -> list[tuple]:
     states = dask_scheduler.workers.values()
-    return [(of.address, of.nthreads, of.memory_limit or 0) for of in states]
+    return [(worker.address, worker.nthreads, worker.memory_limit or 0) for worker in states]
 
 
 def _kept(key: str) -> None:
-    """A task for as long as a rank works: clusters give workers back that have none."""
+    """A task that lasts as long as a rank, because clusters release workers without a task."""
     secede()
     actors: Any = get_worker().state.actors
     while key in actors and not actors[key].has_ended:
@@ -323,7 +324,7 @@ def _kept(key: str) -> None:
 
 
 async def _asked(client: Client, address: str, key: str, function: str, *arguments: Any) -> Any:
-    """What a rank answers, by way of the scheduler, which clients outside the cluster reach.
+    """The answer of a rank, sent through the scheduler, which clients outside the cluster reach.
 
     OSError : it does not answer, or there is none
     """
@@ -353,7 +354,7 @@ async def _advanced_by(client: Client, root: Node, turn: int, reply: Any) -> Mes
 
 
 def shares(n: int, nthreads: list[int]) -> list[int]:
-    """How many of n rows each worker has: by its threads, or alike where some had too few."""
+    """The number of rows of each worker: by its threads, or equal where some would have too few."""
     ends = np.round(np.cumsum(nthreads) / sum(nthreads) * n).astype(int)
     rows = np.diff(ends, prepend=0).tolist()
     alike = len(set(nthreads)) == 1
@@ -361,7 +362,7 @@ def shares(n: int, nthreads: list[int]) -> list[int]:
 
 
 class _Log:
-    """The sums that ranks were told, in their order."""
+    """The sums that were sent to ranks, in their order."""
 
     def __init__(self, file: Any):
         self._file = file

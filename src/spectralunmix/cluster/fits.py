@@ -54,12 +54,12 @@ def results_of_dask(
 
 
 def _with_weights(found: list[list[Result]], made: Any) -> list[list[Result]]:
-    """Results with weights made of their own and their number."""
+    """Replace the weights of each result by what `made` gives for them and a running number."""
     numbers = iter(range(sum(map(len, found))))
     return [
         [
-            dataclasses.replace(one, weights=made(one.weights, next(numbers)))
-            for one in of_smoothness
+            dataclasses.replace(fit, weights=made(fit.weights, next(numbers)))
+            for fit in of_smoothness
         ]
         for of_smoothness in found
     ]
@@ -78,14 +78,14 @@ def _fit(
     rows: "Rows",
     comm: Communicator,
 ) -> tuple[list[list[Result]], list[np.ndarray]]:
-    """A rank's program: the fits, and its rows of their weights."""
+    """The program of a rank: the fits, and the weights of its own rows."""
     found = results(rows.X, rows.V, settings, smoothness, every_start, comm)
-    weights = [one.weights for of_smoothness in found for one in of_smoothness]
+    weights = [fit.weights for of_smoothness in found for fit in of_smoothness]
     return _with_weights(found, lambda *_: None), weights
 
 
 def rows_of(found: "Found", number: int, n_columns: int, dtype: Any) -> "da.Array":
-    """An array of what each rank found of its rows, (n_spectra, n_columns), where it lies."""
+    """A Dask array (n_spectra, n_columns) of the ranks' results for their rows, on the workers."""
     import dask.array as da
 
     parts = [

@@ -26,15 +26,15 @@ from ..nmf import progress
 from ..nmf.communication import Communicator
 
 SUM, ENDED, FAILED, LOST = "sum", "ended", "failed", "lost"
-KEPT = 2**29  # bytes that a worker keeps of what it frees, while it fits
+KEPT = 2**29  # bytes of freed memory that a worker keeps during a fit
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of mallopt
-MOST_UNMAPPED = 2**25  # bytes, the most that glibc takes
-ANSWER = 5.0  # seconds that a worker has to say that it is there
-TOO_LATE = object()  # takes the place of a sum where nobody is interested in the fit any more
+MOST_UNMAPPED = 2**25  # bytes: the largest value that glibc takes
+ANSWER = 5.0  # seconds in which a worker has to answer
+TOO_LATE = object()  # sent in place of a sum, where the fit is no longer wanted
 
 
 class Rows(NamedTuple):
-    """What a rank has: spectra first to stop, and their weights or None."""
+    """The rows of a rank: spectra first to stop, and their inverse variance or None."""
 
     first: int
     stop: int
@@ -70,7 +70,7 @@ class Node(NamedTuple):
 
 
 class _Stopped(BaseException):
-    """Ends a program that nobody is interested in any more."""
+    """Ends a program that is no longer wanted."""
 
 
 class ClusterCommunicator(Communicator):
@@ -106,7 +106,7 @@ class ClusterCommunicator(Communicator):
 
 
 class Rank:
-    """An actor of Dask's: rows of X, and the thread that works on them."""
+    """A Dask actor with rows of X, and the thread that works on them."""
 
     def __init__(self, rows: Rows, program: Program, rank: int, n_ranks: int):
         self._comm = ClusterCommunicator(rank, n_ranks)
@@ -140,15 +140,15 @@ class Rank:
             await self.advance(turn, reply, [])
 
     async def of_rows(self, number: int) -> np.ndarray:
-        """What the program found of the rows."""
+        """The results of the program for the rows."""
         return self._comm.of_rows[number]
 
     async def answer(self) -> None:
-        """Nothing, and so that the rank is there."""
+        """Return at once, which shows that the rank is there."""
 
 
 def found_by_rank(address: str, key: str, number: int) -> np.ndarray:
-    """A task: what a rank's program found of its rows.
+    """A task that returns the results of a rank for its rows.
 
     RuntimeError : the rank is gone, as after the fit, where a worker was lost with this
     """

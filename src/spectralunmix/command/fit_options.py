@@ -35,7 +35,7 @@ EXAMPLES = """\
 examples:
   spectralunmix fit spectra.fits -k 4 --smoothness 10
   spectralunmix fit spectra.fits --hdu FLUX --inverse-variance IVAR --mask-nan
-  spectralunmix fit spectra.csv --inverse-variance weights.csv --output stars
+  spectralunmix fit spectra.csv --inverse-variance ivar.csv --output stars
   spectralunmix fit survey.zarr -k 10 --scheduler tcp://10.0.0.1:8786"""
 
 

@@ -1,4 +1,4 @@
-"""What every reader gives of a cube: its arrays, not yet read, wavelengths and coordinates."""
+"""The content of a cube, as every reader gives it: arrays, wavelengths and coordinates."""
 
 from typing import Any, NamedTuple
 
@@ -9,16 +9,16 @@ from spectralunmix.cubes.values import Arrays
 
 
 class Contents(NamedTuple):
-    """What a file or an object holds of a cube.
+    """The content of a cube in a file or an object. Its arrays have not been read yet.
 
-    said : what messages call it
-    arrays : what it is made of
+    said : the name of the cube in messages
+    arrays : flux, uncertainty and mask
     wavelength : (n_wave,), in Angstrom, as observed, in the order of the array
     medium : air, vacuum or unknown
     celestial : header of the coordinates of the image, or None
-    unit : of the flux, or None
+    unit : unit of the flux, or None
     about : cards that results repeat
-    name : what results call it
+    name : the name of the cube in results
     """
 
     said: str
@@ -32,9 +32,9 @@ class Contents(NamedTuple):
 
 
 class Said(NamedTuple):
-    """What a caller says in place of the file: medium and unit of the wavelengths, or None.
+    """Values that a caller gives in place of the file's: medium and unit of the wavelengths.
 
-    file : what messages call the file; None is its path
+    file : the name of the file in messages; None is its path
     """
 
     medium: str | None = None

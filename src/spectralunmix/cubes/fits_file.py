@@ -1,4 +1,4 @@
-"""Cubes in FITS files: extensions by the layout, wavelengths and coordinates by the header."""
+"""Reads cubes in FITS files: extensions by layout, wavelengths and coordinates by header."""
 
 import contextlib
 import os
@@ -27,8 +27,8 @@ from spectralunmix.libraries.archives import CHUNK, too_large, uncompressed
 from spectralunmix.libraries.readers.files import taken_for
 from spectralunmix.libraries.readers.spectrum import unit
 
-LARGEST = 2**40  # bytes of a file that is compressed: a user's own file is trusted
-NEARLY = 1.001  # factor by which equal units may differ
+LARGEST = 2**40  # bytes of an unpacked file: a user's own file is trusted
+NEARLY = 1.001  # factor within which units count as equal
 ABOUT = ("OBJECT", "TELESCOP", "INSTRUME", "DATE-OBS", "EXPTIME", "PROGRAM")
 
 
@@ -40,14 +40,14 @@ def opened(
     scratch: str | None,
     largest: int = LARGEST,
 ) -> Iterator[Contents]:
-    """What a file holds, whose arrays are read where they are asked for, and not before.
+    """The content of a file; its arrays are read only when they are needed.
 
-    largest : bytes that a compressed file may have unpacked
+    largest : largest size of an unpacked file, in bytes
 
     Raises
     ------
     LibraryError
-        It is no cube that can be read; the message names it and the way out.
+        The file is not a cube that can be read; the message names it and the way out.
     ValueError
         There is no such layout.
     """
@@ -87,7 +87,7 @@ def _check_sizes(name: str, hdus: fits.HDUList, size: int) -> None:
 
 @contextlib.contextmanager
 def _unpacked(path: Path, name: str, scratch: str | None, largest: int) -> Iterator[Any]:
-    """The file, or where it is compressed as a whole a temporary one with what it unpacks to."""
+    """The file itself, or a temporary file with the unpacked content of a compressed file."""
     with open(path, "rb") as file:
         packed: Any = uncompressed(file)
         if packed is file:
@@ -124,7 +124,7 @@ def _is_cube(hdu: Any) -> bool:
 
 def _contents(name: str, hdus: fits.HDUList, layout: Layout, said: Said) -> Contents:
     hdu = _image(name, hdus, layout.flux, "flux")
-    elsewhere = layout.wavelength is not None  # the header's unit of them is not needed then
+    elsewhere = layout.wavelength is not None  # then the header's unit is not needed
     wcs = read_wcs(hdu.header, hdus, name, "Angstrom" if elsewhere else said.wavelength_unit)
     axes = axes_of(name, wcs, hdu.shape, said.wavelength_unit, not elsewhere)
     wavelength = _wavelength(name, hdus, layout, axes, said)
@@ -136,7 +136,7 @@ def _contents(name: str, hdus: fits.HDUList, layout: Layout, said: Said) -> Cont
     of_instrument = layout in LAYOUTS.values()
     if of_instrument and uncertainty is not None:
         _check_unit(name, hdu, uncertainty, layout)
-    # the pipelines of these instruments leave the mask out at times
+    # the pipelines of these instruments sometimes leave the mask out
     absent = of_instrument and layout.mask not in hdus
     mask = None if absent else _beside(name, hdus, layout.mask, hdu, "mask")
     arrays = Arrays(
@@ -188,8 +188,8 @@ def _extension(name: str, hdus: fits.HDUList, key: Key, what: str) -> Any:
     way_out = f"name another as `{what}`"
     if what == "uncertainty":
         way_out += (
-            ", or the flux alone, as in options: {flux: DATA}, or Layout('DATA') in Python, to let "
-            "all values weigh alike"
+            ", or name the flux alone, as in options: {flux: DATA}, or Layout('DATA') in Python, "
+            "to read the cube without uncertainties"
         )
     raise LibraryError(f"{name}: no extension {key} with its {what}: {way_out}; there are {there}")
 
@@ -211,14 +211,14 @@ def _beside(name: str, hdus: fits.HDUList, key: Key | None, flux: Any, what: str
     hdu = _image(name, hdus, key, what)
     if hdu.shape != flux.shape:
         raise LibraryError(
-            f"{name}: its {what} is of shape {hdu.shape}, its flux of {flux.shape}: a value for "
-            "each of the flux is needed"
+            f"{name}: its {what} is of shape {hdu.shape}, its flux of {flux.shape}: the same shape "
+            "is needed"
         )
     return hdu
 
 
 def _check_unit(name: str, flux: Any, uncertainty: Any, layout: Layout) -> None:
-    """That the uncertainty's unit, where both are known, is not that of another kind."""
+    """Check that the unit of the uncertainty goes with its kind, where units are known."""
     try:
         of_flux, stated = unit(flux.header["BUNIT"]), unit(uncertainty.header["BUNIT"])
     except (KeyError, ValueError, TypeError):
@@ -231,7 +231,7 @@ def _check_unit(name: str, flux: Any, uncertainty: Any, layout: Layout) -> None:
             raise LibraryError(
                 f"{name}: the unit of extension {layout.uncertainty}, "
                 f"{uncertainty.header['BUNIT']}, is {factor:.3g} times that of the flux: bring "
-                "them to one, or name the extensions if the unit is wrong"
+                "them to the same unit, or name the extensions if the unit is wrong"
             )
         return
     for kind, expected in powers.items():

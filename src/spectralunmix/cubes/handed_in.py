@@ -1,4 +1,4 @@
-"""Cubes that are handed in: a `Spectrum` of specutils, or an NDData of astropy."""
+"""Reads cubes from objects: a `Spectrum` of specutils, or an NDData of astropy."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ SAID = "the cube"
 
 
 def contents(data: NDData, said: Said) -> Contents:
-    """What an object holds of a cube.
+    """The content of a cube in an object.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def _uncertainty(data: NDData) -> tuple[np.ndarray | None, str]:
 
 
 def _in_unit_of_flux(data: NDData, power: int) -> float:
-    """What brings the uncertainty from its own unit to a power of that of the flux."""
+    """The factor that brings the uncertainty from its unit to a power of the unit of the flux."""
     if data.unit is None or data.uncertainty.unit is None:
         return 1.0
     try:

@@ -1,4 +1,4 @@
-"""Images with a spectrum in every pixel: ENVI files, and arrays of numpy and MATLAB."""
+"""Reads images with a spectrum in every pixel: ENVI files, arrays of numpy and MATLAB."""
 
 import contextlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ HEADER = ".hdr"
 
 @contextlib.contextmanager
 def opened_envi(paths: list[Path], options: dict) -> Iterator[Contents]:
-    """What an ENVI header, with its file of values beside it, holds.
+    """The content of an ENVI header and its file of values.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def opened_envi(paths: list[Path], options: dict) -> Iterator[Contents]:
 
 @contextlib.contextmanager
 def opened_matrix(paths: list[Path], options: dict) -> Iterator[Contents]:
-    """What a .npy or .mat file holds: (y, x, n_wave), or a matrix of pixels.
+    """The content of a .npy or .mat file: an array (y, x, n_wave), or a matrix of pixels.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def opened_matrix(paths: list[Path], options: dict) -> Iterator[Contents]:
 
 
 def _listed(pattern: str, files: list[Path]) -> np.ndarray:
-    """The wavelengths of a file of text."""
+    """The wavelengths in a text file."""
     if len(files) != 1:
         raise LibraryError(f"wavelength_file: {len(files)} files match {pattern}, not one")
     with taken_for(files[0].name, "a file of text with a wavelength a line"):
@@ -106,7 +106,7 @@ def _array(file: Path, variable: str | None) -> np.ndarray:
 
 
 def _as_image(name: str, array: np.ndarray, options: dict) -> np.ndarray:
-    """(y, x, n_wave)."""
+    """The array as an image (y, x, n_wave)."""
     if "rows" not in options:
         if array.ndim != 3:
             raise LibraryError(

@@ -1,4 +1,4 @@
-"""Emission lines of component spectra: fluxes, one velocity and one width for all of them."""
+"""Fits emission lines of component spectra: fluxes, and a common velocity and width."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from scipy.optimize import least_squares, nnls
 from spectralunmix.libraries.grids import in_vacuum
 
 LIGHT = 299792.458  # km/s
-WINDOW = 2000.0  # km/s on either side of a line that its fit looks at
-FASTEST = 1000.0  # km/s, the largest velocity that is looked for
-WIDTHS = (10.0, 400.0)  # km/s, of lines
-AT_THE_END = 0.98  # of these, from where on the best is no measurement
-SIGNIFICANT = 5.0  # times its error, from where on a line's flux is one
-STRONG = 10.0  # times its error, that the strongest line has to be
-FEWEST_LINES = 2  # that are significant, since one alone may be any line
+WINDOW = 2000.0  # km/s on either side of a line, within which it is fitted
+FASTEST = 1000.0  # km/s: largest velocity that is tried
+WIDTHS = (10.0, 400.0)  # km/s: smallest and largest width that is tried
+AT_THE_END = 0.98  # share of these limits, beyond which the best value is no measurement
+SIGNIFICANT = 5.0  # a line is significant if its flux is at least so many times its error
+STRONG = 10.0  # the strongest line has to be at least so many times its error
+FEWEST_LINES = 2  # number of significant lines, because a single one may be any line
 FEWEST = 3  # channels for each line, and each term of the continuum
 CONTINUUM = 3  # terms of the continuum, a parabola
-COVERED = 0.5  # share of a line that has to be in channels that count
+COVERED = 0.5  # share of a line that has to lie in channels that count
 TINY = 1e-300
 
 
@@ -59,7 +59,7 @@ LINES = (
     Line("Paα", 18750.98),
     Line("Brγ", 21655.1),
 )
-# Pairs from one upper level, whose ratio is that of transition probabilities and energies alone.
+# Pairs from the same upper level: their ratio depends on atomic physics alone.
 DOUBLETS = {
     "[NII] 6583/6548": ("[NII] 6583", "[NII] 6548", 3.05),
     "[OI] 6300/6364": ("[OI] 6300", "[OI] 6364", 3.1),
@@ -69,7 +69,7 @@ DOUBLETS = {
 
 @dataclasses.dataclass(frozen=True)
 class EmissionLines:
-    """The lines of one spectrum.
+    """The lines of a spectrum.
 
     Attributes
     ----------
@@ -94,19 +94,19 @@ class EmissionLines:
 
     @property
     def significant(self) -> np.ndarray:
-        """Whether each line has a flux of at least five times its error; none without velocity."""
+        """Whether the flux of each line is significant; all are False without a velocity."""
         there = np.nan_to_num(self.fluxes) > SIGNIFICANT * np.nan_to_num(self.errors, nan=np.inf)
         return there & np.isfinite(self.velocity)
 
     def ratio(self, doublet: str) -> float | None:
-        """Of a pair's two lines, one of DOUBLETS; None where one is not significant."""
+        """The flux ratio of a pair in DOUBLETS; None where a line of it is not significant."""
         first, second, _ = DOUBLETS[doublet]
         flux = dict(zip(self.names, np.where(self.significant, self.fluxes, 0), strict=True))
         return float(flux[first] / flux[second]) if flux.get(first) and flux.get(second) else None
 
 
 class Group(NamedTuple):
-    """Lines whose windows touch.
+    """A group of lines whose windows touch.
 
     wavelength, values, widths : (n,), of the channels of these windows that count
     lines : which of all lines they are
@@ -121,7 +121,7 @@ class Group(NamedTuple):
 
 
 def within(wavelength: np.ndarray, medium: str) -> list[tuple[str, float]]:
-    """The lines, with their wavelengths in that medium, that lie within rest wavelengths.
+    """The lines that lie within the rest wavelengths, with their wavelengths in the medium.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ def within(wavelength: np.ndarray, medium: str) -> list[tuple[str, float]]:
 def emission_lines(
     wavelength: np.ndarray, spectrum: np.ndarray, counted: np.ndarray, medium: str
 ) -> EmissionLines:
-    """Gaussians of one velocity and width on a curved continuum, at all lines of a spectrum.
+    """Fit Gaussians with a common velocity and width, on a curved continuum, to all lines.
 
     Fluxes are at least zero. Their errors are of the scatter that the fit leaves, taken as
     correlated as it is: smoothing correlates it, and so do the absorption lines of stars.
@@ -187,7 +187,7 @@ def emission_lines(
 def _groups(
     wavelength: np.ndarray, spectrum: np.ndarray, counted: np.ndarray, places: np.ndarray
 ) -> list[Group]:
-    """The lines in groups, in their order, of as many channels as a fit needs."""
+    """Groups of lines, in their order, that have enough channels for a fit."""
     reach = WINDOW / LIGHT
     together: list[list[int]] = []
     for i, place in enumerate(places):
@@ -205,7 +205,7 @@ def _groups(
 
 
 def _profiles(group: Group, velocity: float, width: float) -> np.ndarray:
-    """(n_lines, n), Gaussians of area 1 Angstrom; 0 of a line half of which does not count."""
+    """Gaussians with an area of 1 Angstrom, (n_lines, n); 0 where half of a line does not count."""
     centres = group.places[:, None] * (1 + velocity / LIGHT)
     sigma = np.maximum(centres * width / LIGHT, np.median(group.widths) / 3)
     made = np.exp(-0.5 * ((group.wavelength - centres) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
@@ -216,11 +216,11 @@ def _profiles(group: Group, velocity: float, width: float) -> np.ndarray:
 def _solved(
     group: Group, velocity: float, width: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What is left of the values, fluxes of at least zero, and their errors."""
+    """The residuals of the values, the fluxes, which are at least 0, and their errors."""
     profiles = _profiles(group, velocity, width)
     x = 2 * (group.wavelength - group.wavelength.mean()) / np.ptp(group.wavelength)
     continuum = np.stack([x**power for power in range(CONTINUUM)])
-    # the continuum may have either sign: nnls takes it twice
+    # the continuum may have either sign, so nnls gets it with both signs
     design = np.concatenate([profiles, continuum, -continuum]).T
     scale = np.abs(design).max(axis=0)
     scale[scale == 0] = 1
@@ -236,7 +236,7 @@ def _solved(
 
 
 def _correlated(left: np.ndarray) -> float:
-    """By how much the variance of sums of neighbours exceeds that of independent values."""
+    """The variance of sums of neighbours, relative to that of independent values."""
     left = left - left.mean()
     total = 1.0
     for lag in range(1, len(left) // 4):
@@ -248,5 +248,5 @@ def _correlated(left: np.ndarray) -> float:
 
 
 def _left_by_all(parameters: Sequence[float], groups: Sequence[Group]) -> np.ndarray:
-    """What the best fluxes at a velocity and a width leave in all channels."""
+    """The residuals in all channels with the best fluxes at a velocity and a width."""
     return np.concatenate([_solved(group, *parameters)[0] for group in groups])

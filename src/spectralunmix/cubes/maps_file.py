@@ -1,4 +1,4 @@
-"""Maps and components of a cube in one FITS file, with their world coordinates."""
+"""The FITS file with the maps and components of a cube, and their world coordinates."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,7 +24,7 @@ def write(
     abundances: bool = False,
     standard_errors: np.ndarray | None = None,
 ) -> None:
-    """Write them, as `ComponentMaps.write` says.
+    """Write maps and components, as `ComponentMaps.write` describes.
 
     abundances : add ABUNDANCES (k, y, x), weights over their sum
     standard_errors : of the components, (k, n_wave), an extension COMPONENT_ERRORS; None for none
@@ -67,7 +67,7 @@ def _about(maps: "ComponentMaps") -> fits.Header:
     for key, value in cube.about.items():
         header[key] = value
     header["CREATOR"] = f"spectralunmix {__version__}"
-    name = cube.name.encode("ascii", "replace").decode()  # as FITS has it
+    name = cube.name.encode("ascii", "replace").decode()  # FITS allows ASCII alone
     header["CUBE"] = (name[:60], "what was unmixed")
     header["NCOMP"] = (len(maps.components), "number of components")
     header["LAMBDA"] = (maps.smoothness, "smoothness of the fit")
@@ -90,7 +90,7 @@ def _of_sky(cube: Cube) -> fits.Header:
 
 
 def _counting_components(header: fits.Header, axis: int) -> fits.Header:
-    """With an axis that counts components from 1, where there are world coordinates."""
+    """Add an axis that counts components from 1, where there are world coordinates."""
     if header:
         header.set("WCSAXES", axis, "number of coordinate axes", before=0)
         header[f"CTYPE{axis}"] = ("COMPONENT", "number of the component")
@@ -111,7 +111,7 @@ def _channels(maps: "ComponentMaps") -> fits.BinTableHDU:
 
 
 class Written(NamedTuple):
-    """What such a file holds.
+    """The content of such a file.
 
     maps : (k, y, x), abundances (k, y, x) or None
     components : (k, n_wave), errors (k, n_wave) or None
@@ -133,7 +133,7 @@ class Written(NamedTuple):
 
 
 def read(path: str | Path) -> Written:
-    """What `write` has written."""
+    """Read a file that `write` has written."""
     with fits.open(path, memmap=False) as hdus:
         misfit = "CHI2" if "CHI2" in hdus else "MEAN_SQUARE"
         abundances, errors = (

@@ -1,4 +1,4 @@
-"""The maps of a cube from the files that the steps of the workflow have made."""
+"""Reads the maps of a cube from the files that the steps of the workflow made."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from spectralunmix.files import read_curves, read_json, read_weights
 
 
 def read_maps(inputs: Any, name: str, redshift: float | None) -> ComponentMaps:
-    """The maps of a cube from the files of its spectra, spaxels, components, weights and fit."""
+    """Read maps from the files of spectra, spaxels, components, weights and fit."""
     cube = read_cube_files(inputs.spectra, inputs.spaxels, name, redshift)
     _, names, components = read_curves(inputs.components)
     fit = read_json(inputs.fit)

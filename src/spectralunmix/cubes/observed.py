@@ -1,4 +1,4 @@
-"""The cube that an entry describes, from its archive."""
+"""Reads the cube that an entry describes from its archive."""
 
 import contextlib
 import tempfile
@@ -13,12 +13,12 @@ from spectralunmix.errors import LibraryError
 from spectralunmix.libraries import archives
 from spectralunmix.libraries.sources import at_work_in
 
-PART = ".download-"  # begins the names of folders that are gone at the end
+PART = ".download-"  # begins the names of temporary folders
 OF_SELECTION = ("window", "leave_out", "bin_spaxels", "bin_channels")
 
 
 def read(archive: Path, source: dict, entry: dict) -> Cube:
-    """The cube of an entry.
+    """Read the cube of an entry.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def read(archive: Path, source: dict, entry: dict) -> Cube:
     """
     wanted = [*source["members"], source["options"].get("wavelength_file")]
     with (
-        at_work_in(archive.parent, f"{PART}*"),  # what a killed run left there goes first
+        at_work_in(archive.parent, f"{PART}*"),  # this first removes what a killed run left
         tempfile.TemporaryDirectory(dir=archive.parent, prefix=PART) as folder,
     ):
         patterns = [pattern for pattern in wanted if pattern]

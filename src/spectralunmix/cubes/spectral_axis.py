@@ -1,4 +1,4 @@
-"""The wavelengths of a cube, from its header or an extension; and as a header for results."""
+"""The wavelengths of a cube, from its header or an extension, and in headers of results."""
 
 import re
 import warnings
@@ -13,13 +13,13 @@ from astropy.wcs import WCS, FITSFixedWarning
 from spectralunmix.errors import LibraryError
 from spectralunmix.libraries.readers.spectrum import unit
 
-EVEN = 1e-4  # of a channel, by which the channels of an even axis may be off
+EVEN = 1e-4  # of a channel: an axis whose channels deviate less is evenly spaced
 MEDIA = {"AWAV": "air", "WAVE": "vacuum", "FREQ": "vacuum"}
 NAMES = {"air": "AWAV", "vacuum": "WAVE", "unknown": "WAVE"}
 
 
 class Axes(NamedTuple):
-    """What the header of a cube says of its three axes.
+    """The three axes of a cube, from its header.
 
     wavelength : (n_wave,), in Angstrom, as observed; None where the header does not say it
     place : the axis of the array, from 0, that wavelength runs along
@@ -75,7 +75,7 @@ def axes_of(
     wavelength_unit: str | None = None,
     wanted: bool = True,
 ) -> Axes:
-    """What the coordinates say of the axes of an array of that shape.
+    """The axes of an array of that shape, from its coordinates.
 
     wavelength_unit : where the header says none
     wanted : whether wavelengths are: else they are found elsewhere
@@ -102,7 +102,7 @@ def axes_of(
 def _wavelengths(
     path: str, wcs: WCS, n_wave: int, kind: str, stated: str | None
 ) -> np.ndarray | None:
-    """In Angstrom; None where the header says nothing of them."""
+    """The wavelengths in Angstrom; None where the header has none."""
     said = str(wcs.wcs.cunit[0]) or None
     if kind not in MEDIA:  # wcslib leaves its values as they are
         said = stated or said
@@ -112,7 +112,7 @@ def _wavelengths(
 
 
 def in_angstrom(path: str, values: Any, said: str | None) -> np.ndarray:
-    """Wavelengths of that unit in Angstrom.
+    """Convert wavelengths to Angstrom.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def _no_unit(path: Path | str, has: str) -> LibraryError:
 
 
 def check_wavelength(path: str, wavelength: np.ndarray, n_wave: int) -> None:
-    """Raise a LibraryError where they are not those of the channels, or do not run one way."""
+    """Raise a LibraryError where wavelengths do not fit the channels, or rise and fall."""
     if len(wavelength) != n_wave:
         raise LibraryError(
             f"{path}: {len(wavelength)} wavelengths for {n_wave} channels: its header has to say, "
@@ -157,7 +157,7 @@ def check_wavelength(path: str, wavelength: np.ndarray, n_wave: int) -> None:
 
 
 def spectral_header(wavelength: np.ndarray, medium: str, axis: int) -> fits.Header:
-    """Cards of an axis with these wavelengths; none where they are evenly spaced in no way.
+    """Header cards for these wavelengths; none where they are not evenly spaced.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a reader would quote of an unmixed cube, as numbers and in words."""
+"""The results of an unmixed cube for readers, in numbers and in words."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,11 +18,11 @@ COLUMNS = {
     "velocity": ("km/s", "of all lines of the component, against the redshift"),
     "width": ("km/s", "sigma of all lines of the component, with the instrument's"),
 }
-OFF = 0.1  # share by which a doublet's ratio may be off what atomic physics says, unremarked
+OFF = 0.1  # relative deviation of a doublet's ratio from atomic physics that is remarked on
 
 
 def lines_of(maps: ComponentMaps) -> list[EmissionLines]:
-    """The emission lines of each component, at the cube's redshift; none where it is not known."""
+    """The emission lines of each component; none where the redshift is not known."""
     cube = maps.cube
     if cube.redshift is None:
         return []
@@ -61,7 +61,7 @@ def table_of_lines(found: Sequence[EmissionLines]) -> Table:
 def summary(
     maps: ComponentMaps, lines: Sequence[EmissionLines], n_resamples: int
 ) -> dict[str, Any]:
-    """The numbers, as JSON has them, and the sentences that the terminal and the page show."""
+    """The numbers, in types of JSON, and the sentences for the terminal and the page."""
     cube = maps.cube
     y, x = cube.spaxels.shape
     numbers: dict[str, Any] = {
@@ -146,7 +146,7 @@ def _in_words(numbers: dict[str, Any]) -> list[str]:
 
 
 def check_converged(maps: ComponentMaps, strict: bool) -> None:
-    """Raise a LibraryError where the fit did not converge, and that is not to be gone on with."""
+    """Raise a LibraryError where the fit did not converge, and `strict` is true."""
     if strict and not maps.converged:
         raise LibraryError(
             f"the fit stopped after {maps.n_iter} iterations at optimality {maps.optimality:.1e}: "

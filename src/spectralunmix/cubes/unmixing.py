@@ -45,7 +45,7 @@ def unmix_cube(
         The fit stops where its optimality is at most this; 0 runs to `max_iter`.
     random_state : int, numpy Generator, numpy RandomState or None, default None
         Seed of init="random"; other starts do not use it.
-    device : {"cpu", "cuda", "auto"}, default "cpu"
+    device : {"cpu", "cuda", "cuda:1", ..., "auto"}, default "cpu"
         Where the cube is fitted. "auto" is "cuda" where there is such a device.
     dtype : {"float64", "float32"}, default "float64"
         The precision of the spectra, of the passes over them and of the result.

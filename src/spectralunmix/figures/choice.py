@@ -12,7 +12,7 @@ from spectralunmix import CrossValidation
 from spectralunmix.figures.style import COLOURS, heading, logarithmic_axis
 
 MARKERS = "osD^vPX*"
-BESIDE = 0.08  # components, from one smoothness to the next
+BESIDE = 0.08  # shift along the axis between neighbouring smoothnesses, in components
 
 
 def draw(found: CrossValidation, said: dict[str, Any], library: str) -> Figure:
@@ -65,7 +65,7 @@ def draw(found: CrossValidation, said: dict[str, Any], library: str) -> Figure:
 
 
 def beside(found: CrossValidation, j: int) -> float:
-    """How far a smoothness is drawn beside the number of components."""
+    """The shift of a smoothness along the axis of numbers of components."""
     return BESIDE * (j - (len(found.smoothness) - 1) / 2)
 
 

@@ -1,4 +1,4 @@
-"""The picture of several libraries: components by class, how alike they are, what they explain."""
+"""The picture of several libraries: components by class, distances, and explained shares."""
 
 import itertools
 from typing import Any
@@ -24,7 +24,7 @@ def heat(
     cmap: str,
     limits: tuple[float, float],
 ) -> None:
-    """A square of numbers, a row and a column for each name.
+    """A coloured table of numbers, with a row and a column for each name.
 
     form : of the numbers; cmap, limits : of the colours
     """
@@ -58,7 +58,7 @@ def class_panel(
 
 
 def legend(fig: Figure, axes: np.ndarray) -> None:
-    """The libraries, each once, below the figure."""
+    """The legend of the libraries, below the figure."""
     handles: dict[str, Artist] = {}
     for ax in axes:
         handles |= {label: h for h, label in zip(*ax.get_legend_handles_labels(), strict=True)}
@@ -73,7 +73,7 @@ def legend(fig: Figure, axes: np.ndarray) -> None:
 
 
 def mean_distances(matches: list[Match], names: list[str]) -> np.ndarray:
-    """(n, n): the mean distance of matched components of two libraries, NaN of one with itself."""
+    """Mean distances of matched components of two libraries, (n, n); NaN on the diagonal."""
     grid = np.full((len(names), len(names)), np.nan)
     for i, j in itertools.permutations(range(len(names)), 2):
         between = [m.distance for m in matches if (m.library, m.other) == (names[i], names[j])]
@@ -96,13 +96,13 @@ def draw(
     libraries : dict of LibraryResult
         By name.
     matches : list of Match
-        Which of their components are alike.
+        The matched components.
     shares : ndarray of shape (n_libraries, n_libraries)
-        What the components of a column explain of the spectra of a row.
+        The share of the spectra of a row that the components of a column explain.
     labels : dict of str
-        What a class is called, by its name.
+        Label of each class, by its name.
     common : ndarray of shape (n_wave,)
-        The channels that the libraries were compared on, in Angstrom.
+        The channels in which the libraries are compared, in Angstrom.
     metric : {"rms", "angle"}
         The distance.
 

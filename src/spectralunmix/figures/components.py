@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from spectralunmix.figures.style import COLOURS, wavelength_axis
 
-HEIGHT = 1.1  # inches of a panel
+HEIGHT = 1.1  # height of a panel, in inches
 
 
 def draw(
@@ -15,7 +15,7 @@ def draw(
     captions: list[str],
     title: str,
 ) -> Figure:
-    """A panel a component.
+    """Draw a panel for each component.
 
     Parameters
     ----------

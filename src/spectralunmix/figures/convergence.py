@@ -1,4 +1,4 @@
-"""Objective and optimality over iterations: the run's fit, and the published schemes beside it."""
+"""Objective and optimality over iterations, of the run's fit and of the published schemes."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ STYLES = {  # of each curve
 
 
 def how_it_compares(fit: dict[str, Any], published: dict[str, np.ndarray]) -> str:
-    """Where all ended, in a line; the parameters are those of `draw`."""
+    """A line that says where every fit ended; the parameters are those of `draw`."""
     of_each = [
         f"{name}, {n_iter:.0f} iterations: objective {objective:.9g}, optimality {optimality:.1e}"
         for name, (n_iter, objective, optimality) in (
@@ -30,12 +30,12 @@ def how_it_compares(fit: dict[str, Any], published: dict[str, np.ndarray]) -> st
 
 
 def draw(fit: dict[str, Any], published: dict[str, np.ndarray], library: str) -> Figure:
-    """Objective above the lowest that any reached, and optimality, over iterations.
+    """Draw the objective, relative to the lowest of all, and the optimality over iterations.
 
     Parameters
     ----------
     fit : dict
-        What the run's fit says of itself, see `fit_report.numbers`.
+        The numbers of the run's fit, from `fit_report.numbers`.
     published : dict of str to ndarray of shape (3, n_entries)
         The histories of the published schemes, `ADAM` and `PROXIMAL`: iteration, objective and
         optimality, see `spectralunmix.published`.

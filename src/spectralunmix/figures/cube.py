@@ -1,4 +1,4 @@
-"""Component spectra of a cube with the map of each, and what the model leaves of it."""
+"""The figure of a cube: component spectra with their maps, and the residuals."""
 
 from typing import Any
 
@@ -14,13 +14,13 @@ from matplotlib.ticker import MaxNLocator
 from spectralunmix.cubes.maps_file import Written
 from spectralunmix.figures.style import COLOURS, heading, text_width
 
-ROW = 1.5  # inches, of a component
-SPECTRUM = 2.4  # width of a spectrum, over that of a map
-MAPS = "viridis"  # even to any eye, and in grey
-BRIGHT = 99.5  # percentile of a map that is its brightest colour
-LENGTHS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # of a scale bar, in arcsec
-MICRON = 20000  # Angstrom, from where on axes are in micrometres
-# White words are seen on bright maps, too.
+ROW = 1.5  # height of a component's row, in inches
+SPECTRUM = 2.4  # width of a spectrum, relative to that of a map
+MAPS = "viridis"  # perceived as even with any colour vision, and in grey
+BRIGHT = 99.5  # percentile of a map that gets the brightest colour
+LENGTHS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)  # of scale bars, in arcsec
+MICRON = 20000  # Angstrom: from here on, axes are in micrometres
+# With an outline, white words can be read on bright maps, too.
 OUTLINED: list[Any] = [withStroke(linewidth=1.2, foreground="black")]
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -85,20 +85,20 @@ def _spectrum(ax: Axes, found: Written, said: dict[str, Any], i: int) -> None:
 
 
 def _axis(wavelength: np.ndarray) -> tuple[np.ndarray, float]:
-    """Wavelengths in the unit of the axis, and how many Angstrom that is."""
+    """Wavelengths in the unit of the axis, and the number of Angstrom in this unit."""
     factor = 1e4 if wavelength[-1] > MICRON else 1.0
     return wavelength / factor, factor
 
 
 def _name(ax: Axes, lines: list[tuple[str, float]], width: float) -> None:
-    """Names of lines at the top, as far apart as they are high, with a stroke to their places.
+    """Write the names of lines at the top, without overlap, with strokes to their places.
 
-    width : of the axis, about, in points
+    width : approximate width of the axis, in points
     """
     first, last = ax.get_xlim()
     least = text_width("H", 4.5) * 1.6 * (last - first) / width
     at = [place for _, place in lines]
-    for _ in range(50):  # pushed apart, both of a pair alike
+    for _ in range(50):  # push both of a pair apart by the same amount
         for i in range(len(at) - 1):
             if (short := least - (at[i + 1] - at[i])) > 0:
                 at[i], at[i + 1] = at[i] - short / 2, at[i + 1] + short / 2
@@ -144,7 +144,7 @@ def _scale_bar(ax: Axes, shape: tuple[int, ...], celestial: WCS) -> None:
 
 
 def _compass(ax: Axes, shape: tuple[int, ...], celestial: WCS) -> None:
-    """Arrows of one length to the north and the east, as they lie in the image."""
+    """Draw arrows of equal length to the north and the east of the image."""
     centre = np.array([shape[1], shape[0]]) / 2
     (longitude, latitude) = celestial.all_pix2world([centre], 0)[0]
     step = proj_plane_pixel_scales(celestial)[1] * 2

@@ -1,4 +1,4 @@
-"""A page to look through a cube with: a click on the map shows the spectrum of the spaxel."""
+"""A page of a cube, on which a click on the map shows the spectrum of the spaxel."""
 
 import json
 from typing import Any
@@ -12,12 +12,12 @@ from spectralunmix.figures.interactive import encoded, rounded
 from spectralunmix.figures.style import COLOURS
 from spectralunmix.files import row_blocks
 
-MOST_SPAXELS = 2500  # of a page, so that a browser stays quick
-MOST_VALUES = 3_000_000  # of all its spectra, 12 MB
+MOST_SPAXELS = 2500  # on a page, so that the browser stays quick
+MOST_VALUES = 3_000_000  # in all spectra of a page, 12 MB
 
 
 def bins_of(cube: Cube) -> tuple[int, int]:
-    """How many spaxels, along both axes, and channels a page shows as one."""
+    """The numbers of spaxels, along both axes, and of channels that a page averages."""
     y, x = cube.spaxels.shape
     spaxels = int(np.ceil(np.sqrt(y * x / MOST_SPAXELS)))
     shown = int(np.ceil(y / spaxels) * np.ceil(x / spaxels))
@@ -36,7 +36,7 @@ def page_data(maps: ComponentMaps, said: dict[str, Any], lines: Table, shown: st
     lines : Table
         Emission lines of its components.
     shown : {"flux", "abundance"}
-        What the maps show.
+        The quantity that the maps show.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def page_data(maps: ComponentMaps, said: dict[str, Any], lines: Table, shown: st
 
 
 def _places(cube: Cube, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """The bin of each spectrum, and (n_bins, 2) where they are in the page's image."""
+    """The bin of each spectrum, and the places of bins in the page's image, (n_bins, 2)."""
     y, x = np.nonzero(cube.spaxels)
     pairs = np.stack([y // width, x // width], axis=1)
     of_bin, at = np.unique(pairs, axis=0, return_inverse=True)
@@ -85,7 +85,7 @@ def _places(cube: Cube, width: int) -> tuple[np.ndarray, np.ndarray]:
 def _binned(
     cube: Cube, at: np.ndarray, n_bins: int, width: int, n_wave: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of the values that count in each bin, and how many these are, (n_bins, n_wave)."""
+    """Sums and numbers of the values that count in each bin, (n_bins, n_wave)."""
     sums, counts = np.zeros((n_bins, n_wave)), np.zeros((n_bins, n_wave))
     for rows in row_blocks(*cube.spectra.shape):
         flux = np.asarray(cube.spectra[rows, : n_wave * width], float)
@@ -113,7 +113,7 @@ def _image(image: np.ndarray, width: int) -> list[list[float | None]]:
 
 
 def what_is_shown(cube: Cube) -> str:
-    """In words what a spaxel and a channel of the page are."""
+    """A description of the spaxels and channels of the page."""
     spaxels, channels = bins_of(cube)
     if spaxels > 1:
         return f"Means over {spaxels} x {spaxels} spaxels and {channels} channels."

@@ -1,4 +1,4 @@
-"""What a fit leaves of the spectra, and what leaving single spectra out does to the components."""
+"""The picture of residuals, and of the changes of components when spectra are left out."""
 
 import math
 from typing import Any
@@ -23,11 +23,11 @@ from spectralunmix.figures.style import (
 )
 from spectralunmix.files import component_names
 
-HELD = 0.9  # of the squared change of a component, in the range that is drawn
+HELD = 0.9  # share of a component's squared change that lies in the range that is drawn
 PADDED = 0.15  # of that range, on either side
-NAMES = 195  # points that a panel has for the name of a spectrum
-LEAST = 28  # points beside each other that the labels of classes need
-SIZE = 6  # points of names
+NAMES = 195  # points of room for the name of a spectrum
+LEAST = 28  # points of room that the label of a class needs
+SIZE = 6  # size of names, in points
 
 
 def draw(
@@ -151,7 +151,7 @@ def _strip(
 
 
 def shortened(name: str, size: float, width: float) -> str:
-    """A name with its middle left out where it is wider than `width` points."""
+    """A name, shortened in its middle where it is wider than `width` points."""
     kept = len(name)
     short = name
     while text_width(short, size) > width and kept > 2:
@@ -168,7 +168,7 @@ def _moved(
     files: np.ndarray,
     captions: list[str],
 ) -> None:
-    """The component that moves most, with all spectra and without one, where it moves."""
+    """Draw the component that changes most, with all spectra and without one of them."""
     if moved.spectrum < 0:
         ax.set_axis_off()
         return
@@ -197,7 +197,7 @@ def _moved(
 
 
 def where_it_moves(change: np.ndarray) -> tuple[int, int]:
-    """First channel of the range that holds most of a squared change, and the one after its last.
+    """The range of channels that holds most of a squared change: its first, and its end.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A page to look at spectra and components with: zoom, values, weights; everything in one file."""
+"""A page, in a single file, on which spectra, components and weights can be zoomed."""
 
 import base64
 import json
@@ -19,13 +19,13 @@ from spectralunmix.figures.style import (
     curve_styles,
 )
 
-Factors = tuple[list[str], np.ndarray]  # names, and as many curves (n, n_wave)
-LARGEST = 400  # spectra on a page, so that a phone can open it
+Factors = tuple[list[str], np.ndarray]  # n names, and their curves (n, n_wave)
+LARGEST = 400  # number of spectra on a page, so that a phone can open it
 DASHES: list[Dash] = ["solid", "dash", "dashdot", "dot"]
 
 
 def evenly_taken(n_spectra: int) -> tuple[np.ndarray, str]:
-    """The rows of the spectra that a page has room for, and in words which they are."""
+    """The rows of the spectra that are put on a page, and a description of them."""
     if n_spectra <= LARGEST:
         return np.arange(n_spectra), f"All {n_spectra} spectra."
     rows = np.linspace(0, n_spectra - 1, LARGEST).round().astype(int)
@@ -49,7 +49,7 @@ def curve(label: str, flux: np.ndarray, colour: str, dash: Dash) -> dict[str, An
 def component_curves(
     factors: Factors, pairs: Pairs, classes: list[str], labels: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """Components in the colours of their classes, at the sign at which they were assigned."""
+    """Components in the colours of their classes, with the sign of their assignment."""
     names, components = factors
     styles = component_styles(names, pairs, classes, DASHES)
     captions = class_captions(names, pairs, labels)
@@ -67,7 +67,7 @@ def curves(
     assignments: Table,
     labels: dict[str, str],
 ) -> dict[str, list[dict[str, Any]]]:
-    """What the first picture can show, by kind.
+    """The curves of the first picture, by kind.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def curves(
 
 
 def parameters(selection: Table) -> dict[str, list]:
-    """Values by the caption of the axis: what the library says of its stars, and the class."""
+    """The parameters of the stars and their class, by the caption of the axis."""
     found: dict[str, list] = {}
     for name in selection.colnames:
         if name in BOOKKEEPING:
@@ -120,7 +120,7 @@ def spectra(
     selection: Table,
     labels: dict[str, str],
 ) -> dict[str, Any]:
-    """What the page can show of the spectra.
+    """The spectra and their values for the page.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a library holds, as its entry reads it: library.txt and library.png."""
+"""The report on a library: library.txt and library.png."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
     """
     table, labels = found.table, found.table["class"]
     lines = [f"{options.name}: {len(table)} spectra", f"source: {source['description']}"]
-    if options.run_on:  # nothing is claimed of an entry that does not say
+    if options.run_on:  # without it, nothing is claimed
         lines.append(f"this entry was run on {RUN_ON[options.run_on]}")
     lines += [f"wavelengths in {options.medium}", ""]
     for name in options.classes:
@@ -64,7 +64,7 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
 
 
 def draw(found: Survey, options: Any) -> Figure:
-    """Coverage, class sizes and one spectrum a class; the parameters are those of `report`."""
+    """Draw coverage, sizes of classes and a spectrum of each; parameters as in `report`."""
     table, spectra = found.table, found.spectra
     fig, (cover, sizes, shown) = plt.subplots(
         1, 3, figsize=(12, 4), width_ratios=[1, 0.8, 1.8], layout="constrained"

@@ -12,7 +12,7 @@ METHODS = {"nmf": "Smooth NMF components", "pca": "PCA eigenspectra"}
 def distance_tables(
     distances: Table, assignments: Table, labels: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """A table a method: classes down, components across, the assigned pairs framed.
+    """A table for each method: classes in rows, components in columns, assigned pairs framed.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def as_text(value: Any) -> str:
 
 
 def of_selection(selection: Table, labels: dict[str, str]) -> dict[str, Any]:
-    """What the page says of the selected spectra, by the names that its template has for it."""
+    """The values for the page's template on the selected spectra."""
     members = list(selection["class"])
     return {
         "notes": selection.meta.get("notes", []),
@@ -75,7 +75,7 @@ def of_selection(selection: Table, labels: dict[str, str]) -> dict[str, Any]:
 
 
 def of_resamples(summary: dict[str, Any]) -> dict[str, Any]:
-    """What the page says of the resamples: of each method the least share of equal assignments."""
+    """The values for the template on resamples: least shares of equal assignments."""
     shares = {
         method: [row["same_assignment"] for row in summary[method]["assignment"]]
         for method in METHODS
@@ -84,7 +84,7 @@ def of_resamples(summary: dict[str, Any]) -> dict[str, Any]:
 
 
 def of_run(manifest: dict[str, Any]) -> dict[str, Any]:
-    """What the page says of the run's settings, by the names that its template has for it."""
+    """The values for the page's template on the settings of the run."""
     settings = {each["step"]: each["settings"] for each in manifest["steps"]}
     return {
         "manifest": manifest,

@@ -1,4 +1,4 @@
-"""One spectrum of each class, its reconstruction from the components, and what is left."""
+"""A spectrum of each class, its reconstruction from components, and the residual."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,7 +17,7 @@ def draw(
     labels: dict[str, str],
     library: str,
 ) -> Figure:
-    """Two panels for each class: the spectrum of median residual, and its residual.
+    """Draw two panels for each class: the spectrum with median residual, and its residual.
 
     Parameters
     ----------

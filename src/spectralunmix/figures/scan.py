@@ -1,4 +1,4 @@
-"""The picture of a scan: numbers of its fits over the number of components."""
+"""The picture of a scan: quantities of its fits over the number of components."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -18,7 +18,7 @@ PANELS = [
 
 
 def draw(fits: pd.DataFrame, library: str, metric: str) -> Figure:
-    """Over the number of components: a point a fit, a line through the best start of each.
+    """Draw a point for each fit over the number of components, and a line through the best.
 
     Parameters
     ----------

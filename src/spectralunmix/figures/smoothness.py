@@ -1,4 +1,4 @@
-"""What the smoothness does: the components at several lambda, and where they differ most."""
+"""The picture of smoothness: components at several lambda, and where they differ most."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from spectralunmix.figures.style import Pairs, class_captions, heading, wavelength_axis
 from spectralunmix.files import component_names
 
-WINDOW = 60  # channels of the close-up on either side
+WINDOW = 60  # channels on either side of the centre of the close-up
 
 
 def close_up(curves: np.ndarray) -> slice:
-    """The channels about where curves (n_lambda, n_wave) differ most from channel to channel."""
+    """Channels around the place where curves (n_lambda, n_wave) differ most."""
     steps = np.abs(np.diff(curves[0] - curves[-1]))
     centre = int(steps.argmax())
     return slice(max(0, centre - WINDOW), min(curves.shape[1], centre + WINDOW))
@@ -28,7 +28,7 @@ def draw(
     labels: dict[str, str],
     library: str,
 ) -> Figure:
-    """A row a component: its curves at several lambda, whole and where they differ most.
+    """Draw a row for each component: its curves at several lambda, whole and in a close-up.
 
     Parameters
     ----------

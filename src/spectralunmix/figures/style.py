@@ -10,7 +10,7 @@ import matplotlib as mpl
 
 mpl.use("agg")
 mpl.rcdefaults()  # a user's matplotlibrc would change the figures
-mpl.rcParams["text.parse_math"] = False  # names and labels are text, whatever signs are in them
+mpl.rcParams["text.parse_math"] = False  # a $ in names and labels is plain text
 
 from astropy.table import Row, Table
 from matplotlib.axes import Axes
@@ -22,10 +22,10 @@ from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullFormatte
 
 from spectralunmix.files import replacing
 
-Dash = str | tuple[int, tuple[float, ...]]  # of a line, as matplotlib or plotly takes it
-Pairs = dict[str, Row]  # rows of the table of assignments, by component of a method
+Dash = str | tuple[int, tuple[float, ...]]  # style of a line for matplotlib or plotly
+Pairs = dict[str, Row]  # rows of the table of assignments, by component
 
-# Told apart with any colour vision (Wong 2011, Nature Methods 8, 441); hot to cool.
+# These can be distinguished with any colour vision (Wong 2011, Nature Methods 8, 441).
 COLOURS = ["#0072B2", "#009E73", "#E69F00", "#CC3311", "#CC79A7", "#56B4E9", "#000000"]
 GREYS = ["#B8B8B8", "#4D4D4D"]  # of components without a class
 DASHES: list[Dash] = ["-", (0, (7, 2.5)), (0, (1, 1.5)), (0, (9, 2, 1, 2))]
@@ -63,7 +63,7 @@ def component_styles(
     classes: Sequence[str],
     dashes: Sequence[Dash] = DASHES,
 ) -> dict[str, tuple[str, Dash]]:
-    """Those of its class for each component, greys for those without one, eight told apart."""
+    """The colour and dashes of each component's class, or greys for components without class."""
     styles = curve_styles(classes, dashes)
     without = [name for name in names if name not in pairs]
     greys = {
@@ -74,20 +74,20 @@ def component_styles(
 
 
 def class_captions(names: Sequence[str], pairs: Pairs, labels: dict[str, str]) -> dict[str, str]:
-    """By component its number and its class, with a question mark where that is doubtful."""
+    """The label of each component: number and class, with a ? where that is doubtful."""
     said = {name: labels[row["class"]] + "?" * bool(row["doubtful"]) for name, row in pairs.items()}
     return {name: f"{i}: {said.get(name, 'no class')}" for i, name in enumerate(names, 1)}
 
 
 def by_class(names: Sequence[str], pairs: Pairs, classes: Sequence[str]) -> list[str]:
-    """Components in the order of their classes, those without one last."""
+    """Components in the order of their classes; those without a class come last."""
     place = {name: list(classes).index(row["class"]) for name, row in pairs.items()}
     return sorted(names, key=lambda name: place.get(name, len(classes)))
 
 
 @functools.cache
 def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """Width in points of the longest line, with the little that a screen's pixels add."""
+    """Width of the longest line, in points, with a small margin for pixels of a screen."""
     font = FontProperties(size=size, weight=weight)
     return 1.04 * max(
         text_to_path.get_text_width_height_descent(line, font, ismath=False)[0]

@@ -30,7 +30,7 @@ OPERATORS = {
     ast.Gt: np.greater,
     ast.GtE: np.greater_equal,
 }
-FUNCTIONS: dict[str, tuple[Callable[..., np.ndarray], int]] = {  # and how many values each takes
+FUNCTIONS: dict[str, tuple[Callable[..., np.ndarray], int]] = {  # with its number of values
     "abs": (np.abs, 1),
     "exp": (np.exp, 1),
     "log": (np.log, 1),
@@ -45,7 +45,7 @@ UNDERSTOOD = (
 
 
 def evaluate(expression: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The expression's value for each spectrum, (n_spectra,) of float64.
+    """Evaluate an expression for each spectrum, (n_spectra,) in float64.
 
     values : by name, (n_spectra,) of float64, NaN where a parameter is not known.  There the
         result of an expression that names it is NaN too.  A comparison is 1 or 0.
@@ -74,7 +74,7 @@ def evaluate(expression: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def _value(node: ast.AST, values: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The value of a part of the expression, in float64: no number grows without end."""
+    """The value of a part of the expression, in float64, so that no number grows endlessly."""
     match node:
         case ast.Constant(value=int() | float() as number):
             return np.asarray(number, float)

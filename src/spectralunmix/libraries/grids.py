@@ -1,4 +1,4 @@
-"""One wavelength grid for all spectra of a library, flux conserved; air and vacuum."""
+"""Resamples all spectra of a library to the same channels, and converts air to vacuum."""
 
 import dataclasses
 
@@ -10,14 +10,14 @@ from .readers import Spectrum
 
 
 def edges(wavelength: np.ndarray) -> np.ndarray:
-    """(n_wave + 1,) edges of channels: half-way between centres."""
+    """The edges of channels, (n_wave + 1,), half-way between their centres."""
     middle = (wavelength[1:] + wavelength[:-1]) / 2
     first, last = 2 * wavelength[0] - middle[0], 2 * wavelength[-1] - middle[-1]
     return np.concatenate([[first], middle, [last]])
 
 
 def stated(grid: dict) -> np.ndarray | None:
-    """(n_wave,) Angstrom, the grid that an entry's start, stop and step make; else None."""
+    """The channels (n_wave,) in Angstrom of an entry with start, stop and step; else None."""
     if any(grid[key] is None for key in ("start", "stop", "step")):
         return None
     return _in_steps(grid["start"], grid["stop"], grid)
@@ -31,7 +31,7 @@ def _in_steps(start: float, stop: float, grid: dict) -> np.ndarray:
 
 
 def decided(wavelengths: list[np.ndarray], grid: dict) -> tuple[np.ndarray, str]:
-    """(n_wave,) Angstrom for spectra on these grids, and in words how it was decided.
+    """Choose channels (n_wave,) in Angstrom for spectra on these grids, and say how.
 
     What the entry does not state, the data decide: the range that all cover, and the
     channels of the spectrum with the fewest in it.
@@ -60,7 +60,7 @@ def decided(wavelengths: list[np.ndarray], grid: dict) -> tuple[np.ndarray, str]
 
 
 def _within(channels: np.ndarray, wavelengths: list[np.ndarray]) -> np.ndarray:
-    """Which channels lie whole within those of every spectrum."""
+    """Which channels every spectrum covers completely."""
     first = max(edges(w)[0] for w in wavelengths)
     last = min(edges(w)[-1] for w in wavelengths)
     cuts, slack = edges(channels), 1e-9 * last
@@ -68,14 +68,14 @@ def _within(channels: np.ndarray, wavelengths: list[np.ndarray]) -> np.ndarray:
 
 
 def covers(wavelength: np.ndarray, grid: np.ndarray) -> bool:
-    """Whether the channels at `wavelength` reach over those of the grid."""
+    """Whether the channels at `wavelength` cover those of the grid."""
     have, want = edges(wavelength), edges(grid)
-    slack = 1e-9 * want[-1]  # of rounding
+    slack = 1e-9 * want[-1]  # for rounding
     return have[0] <= want[0] + slack and want[-1] <= have[-1] + slack
 
 
 def on_grid(spectrum: Spectrum, wavelength: np.ndarray) -> Spectrum:
-    """The spectrum in the channels at `wavelength`, its integral over each kept.
+    """Resample a spectrum to the channels at `wavelength`; its integral over each is kept.
 
     The flux of a channel is the mean of the old ones that it covers, by length.  Those that are
     NaN do not count, nor do those without a weight where there are others: a channel of none but
@@ -102,7 +102,7 @@ def on_grid(spectrum: Spectrum, wavelength: np.ndarray) -> Spectrum:
 def _mean(
     share: sparse.csr_array, flux: np.ndarray, counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean flux of the old channels that count in each new one, NaN of none; their length."""
+    """For each new channel, the mean flux of old channels that count, or NaN, and their length."""
     length = share @ counts.astype(float)
     total = share @ np.where(counts, flux, 0.0)
     return np.where(length > 0, total / np.where(length > 0, length, 1.0), np.nan), length
@@ -120,7 +120,7 @@ def _with(
 
 
 def overlaps(old: np.ndarray, new: np.ndarray) -> sparse.csr_array:
-    """(n_new, n_old) lengths that channels with edges `new` and `old` share, in Angstrom."""
+    """The overlap in Angstrom of channels with edges `new` and `old`, (n_new, n_old)."""
     cuts = np.union1d(old, new)
     cuts = cuts[(cuts >= max(old[0], new[0])) & (cuts <= min(old[-1], new[-1]))]
     row, column = (np.searchsorted(e, cuts[:-1], side="right") - 1 for e in (new, old))
@@ -128,11 +128,11 @@ def overlaps(old: np.ndarray, new: np.ndarray) -> sparse.csr_array:
 
 
 def in_vacuum(wavelength: np.ndarray) -> np.ndarray:
-    """Vacuum wavelengths, (n_wave,) Angstrom, of those in standard air.
+    """Convert wavelengths in standard air, (n_wave,) in Angstrom, to vacuum.
 
-    Above 2000 Angstrom, below which libraries give vacuum wavelengths: the refractive
-    index of Ciddor (1996, Appl. Opt. 35, 1566) for dry air at 15 C and 1013.25 hPa with
-    450 ppm of CO2, taken at the wavelength in air, which changes it by less than 1e-8.
+    The refractive index is that of Ciddor (1996, Appl. Opt. 35, 1566) for dry air at 15 C and
+    1013.25 hPa with 450 ppm of CO2. It is taken at the wavelength in air, an error below 1e-8.
+    Wavelengths below 2000 Angstrom stay, because libraries give them in vacuum.
     """
     wavenumber = (1e4 / wavelength) ** 2  # squared, 1 / micron^2
     index = 1 + 0.05792105 / (238.0185 - wavenumber) + 0.00167917 / (57.362 - wavenumber)

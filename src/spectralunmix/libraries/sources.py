@@ -234,11 +234,10 @@ def _from_copy(
     files = files_of(source)
     there = [path / file["name"] if path.is_dir() else path for file in files]
     if all(f.is_file() and f.name == file["name"] for f, file in zip(there, files, strict=True)):
-        for found, file in zip(there, files, strict=True):
-            check(found, file)
+        for copy, file in zip(there, files, strict=True):
+            check(copy, file)
         return [
-            (found, {"name": found.name, "from": str(found), "sha256": sha256(found)})
-            for found in there
+            (copy, {"name": copy.name, "from": str(copy), "sha256": sha256(copy)}) for copy in there
         ]
     names = [file["name"] for file in files]
     if path.is_file() and kind == "cube" and len(files) == 1 and files[0]["sha256"] is None:

@@ -135,8 +135,8 @@ def _outside(spectrum: readers.Spectrum, grid: dict, wavelength: np.ndarray | No
 
 def _shortened(problems: list[str], n_spectra: int) -> list[str]:
     """The first problems of a kind, and a line with their number."""
-    more = len(problems) - SHOWN
-    if more <= 0:
+    n_left = len(problems) - SHOWN
+    if n_left <= 0:
         return problems
-    last = f"and {more} more like it: {len(problems)} such problems in {n_spectra} spectra"
+    last = f"and {n_left} more like it: {len(problems)} such problems in {n_spectra} spectra"
     return [*problems[:SHOWN], last]

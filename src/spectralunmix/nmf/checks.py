@@ -1,4 +1,4 @@
-"""What callers give, checked: an error names what is wrong with it, and the way out."""
+"""Checks of what callers give: an error names what is wrong, and the way out."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,15 +16,15 @@ from .data import Spectra
 from .scale import scale_of
 from .schemes import SCHEMES
 
-MOST_SMOOTHNESS = 1e9  # the optimality ends at about 1e-16 times it, by rounding
+MOST_SMOOTHNESS = 1e9  # by rounding, the optimality cannot fall below about 1e-16 times this
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
-OUT_OF_MEMORY = "out of memory", "can't allocate memory", "DefaultCPUAllocator"  # torch's words
+OUT_OF_MEMORY = "out of memory", "can't allocate memory", "DefaultCPUAllocator"  # in torch's errors
 
 RandomState = int | np.random.Generator | np.random.RandomState | None
 
 
 class Settings(NamedTuple):
-    """The parameters of `smooth_nmf` that are not data, as it names them."""
+    """The parameters of `smooth_nmf` without the data, under the same names."""
 
     n_components: int
     smoothness: float
@@ -56,19 +56,19 @@ class Settings(NamedTuple):
 
 
 def check_whole_number(name: str, value: object, least: int = 1) -> None:
-    """ValueError : not a whole number of at least that."""
+    """ValueError : the value is not a whole number, or is less than `least`."""
     if not (isinstance(value, Integral) and int(value) >= least):
         raise ValueError(f"{name}={value!r}: a whole number of at least {least} is needed")
 
 
 def check_at_least_zero(name: str, value: object) -> None:
-    """ValueError : not a finite number of at least 0."""
+    """ValueError : the value is not a finite number, or is less than 0."""
     if not (isinstance(value, Real) and 0 <= float(value) < np.inf):
         raise ValueError(f"{name}={value!r}: a finite number of at least 0 is needed")
 
 
 def check_smoothness(value: object) -> None:
-    """ValueError : not a number between 0 and the most that can be told from rounding."""
+    """ValueError : the value is not a number from 0 to MOST_SMOOTHNESS."""
     check_at_least_zero("smoothness", value)
     if value > MOST_SMOOTHNESS:  # type: ignore[operator]  # a real number: checked above
         raise ValueError(
@@ -78,7 +78,7 @@ def check_smoothness(value: object) -> None:
 
 
 def check_not_masked(X: Any, inverse_variance: Any) -> None:
-    """ValueError : one of them is a masked array, whose mask would be lost."""
+    """ValueError : an argument is a masked array, whose mask would be lost."""
     if np.ma.is_masked(X) or np.ma.is_masked(inverse_variance):
         raise ValueError(
             "a masked array: give its values, and an inverse_variance of 0 where masked"
@@ -117,7 +117,7 @@ def spectra_of(
     dtype: torch.dtype,
     comm: Communicator = ALONE,
 ) -> Spectra:
-    """X, a tensor or an array, and its weights, checked and on their device.
+    """X, a tensor or an array, and its inverse variance, after a check and on their device.
 
     comm : the processes that have further spectra
 
@@ -138,14 +138,14 @@ def spectra_of(
 
 @contextlib.contextmanager
 def memory_explained(X: Any, inverse_variance: Any, dtype: str, device: str) -> Iterator[None]:
-    """Say how much memory a fit needs, where that is more than there is."""
+    """Raise an error that says how much memory a fit needs, where there is too little."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
         of_torch = any(words in str(error) for words in OUT_OF_MEMORY)
         if not (isinstance(error, MemoryError) or of_torch):
             raise
-        copies = 2 if inverse_variance is None else 5  # X, v, v X and one while it is made
+        copies = 2 if inverse_variance is None else 5  # X, v, v X, and a copy while that is made
         size = X.shape[0] * X.shape[1] * np.dtype(dtype).itemsize * copies / 2**30
         raise MemoryError(
             f"a fit of {X.shape[0]} x {X.shape[1]} values in {dtype} needs about "

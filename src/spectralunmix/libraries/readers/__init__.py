@@ -1,9 +1,9 @@
-"""Readers: one module a format, each giving the spectra of a source.
+"""Readers of spectra, with a module for each format.
 
     read(path, source) -> iterator of Spectrum
 
-path is the fetched archive, source an entry's own in config/libraries/*.yaml, of which
-`members` names the files with spectra and `options` how they are laid out.
+path is the fetched archive, and source is a source in an entry of config/libraries: its `members`
+name the files with spectra, and its `options` say where wavelength and flux are in them.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ def read(path: Path, source: dict) -> Iterator[Spectrum]:
     """The spectra of a source, each with a plausible, increasing wavelength axis."""
     last: np.ndarray | None = None
     for spectrum in READERS[source["reader"]](path, source):
-        # one array for all on the same grid: a survey has tens of thousands
+        # share the array of equal wavelengths, because a survey has tens of thousands of spectra
         if last is not None and np.array_equal(spectrum.wavelength, last):
             spectrum = dataclasses.replace(spectrum, wavelength=last)
         wave = last = spectrum.wavelength
@@ -60,11 +60,11 @@ def read(path: Path, source: dict) -> Iterator[Spectrum]:
 
 
 def noise_is_known(source_path: str, spectra_path: str) -> bool:
-    """Whether spectra have uncertainties: as their source has them, or, of a cube, their file."""
+    """Whether spectra have uncertainties, as the source of a library or the file of a cube says."""
     of_library = has_uncertainties(read_json(source_path)["source"])
     return of_library or read_has_uncertainties(spectra_path)
 
 
 def has_uncertainties(source: dict) -> bool:
-    """Whether the spectra of a source come with uncertainties, and not with a mask alone."""
+    """Whether the spectra of a source have uncertainties, and not a mask alone."""
     return any(key in source["options"] for key in UNCERTAINTIES)

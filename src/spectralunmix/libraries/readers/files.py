@@ -1,4 +1,4 @@
-"""Files of an archive, opened in memory."""
+"""Opens files of an archive in memory."""
 
 import collections
 import contextlib
@@ -28,7 +28,7 @@ COMPRESSIONS = ("RICE_1", "RICE_ONE", "GZIP_1", "GZIP_2", "NOCOMPRESS")
 
 @contextlib.contextmanager
 def taken_for(name: str, what: str) -> Iterator[None]:
-    """Whatever a file leads its parser to, as a LibraryError: the file is not `what` it should be.
+    """Turn any error of a parser into a LibraryError, which says that the file is not `what`.
 
     Parsers of binary formats raise errors of any kind where a file is damaged.
     """
@@ -49,11 +49,11 @@ def opened(path: Path, source: dict, patterns: list[str]) -> Iterator[tuple[str,
 
 
 def one(path: Path, source: dict, pattern: str, key: str) -> tuple[str, bytes]:
-    """The one member that a key of the library's entry names."""
-    found = list(opened(path, source, [pattern]))
-    if len(found) != 1:
-        raise LibraryError(f"{key}: {len(found)} files of the library match '{pattern}', not one")
-    return found[0]
+    """The single member that a key of the library's entry names."""
+    members = list(opened(path, source, [pattern]))
+    if len(members) != 1:
+        raise LibraryError(f"{key}: {len(members)} files of the library match '{pattern}', not one")
+    return members[0]
 
 
 def _unpacked(name: str, content: bytes, largest: int) -> bytes:
@@ -69,9 +69,9 @@ def _unpacked(name: str, content: bytes, largest: int) -> bytes:
 
 
 def fits_file(name: str, content: bytes, largest: int = archives.MAX_MEMBER) -> fits.HDUList:
-    """A FITS file, read whole and its checksums, where it has any, verified.
+    """Read a whole FITS file, and verify its checksums, if it has any.
 
-    largest : bytes that a compressed image may have unpacked
+    largest : largest size of an unpacked image, in bytes
     """
     with taken_for(name, "a whole FITS file"), warnings.catch_warnings():
         warnings.simplefilter("error", AstropyUserWarning)  # a wrong checksum only warns
@@ -97,7 +97,7 @@ def _check_size(name: str, extension: str, declared: int, limit: int) -> None:
 
 
 def _check_compressed(name: str, table: fits.BinTableHDU, largest: int) -> None:
-    """What a compressed image unpacks to is limited, and not left to codecs that write past it."""
+    """Limit the unpacked size of a compressed image, because some codecs write past it."""
     header = table.header
     if header["ZCMPTYPE"] not in COMPRESSIONS:
         raise LibraryError(
@@ -118,9 +118,9 @@ def _check_compressed(name: str, table: fits.BinTableHDU, largest: int) -> None:
 
 
 class Cards(collections.UserDict[str, Any]):
-    """Values of a FITS header's cards: one that cannot be read is an error where it is asked for.
+    """Values of the cards of a FITS header; a damaged card is an error only when it is used.
 
-    name : the file, for the error
+    name : name of the file, for the error
     """
 
     def __init__(self, name: str, header: fits.Header) -> None:
@@ -148,7 +148,7 @@ class Cards(collections.UserDict[str, Any]):
 
 
 def extension(name: str, hdus: fits.HDUList, key: int | str, kind: str) -> Extension:
-    """The table or image in the extension; a LibraryError names those there are."""
+    """The table or image in an extension; where there is none, a LibraryError lists the others."""
     hdu = hdus[key] if (key < len(hdus) if isinstance(key, int) else key in hdus) else None
     if isinstance(hdu, KINDS[kind]) and hdu.data is not None:
         return hdu

@@ -1,4 +1,4 @@
-"""FITS images: a spectrum each or one a row, wavelengths in the header or in an image too."""
+"""Reads FITS images: a spectrum in each file or in each row."""
 
 import collections
 import math
@@ -14,7 +14,7 @@ from . import files
 from .layouts import missing_column
 from .spectrum import Errors, Spectrum, on_axis, spectrum
 
-Axis = tuple[np.ndarray, str | None]  # wavelengths, (n_wave,), and their unit as it is spelt
+Axis = tuple[np.ndarray, str | None]  # wavelengths, (n_wave,), and their unit in the file
 # Name, flux, further cards, and errors of a spectrum.
 Parts = tuple[str, np.ndarray, dict[str, Any], Errors]
 
@@ -59,7 +59,7 @@ def _one_a_file(name: str, hdus: fits.HDUList, image: np.ndarray, options: dict)
 
 
 def _one_a_row(name: str, hdus: fits.HDUList, image: np.ndarray, options: dict) -> Iterator[Parts]:
-    """The spectrum of each row, with what a table says of it."""
+    """The spectrum of each row, with the values that a table has for it."""
     errors = []
     for key in ("uncertainty_extension", "mask_extension"):
         found = _extension(name, hdus, options, key)
@@ -76,7 +76,7 @@ def _one_a_row(name: str, hdus: fits.HDUList, image: np.ndarray, options: dict) 
 
 
 def _about(name: str, hdus: fits.HDUList, n_rows: int, options: dict) -> list[dict[str, Any]]:
-    """By column, what the table says of each of the image's rows."""
+    """The values of the table, by column, for each row of the image."""
     if "table_extension" not in options:
         return [{}] * n_rows
     key, label = options["table_extension"], options.get("name")
@@ -92,7 +92,7 @@ def _about(name: str, hdus: fits.HDUList, n_rows: int, options: dict) -> list[di
 def _wavelength(
     name: str, hdus: fits.HDUList, cards: files.Cards, image: np.ndarray, options: dict
 ) -> Axis:
-    """(n_wave,), and its unit as it is spelt."""
+    """The wavelengths (n_wave,), and their unit as the file spells it."""
     axis = options.get("axis", "linear")
     if axis == "row":
         return _row(name, image, options["wavelength_row"]), None
@@ -103,7 +103,7 @@ def _wavelength(
 
 
 def _line(name: str, hdus: fits.HDUList, key: int | str, options: dict) -> Axis:
-    """An image of one line, and its unit as it is spelt."""
+    """The wavelengths in an image, and their unit as the file spells it."""
     hdu = files.extension(name, hdus, key, "image")
     unit = None if "wavelength_unit" in options else files.Cards(name, hdu.header).get("BUNIT")
     return np.ravel(hdu.data).astype(float), unit
@@ -116,7 +116,7 @@ def _row(name: str, image: np.ndarray, row: int) -> np.ndarray:
 
 
 def _axis(name: str, cards: files.Cards, n_wave: int, kind: str) -> np.ndarray:
-    """(n_wave,) from CRVAL1, CRPIX1 and CDELT1 (or CD1_1), in the header's unit."""
+    """The wavelengths from CRVAL1, CRPIX1 and CDELT1 (or CD1_1), in the header's unit."""
     card = "CDELT1" if "CDELT1" in cards else "CD1_1"
     if card not in cards or "CRVAL1" not in cards:
         raise LibraryError(f"{name}: no CRVAL1 and CDELT1 or CD1_1 for the wavelengths")
@@ -125,7 +125,7 @@ def _axis(name: str, cards: files.Cards, n_wave: int, kind: str) -> np.ndarray:
 
 
 def _number(name: str, cards: Mapping[str, Any], keyword: str) -> float:
-    """The value of a card, 1 where there is none."""
+    """The value of a card; 1 where there is no such card."""
     value = cards.get(keyword, 1)
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not (is_number and math.isfinite(value)):

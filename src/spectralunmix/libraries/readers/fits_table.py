@@ -27,5 +27,5 @@ def parse(
         hdu = files.extension(name, hdus, options.get("extension", 1), "table")
         table = Table({column.name: hdu.data[column.name] for column in hdu.columns}, copy=False)
         units = {column.name: column.unit for column in hdu.columns}
-        headers = (files.Cards(name, each.header) for each in (hdu, hdus[0]))
+        headers = (files.Cards(name, part.header) for part in (hdu, hdus[0]))
         return layouts.Parsed(table, units, collections.ChainMap(*headers))

@@ -1,4 +1,4 @@
-"""Spectra of a table: one a file, one a column, or one a row with vector columns."""
+"""Spectra of a table: one in each file, in each column, or in each row of array columns."""
 
 import collections
 import fnmatch
@@ -14,7 +14,7 @@ from .spectrum import Spectrum, on_axis, spectrum
 
 
 class Parsed(NamedTuple):
-    """A table, the units of its columns as they are spelt, and what else its file says."""
+    """A table, the units of its columns as the file spells them, and the file's header."""
 
     table: Table
     units: Mapping[str, str | None]
@@ -55,7 +55,7 @@ def _one_a_column(
     for column in columns:
         flux = _numbers(name, parsed.table[column])
         if not flux.any():
-            continue  # a table of models holds zeros where none was computed
+            continue  # tables of models have zeros where a model was not computed
         found = wavelength_unit, parsed.units.get(column)
         yield spectrum(f"{name}:{column}", wavelength, flux, parsed.header, options, found)
 
@@ -84,7 +84,7 @@ def _one_a_row(
 def _wavelength(
     name: str, parsed: Parsed, options: dict, shared: Parsed | None
 ) -> tuple[Column, str | None]:
-    """The column of wavelengths, and its unit as it is spelt."""
+    """The column of wavelengths, and its unit as the file spells it."""
     if shared:
         column = shared.table.columns[0]
         return column, shared.units.get(column.name)
@@ -103,7 +103,7 @@ def _error_columns(name: str, table: Table, options: dict) -> list[Column | None
 
 
 def _column(name: str, table: Table, options: dict, key: str) -> Column:
-    """The column that the option names, or numbers from 0."""
+    """The column that the option gives by name, or by number from 0."""
     defaults = {"wavelength": "WAVELENGTH", "flux": "FLUX"} | options.get("defaults", {})
     wanted = options[key] if key in options else defaults[key]
     if isinstance(wanted, int) and wanted < len(table.colnames):
@@ -120,7 +120,7 @@ def missing_column(name: str, there: Iterable[str], key: str, wanted: int | str)
 
 
 def _numbers(name: str, column: Column) -> np.ndarray:
-    """A column's numbers, NaN where there is none."""
+    """The numbers of a column, with NaN where a value is missing."""
     try:
         return _filled(column)
     except ValueError as error:

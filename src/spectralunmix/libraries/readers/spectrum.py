@@ -1,4 +1,4 @@
-"""A spectrum as every reader gives it, and the units that bring it there."""
+"""The spectrum that every reader gives, and the conversion of units."""
 
 import dataclasses
 import re
@@ -11,7 +11,7 @@ from astropy import units
 
 from .. import LibraryError
 
-# What an axis counts, to wavelength.  One that is linear after all ends in infinity.
+# From the values on an axis to wavelength. If the axis is linear after all, 10**values is infinite.
 AXES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "linear": lambda values: values,
     "log10": lambda values: 10.0**values,
@@ -19,10 +19,10 @@ AXES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 Errors = tuple[np.ndarray | None, np.ndarray | None]  # uncertainty and mask, (n_wave,)
 PER_ANGSTROM = units.erg / units.s / units.cm**2 / units.Angstrom
-RELATIVE = "relative"  # flux whose shape alone counts, per unit wavelength
+RELATIVE = "relative"  # flux per unit wavelength, of which the shape alone has a meaning
 
-# Spellings found in libraries that astropy's unit parser refuses, or takes for another
-# unit ("A" is its ampere), word by word in small letters.
+# Spellings in libraries that astropy's parser of units refuses, or takes for another unit ("A" is
+# its ampere), word by word in lower case.
 WORDS = {
     "a": "Angstrom",
     "ang": "Angstrom",
@@ -39,19 +39,19 @@ WORDS = {
 }
 RUN_TOGETHER = {"wm-2um-1": "W m-2 um-1"}  # words without a space between them
 FACTOR = re.compile(r"\s*(\d+(?:\.\d*)?[eE][+-]?\d+)\s*\*?\s*(.*)")  # as in "1E-17 erg/s/cm2/A"
-ENDLESS = re.compile(r"(?<![\d.])\d{5}|.{200}")  # powers and lengths that would take for ever
+ENDLESS = re.compile(r"(?<![\d.])\d{5}|.{200}")  # powers and texts that would take very long
 
 
 @dataclasses.dataclass(frozen=True)
 class Spectrum:
-    """One spectrum.
+    """A spectrum of a library.
 
-    file : its name, unique in the library
+    file : name of the spectrum, unique in the library
     wavelength : (n_wave,) Angstrom, increasing
     flux : (n_wave,), per unit wavelength
-    header : cards, or the other columns of its row
+    header : header cards, or the other columns of its row
     inverse_variance : (n_wave,) of the flux, 0 where masked; None where the library has none
-    unit_assumed : whether neither the entry nor the file says the wavelength's unit
+    unit_assumed : whether neither the entry nor the file gives the unit of the wavelengths
     """
 
     file: str
@@ -63,13 +63,13 @@ class Spectrum:
 
 
 def on_axis(values: np.ndarray, axis: str) -> np.ndarray:
-    """Wavelengths of what a linear, log10 or ln axis counts, in its unit."""
+    """Wavelengths from the values on a linear, log10 or ln axis, in the same unit."""
     with np.errstate(over="ignore"):
         return AXES[axis](values)
 
 
 def unit(text: str) -> units.UnitBase:
-    """The unit that a library's spelling means; ValueError or TypeError where none is known."""
+    """The unit that a library's spelling means; ValueError or TypeError where it is unknown."""
     text = RUN_TOGETHER.get(str(text).strip().lower(), str(text))
     scale, rest = match.groups() if (match := FACTOR.fullmatch(text)) else (1.0, text)
     if ENDLESS.search(rest):
@@ -89,10 +89,10 @@ def spectrum(
     found_units: tuple[str | None, str | None],
     errors: Errors = (None, None),
 ) -> Spectrum:
-    """A Spectrum in Angstrom and flux per Angstrom.
+    """Make a Spectrum in Angstrom and flux per Angstrom.
 
-    options : the reader's; wavelength_unit, flux_unit and uncertainty_kind are used here
-    found_units : of wavelength and flux, as the file says them, each None where it does not
+    options : options of the reader; wavelength_unit, flux_unit and uncertainty_kind are used here
+    found_units : units of wavelength and flux in the file, None where it has none
     errors : uncertainty and mask, each an array or None
 
     Raises LibraryError for a unit that is not understood or not one of wavelength or flux.
@@ -118,7 +118,7 @@ def spectrum(
 
 
 def _flux_scale(file: str, wavelength: np.ndarray, flux_unit: str | None) -> float | np.ndarray:
-    """What flux is multiplied by, a number or (n_wave,), to be in erg / (s cm2 Angstrom)."""
+    """The factor, a number or (n_wave,), that brings flux to erg / (s cm2 Angstrom)."""
     if not flux_unit or flux_unit == RELATIVE:
         return 1.0
     try:
