@@ -41,7 +41,7 @@ def mistakes(**options):
 
 
 def test_what_options_do_not_go_together():
-    assert "leave one of them out" in mistakes(layout="muse", flux="DATA")
+    assert "leave one of the two out" in mistakes(layout="muse", flux="DATA")
     assert "flux: is missing" in mistakes(uncertainty="STAT")
     assert "none of" in mistakes(layout="sdss")
     assert "mask_bits" in mistakes(flux=0, mask_bits=[99])
@@ -59,7 +59,7 @@ def test_options_are_the_layout():
     [
         ({"first": 1}, "last: is missing"),
         ({}, "first: is missing"),
-        ({"first": 1, "last": 2, "wavelength_file": "a.txt"}, "leave one of them out"),
+        ({"first": 1, "last": 2, "wavelength_file": "a.txt"}, "leave it or these out"),
         ({"first": 1, "last": 2, "rows": 3}, "columns: is missing"),
     ],
 )

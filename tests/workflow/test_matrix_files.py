@@ -345,12 +345,7 @@ ERRORS = [
     ("x.fits", cube, ["--hdu", "0"], "of shape 3 x 4 x 5, not a matrix with a spectrum a row"),
     ("x.fits", plain_table, [], "there are 0 PRIMARY (empty), 1 without a name (a table of teff)"),
     ("x.fits", plain_table, ["--hdu", "1"], "no matrix with a spectrum a row in extension 1"),
-    (
-        "x.fits",
-        two_arrays,
-        [],
-        "columns A, B: the column with the spectra needs the name FLUX",
-    ),
+    ("x.fits", two_arrays, [], "A, B: the column with the spectra needs the name FLUX"),
     ("x.fits", grids_of_their_own, [], "rows of WAVELENGTH differ: bring the spectra to the same"),
     ("x.fits", ragged, [], "the rows of FLUX have 9 to 40 values: bring the spectra to the same"),
     ("x.fits", other_wavelengths, [], "39 wavelengths of spectra with 40 channels"),
