@@ -156,6 +156,7 @@ docs: $(READY)
 	@$(COMMAND) cube
 	$(VENV)/bin/pip install --quiet --requirement envs/docs.txt
 	OMP_NUM_THREADS=1 $(VENV)/bin/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
+	$(VENV)/bin/python docs/check_links.py docs/_build/html
 
 # Report or page of each library and cube whose own files the package index has.
 gallery: $(READY)

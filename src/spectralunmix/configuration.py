@@ -252,8 +252,8 @@ class Configuration(Model):
     ] = Field(
         None,
         description="your own copy of the library (its file, or the folder with its file or its "
-        "unpacked spectra), or the address of a mirror; it is tried before the addresses of the "
-        "entry; `{<library>: <path>}` gives a path to each of several libraries",
+        "unpacked spectra), which replaces the addresses of the entry; or the address of a mirror, "
+        "which is tried before them; `{<library>: <path>}` gives a path to each of several libraries",
     )
     compare: Annotated[list[str], *WithoutDoubles] = Field(
         [], description="libraries whose components `make compare` draws side by side"
@@ -291,7 +291,7 @@ class Configuration(Model):
     cube_path: str | None = Field(
         None,
         description="your own copy of the cube (its file, or the folder with its file), or the "
-        "address of a mirror; it is tried before the addresses of the entry",
+        "address of a mirror, which is tried before the addresses of the entry",
     )
     cubes: Cubes = Field(
         default_factory=Cubes, description="settings for cubes, in place of those above"
