@@ -253,7 +253,8 @@ class Configuration(Model):
         None,
         description="your own copy of the library (its file, or the folder with its file or its "
         "unpacked spectra), which replaces the addresses of the entry; or the address of a mirror, "
-        "which is tried before them; `{<library>: <path>}` gives a path to each of several libraries",
+        "which is tried before them; `{<library>: <path>}` gives a path to each of several "
+        "libraries",
     )
     compare: Annotated[list[str], *WithoutDoubles] = Field(
         [], description="libraries whose components `make compare` draws side by side"
