@@ -96,7 +96,7 @@ reference: figure verify
 PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/pytest --numprocesses 2 --dist worksteal
 
 test: lint
-	$(PYTEST) -m "not slow and not faults and not gpu"
+	$(PYTEST) -m "not slow and not gpu"
 
 # What `make test` leaves out: every command of the pages, every row of the table of faults ...
 test-slow: $(READY)

@@ -38,8 +38,8 @@ myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
 
-# A tutorial runs again when it was edited, or when the build folder is removed.
-nb_execution_mode = "cache"
+# Every time: what is kept from an earlier build could be of other code or other results.
+nb_execution_mode = "force"
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_show_tb = True

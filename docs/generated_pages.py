@@ -12,6 +12,13 @@ from spectralunmix.models import keys
 
 RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", re.M | re.S)
 SETTING = re.compile(r'(?:setting\(|config\[)"(\w+)"(?:, |\]\[)"(\w+)"')
+GALLERY = """\
+# Gallery
+
+The figures of the shipped libraries and cubes, with their reports and interactive pages, as the
+workflow made them. `make gallery` makes those that the package index has. A card without a picture
+was not made for this copy of the site, and shows the command that makes it.
+"""
 LIVE = ("figure.png", "report.html", "interactive.html", "cube.png", "cube.html")
 
 
@@ -94,7 +101,7 @@ def write_gallery(root: Path) -> None:
     """The gallery, of the results that there are."""
     shutil.rmtree(root / "docs/_site", ignore_errors=True)
     (root / "docs/_site").mkdir()
-    text = [(root / "docs/gallery_head.txt").read_text(encoding="utf-8")]
+    text = [GALLERY]
     for kind, title in (("libraries", "Libraries"), ("cubes", "Cubes")):
         text += [f"## {title}", "", "::::{grid} 1 1 2 2", ":gutter: 3", ""]
         entries = sorted((root / "config" / kind).glob("*.yaml"), key=lambda path: path.stem)

@@ -148,7 +148,7 @@ def cube(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.faults) for name in FAULTS],
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAULTS],
 )
 def test_row(cube, name):
     shutil.rmtree(cube.folder / "results", ignore_errors=True)

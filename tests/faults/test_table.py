@@ -304,7 +304,7 @@ QUICK = {"server down", "wrong checksum", "member with ..", "bomb", "NaN", "no s
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.faults) for name in FAULTS],
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FAULTS],
 )
 def test_row(tiny, name):
     inject, message = FAULTS[name]
