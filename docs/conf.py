@@ -25,7 +25,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["_build", "_site", "jupyter_execute"]
+exclude_patterns = ["_build", "_cards.md", "_site", "jupyter_execute"]
 # A reader may have no network either: fonts, styles and MathJax are all files of the site.
 html_theme = "furo"
 html_title = f"spectralunmix {release}"

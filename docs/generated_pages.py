@@ -1,4 +1,4 @@
-"""Pages made from the project itself: one for each step of the workflow, and the gallery."""
+"""What is made from the project itself: a page for each step, and the cards of the gallery."""
 
 import ast
 import re
@@ -12,13 +12,6 @@ from spectralunmix.models import keys
 
 RULE = re.compile(r"^rule (\w+):\n(.*?)(?=^rule |\Z)", re.M | re.S)
 SETTING = re.compile(r'(?:setting\(|config\[)"(\w+)"(?:, |\]\[)"(\w+)"')
-GALLERY = """\
-# Gallery
-
-The figures of the shipped libraries and cubes, with their reports and interactive pages, as the
-workflow made them. `make gallery` makes those that the package index has. A card without a picture
-was not made for this copy of the site, and shows the command that makes it.
-"""
 LIVE = ("figure.png", "report.html", "interactive.html", "cube.png", "cube.html")
 
 
@@ -98,10 +91,10 @@ def card(root: Path, kind: str, entry_path: Path) -> list[str]:
 
 
 def write_gallery(root: Path) -> None:
-    """The gallery, of the results that there are."""
+    """The cards of docs/gallery.md, of the results that there are."""
     shutil.rmtree(root / "docs/_site", ignore_errors=True)
     (root / "docs/_site").mkdir()
-    text = [GALLERY]
+    text = []
     for kind, title in (("libraries", "Libraries"), ("cubes", "Cubes")):
         text += [f"## {title}", "", "::::{grid} 1 1 2 2", ":gutter: 3", ""]
         entries = sorted((root / "config" / kind).glob("*.yaml"), key=lambda path: path.stem)
@@ -110,7 +103,7 @@ def write_gallery(root: Path) -> None:
             if path.stem != "mine":  # an entry to fill in
                 text += [*card(root, kind, path), ""]
         text += ["::::", ""]
-    write_text(root / "docs/gallery.md", "\n".join(text))
+    write_text(root / "docs/_cards.md", "\n".join(text))
 
 
 def write_text(path: Path, text: str) -> None:
