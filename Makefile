@@ -127,14 +127,17 @@ lint: $(READY)
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	$(VENV)/bin/snakemake --lint
 
-# On the paper's spectra where `make paper` has run, else on the demo's. Beside another version of
-# the package, by default the last one before fits were batched.
+# On the paper's spectra where `make paper` has run, whose numbers are kept for docs/benchmarks.md,
+# else on the demo's. Beside another version of the package, by default the last one before fits
+# were batched.
 BEFORE ?= 16bdb4c
 export BEFORE
+OF_THE_PAPER := $(wildcard results/coelho2014/spectra.fits)
 benchmark: demo
 	$(VENV)/bin/pip install --quiet --no-deps --requirement envs/benchmark.txt
 	$(VENV)/bin/python tests/benchmark/benchmark.py --before "$$BEFORE" \
-	  $(firstword $(wildcard results/coelho2014/spectra.fits) results/pickles1998/spectra.fits)
+	  $(if $(OF_THE_PAPER),--to docs/benchmark.json $(OF_THE_PAPER),results/pickles1998/spectra.fits)
+	$(if $(OF_THE_PAPER),$(VENV)/bin/python tests/benchmark/benchmark_tables.py)
 
 # The numbers of docs/choosing.md, on spectra whose components are known; half an hour.
 synthetic: $(READY)

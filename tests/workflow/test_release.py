@@ -1,6 +1,9 @@
 """What a release and the repository's pages on GitHub need."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -68,6 +71,22 @@ def test_the_release_is_published_without_a_password():
     jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
     assert jobs["publish"]["permissions"] == {"id-token": "write"}
     assert "secrets" not in (ROOT / ".github/workflows/release.yml").read_text()
+
+
+def test_links_of_the_readme_lead_to_the_version_s_files(tmp_path):
+    """On the package's page, which has no other files."""
+    jobs = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())["jobs"]
+    (script,) = [step["run"] for step in jobs["build"]["steps"] if "README" in step.get("name", "")]
+    shutil.copy(ROOT / "README.md", tmp_path)
+    environment = os.environ | {"GITHUB_REPOSITORY": "who/what", "GITHUB_REF_NAME": "v9.9.9"}
+    subprocess.run(["bash", "-ec", script], cwd=tmp_path, env=environment, check=True)
+    before, after = ((folder / "README.md").read_text() for folder in (ROOT, tmp_path))
+    targets = [re.findall(r"\]\((.*?)\)", text) for text in (before, after)]
+    for old, new in zip(*targets, strict=True):
+        kind = "raw" if old.endswith(".png") else "blob"
+        own = f"https://github.com/who/what/{kind}/v9.9.9/{old}"
+        assert new == (old if old.startswith("https:") else own)
+    assert re.sub(r"\]\(.*?\)", "", before) == re.sub(r"\]\(.*?\)", "", after)
 
 
 def test_the_hooks_are_those_of_make_lint():

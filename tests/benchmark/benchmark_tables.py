@@ -1,0 +1,73 @@
+"""The tables of docs/benchmarks.md, from the measurements in docs/benchmark.json.
+
+Run by itself it prints them.
+"""
+
+import json
+from pathlib import Path
+
+OWN = "spectralunmix"
+GAPS = {"1e-02": "10⁻²", "1e-04": "10⁻⁴", "1e-06": "10⁻⁶"}
+
+
+def tables(content):
+    """Those of the page, in their order."""
+    return [to_gaps(content["gaps"]), versions(content["versions"]), costs(content)]
+
+
+def as_table(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def short(value):
+    return f"{float(f'{value:.2g}'):g}"
+
+
+def to_gaps(content):
+    """This package and the fastest of the others, each gap a column."""
+    rows = []
+    for problem in content["problems"]:
+        (own,) = [of for of in problem["methods"] if of["method"] == OWN]
+        others = [of for of in problem["methods"] if not of["method"].startswith(OWN)]
+        cells = [cell(own[gap], gap, others, problem["seconds_given"]) for gap in GAPS]
+        rows.append([problem["title"], *cells, f"{own['ends lowest']} of {own['starts']}"])
+    return as_table(["problem", *(f"to {gap}" for gap in GAPS.values()), "lowest"], rows)
+
+
+def cell(seconds, gap, others, given):
+    mine = f"none in {short(given)} s" if seconds is None else f"{short(seconds)} s"
+    there = [(of[gap], of["method"]) for of in others if of[gap] is not None]
+    if not there:
+        return f"**{mine}**; none in {short(given)} s"
+    fastest, name = min(there)
+    return f"**{mine}**; {short(fastest)} s, {name}"
+
+
+def versions(content):
+    rows = [
+        [
+            of["task"],
+            *("" if of[key] is None else short(of[key]) for key in SECONDS),
+            short(of["ratio"]),
+        ]
+        for of in content["tasks"]
+    ]
+    return as_table(["fits", f"{content['before']}, s", "this version, s", "ratio"], rows)
+
+
+SECONDS = "seconds_before", "seconds_new"
+
+
+def costs(content):
+    peaks = [
+        [f"peak memory of a fit / X, {of['title'].split()[0]}", short(of["peak_memory"])]
+        for of in content["gaps"]["problems"]
+        if "peak_memory" in of
+    ]
+    rows = [[of["what"], short(of["ratio"])] for of in content["costs"]]
+    return as_table(["what", "ratio"], [*rows, *peaks])
+
+
+if __name__ == "__main__":
+    print("\n\n".join(tables(json.loads(Path("docs/benchmark.json").read_text()))))
