@@ -236,7 +236,7 @@ class Selection(Model):
 
 
 class Grid(Model):
-    """The channels that all spectra are resampled to."""
+    """The channels that all spectra are rebinned to."""
 
     start: Positive | None = Field(
         None,
@@ -318,7 +318,7 @@ class Entry(Model):
     selection: Selection = Field(default_factory=Selection, description="the spectra that are used")
     grid: Grid = Field(
         default_factory=Grid,
-        description="the channels that all spectra are resampled to, with the flux conserved; "
+        description="the channels that all spectra are rebinned to, with the flux conserved; "
         "spectra that do not cover a given `start` or `stop` are left out and named",
     )
     quality: Quality = Field(

@@ -1,4 +1,4 @@
-"""Resamples all spectra of a library to the same channels, and converts air to vacuum."""
+"""Rebins all spectra of a library to the same channels, and converts air to vacuum."""
 
 import dataclasses
 
@@ -75,7 +75,7 @@ def covers(wavelength: np.ndarray, grid: np.ndarray) -> bool:
 
 
 def on_grid(spectrum: Spectrum, wavelength: np.ndarray) -> Spectrum:
-    """Resample a spectrum to the channels at `wavelength`; its integral over each is kept.
+    """Rebin a spectrum to the channels at `wavelength`; its integral over each is kept.
 
     The flux of a channel is the mean of the old ones that it covers, by length.  Those that are
     NaN do not count, nor do those without a weight where there are others: a channel of none but

@@ -1,4 +1,4 @@
-"""The selected spectra: resampled to the same channels, as a table, and in words."""
+"""The selected spectra: rebinned to the same channels, as a table, and in words."""
 
 import logging
 from typing import Any

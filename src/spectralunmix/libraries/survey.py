@@ -18,7 +18,7 @@ ZEROS = 10  # consecutive channels with a flux of exactly zero, from which on a 
 class Survey:
     """The content of a library.
 
-    spectra : those that can be used, as read, or resampled where the entry gives the whole grid
+    spectra : those that can be used, as read, or rebinned where the entry gives the whole grid
     table : a row for each of these spectra: file, parameters, class
     chosen : the rows of the table that are selected; none where there are problems
     left_out : by file, the reason why a spectrum cannot be used
