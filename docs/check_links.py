@@ -34,8 +34,14 @@ def parsed(path: Path) -> Page:
 
 
 def broken(folder: Path) -> list[str]:
-    """Links of the site's pages that lead nowhere, the gallery's own pages left out."""
-    pages = {path: parsed(path) for path in folder.rglob("*.html") if "gallery" not in path.parts}
+    """Links of the site's pages that lead to no file of it, the gallery's own pages left out."""
+    pages = {
+        path: parsed(path)
+        for path in folder.rglob("*.html")
+        if path.relative_to(folder).parts[0] != "gallery"
+    }
+    if not pages:
+        return [f"{folder}: no pages"]
     found = []
     for path, page in pages.items():
         for link in sorted(page.links):
@@ -43,7 +49,7 @@ def broken(folder: Path) -> list[str]:
             if parts.scheme or parts.netloc:
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            there = target.exists()
+            there = target.is_relative_to(folder) and target.is_file()
             if there and parts.fragment and target in pages:
                 there = unquote(parts.fragment) in pages[target].anchors
             if not there:

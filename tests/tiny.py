@@ -130,10 +130,10 @@ class Tiny:
         )
         return done.returncode, done.stdout + done.stderr
 
-    def kill(self, process, how=signal.SIGKILL):
+    def kill(self, process, how=None):
         """The run, the jobs it started and all: as a machine that goes down. What was printed."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, how)
+            os.killpg(process.pid, how or signal.SIGKILL)
         return process.communicate(timeout=60)[0]
 
     def wait_for(self, path, seconds=60):

@@ -119,6 +119,10 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         The parameters or the data are not what `smooth_nmf` takes.
     NotConvergedError
         With `strict`, where the fit stops before its optimality is at most `tol`.
+    ClusterLostError
+        The workers of a Dask array are lost.
+    sklearn.exceptions.NotFittedError
+        `transform`, `inverse_transform` and `score`, before a fit.
 
     Warns
     -----
@@ -317,16 +321,13 @@ class SmoothNMF(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
         """X as `results` takes it; unless `reset`, it needs as many channels as the fit had."""
         check_not_masked(X, inverse_variance)
         if on_disk(X) or isinstance(X, Tensor) or is_dask(X):
-            self._check_dimensions(X, reset)
+            check_two_dimensions(X)
+            if reset:
+                self.n_features_in_ = X.shape[1]
+            elif X.shape[1] != self.n_features_in_:
+                raise ValueError(f"X has {X.shape[1]} channels, the fit had {self.n_features_in_}")
             return X
         return validate_data(self, X, reset=reset, dtype=FLOATS, ensure_all_finite=False)
-
-    def _check_dimensions(self, X: Array, reset: bool) -> None:
-        check_two_dimensions(X)
-        if reset:
-            self.n_features_in_ = X.shape[1]
-        elif X.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {X.shape[1]} channels, the fit had {self.n_features_in_}")
 
 
 def scan_smoothness(
@@ -367,6 +368,8 @@ def scan_smoothness(
     NotConvergedError
         With ``strict=True`` of the model, where a fit stops before its optimality is at most
         `tol`.
+    ClusterLostError
+        The workers of a Dask array are lost.
 
     Examples
     --------

@@ -152,8 +152,8 @@ def smooth_nmf(
     Returns
     -------
     Result
-        Its arrays are tensors on X's device where X is a tensor. Its weights are a Dask array
-        where X is one.
+        Its weights and components are tensors on X's device where X is a tensor. Its weights are
+        a Dask array where X is one.
 
     Raises
     ------

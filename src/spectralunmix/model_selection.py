@@ -10,6 +10,7 @@ from numpy.random import RandomState
 
 from .comparison import mean_distance
 from .factorisation import misfit
+from .held_out import folds, held_out_errors
 from .inputs import Array, for_dask, in_memory, of_cluster
 from .nmf import solver, starts
 from .nmf.checks import (
@@ -23,7 +24,6 @@ from .nmf.data import Spectra
 from .nmf.resamples import counted_fits
 from .threads import threads_for
 
-SEGMENTS = 10  # of the channels: every second segment gives the weights, the others the errors
 STANDARD_ERRORS = 2.0  # where only m spectra gain, equally, the mean gain is about sqrt(m) of them
 NEAR = 1e-4  # relative to the lowest objective: a fit that is no further above it is as good
 EXACT = 1e-10  # of the sum of squares: below it differences of NEAR are rounding
@@ -121,7 +121,18 @@ class CrossValidation:
 
     @classmethod
     def joined(cls, parts: Sequence["CrossValidation"]) -> "CrossValidation":
-        """Join the results of calls with different n_components, in rising order of these."""
+        """Join the results of calls with different n_components.
+
+        Parameters
+        ----------
+        parts : sequence of CrossValidation
+            Of the same spectra and smoothness, one or several n_components each.
+
+        Returns
+        -------
+        CrossValidation
+            With all n_components, in rising order.
+        """
         order = np.argsort([part.n_components[0] for part in parts])
         fields = [field.name for field in dataclasses.fields(cls) if field.name != "smoothness"]
         values = {name: np.concatenate([getattr(parts[i], name) for i in order]) for name in fields}
@@ -198,6 +209,8 @@ def cross_validate(
 
     Raises
     ------
+    ClusterLostError
+        The workers of a Dask array are lost.
     ValueError
         Data or parameters are not what `smooth_nmf` takes; the values do not rise; or there are
         too few spectra for the folds or the components.
@@ -267,24 +280,6 @@ def _check(n_components: Sequence[int], smoothness: Sequence[float], init: str) 
             raise ValueError(f"{name}={values!r}: one value or more, rising, is needed")
     if init not in starts.NAMES:
         raise ValueError(f"init={init!r}: 'nndsvd', 'spa' or 'random' is needed")
-
-
-def folds(
-    n: int, n_folds: int, classes: Sequence[Any] | None, rng: np.random.Generator
-) -> np.ndarray:
-    """The fold of each of n spectra, (n,); every fold has as equal a share of each class as can be.
-
-    ValueError : there is not one class for each spectrum
-    """
-    order = rng.permutation(n)
-    if classes is not None:
-        if np.shape(classes) != (n,):
-            raise ValueError(f"classes: a class for each of the {n} spectra is needed")
-        _, which = np.unique(np.asarray(classes), return_inverse=True)
-        order = order[np.argsort(which[order], kind="stable")]
-    fold = np.empty(n, dtype=int)
-    fold[order] = np.arange(n) % n_folds
-    return fold
 
 
 def _of_k(spectra: Spectra, plan: Folds, k: int) -> CrossValidation:
@@ -367,25 +362,6 @@ def _fits(spectra: Spectra, plan: Folds, k: int) -> list[list[solver.Fit]]:
     repeated = np.repeat(np.stack(counts), n, axis=0), np.repeat(np.concatenate(H), n, axis=0)
     fits = list(counted_fits(spectra, *repeated, lam, plan.max_iter, plan.tol))
     return [fits[first : first + n] for first in range(0, len(fits), n)]
-
-
-def held_out_errors(spectra: Spectra, held: np.ndarray, H: np.ndarray) -> np.ndarray:
-    """`CrossValidation.errors` of those spectra with components H (n, k, n_wave): (n, n_held)."""
-    block = next(spectra.rows(held).blocks())
-    V = torch.ones_like(block.X) if block.V is None else block.V
-    n_wave = H.shape[2]
-    even = torch.from_numpy(np.arange(n_wave) * min(SEGMENTS, n_wave) // n_wave % 2 == 0)
-    squares, n_pixels = np.zeros((len(H), len(V))), np.zeros(len(V))
-    for known in (even, ~even):
-        seen = Spectra(block.X[:, known], None if block.V is None else block.V[:, known])
-        enough = ((V[:, known] > 0).sum(dim=1) >= H.shape[1]).numpy()
-        n_pixels += enough * (V[:, ~known] > 0).sum(dim=1).numpy()
-        for left, components in zip(squares, torch.from_numpy(H), strict=True):
-            none = torch.zeros(1, dtype=torch.float64)
-            Wt = solver.weights_for(seen, none, components[None, :, known])[0]
-            residual = block.X[:, ~known] - Wt.mT @ components[:, ~known]
-            left += enough * (V[:, ~known] * residual.square()).sum(dim=1).numpy()
-    return squares / np.where(n_pixels > 0, n_pixels, np.nan)
 
 
 def _within(errors: np.ndarray, best: np.ndarray, n_standard_errors: float) -> np.ndarray:

@@ -120,7 +120,7 @@ def bootstrap(
     resample : {"spectra", "noise"}, default "spectra"
         What is drawn. "noise" needs `inverse_variance`.
     n_resamples : int, default 200
-        Number of resamples.
+        Number of resamples; the standard errors of one alone are NaN.
     first : int, default 0
         Number of the first resample. A resample depends on its number and on `random_state` alone,
         so several calls with consecutive numbers make the same resamples as a single call.
@@ -138,6 +138,8 @@ def bootstrap(
 
     Raises
     ------
+    ClusterLostError
+        The workers of a Dask array are lost.
     ValueError
         The data or the parameters are not what `smooth_nmf` takes; `classes` has not one class
         for each spectrum; or `resample` is "noise" and there is no inverse variance.

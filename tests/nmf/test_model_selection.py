@@ -11,7 +11,8 @@ import torch
 from mixtures import inverse_variance
 from spectralunmix import cross_validate, smooth_nmf
 from spectralunmix.comparison import mean_distance
-from spectralunmix.model_selection import CrossValidation, folds
+from spectralunmix.held_out import folds
+from spectralunmix.model_selection import CrossValidation
 
 RNG = np.random.default_rng(0)
 WAVE = np.linspace(0, 1, 60)

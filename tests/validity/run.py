@@ -2,7 +2,7 @@
 
     run.py [--parts choice,rare,coverage] [--to docs/synthetic.json]
 
-One thread; about half an hour. What is not measured stays as the file has it.
+One thread; about 40 minutes. What is not measured stays as the file has it.
 """
 
 import argparse

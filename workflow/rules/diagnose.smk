@@ -32,6 +32,7 @@ rule uniqueness:
             "comparison",
             "estimator",
             "factorisation",
+            "held_out",
             "threads",
             "inputs",
             "figures.style",

@@ -45,8 +45,11 @@ def dask_from_fits(
 
     Raises
     ------
+    FileNotFoundError
+        A file is not there.
     ValueError
-        A file has no such extension or column, or another number of channels than the first file.
+        There are no paths; or a file has no such extension or column, or another number of
+        channels than the first file.
 
     Examples
     --------
