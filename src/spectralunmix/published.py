@@ -42,7 +42,7 @@ def published_history(
     random_state : int or None, default None
         Seed of init="random".
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels; None is 1 throughout.
+        The inverse variance of each value of X; None is 1 throughout.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def adam_clamped(
     smoothness : float, default 0.0
         The factor of the roughness in the objective.
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels; None is 1 throughout.
+        The inverse variance of each value of X; None is 1 throughout.
     watch : callable, default does nothing
         Called after every iteration with its number, W and H.
     learning_rate : float, default 0.02

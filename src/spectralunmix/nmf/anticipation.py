@@ -24,7 +24,7 @@ This is the Gauss-Newton step of variable projection (Golub & Pereyra 1973, SIAM
 413) as Kaufman approximates it.  That decides how fast a fit converges, not where: a step is kept
 only where the true objective does not rise.
 
-Without weights of pixels W' (v (dW H)) = (W' dW) H, so that all of it lives in k x k numbers: G dW
+Without inverse variance W' (v (dW H)) = (W' dW) H, so that all of it lives in k x k numbers: G dW
 is N W' for N = T(W' dW), and e = S(N), so that (10) is (1 - T S) N = T(W' (best - W)).  Without
 smoothness this is solved as it stands.  Else it is solved roughly, by a few conjugate gradients
 preconditioned with A (Dembo & Steihaug 1983, Math. Program. 26, 190), which need v but not X.
@@ -141,7 +141,7 @@ def _response(
     of_weights: tuple[Tensor, Tensor],
     change: Tensor,
 ) -> tuple[Response, Tensor]:
-    """That without weights of pixels, and the change, of the spectra of all processes."""
+    """That without inverse variance, and the change, of the spectra of all processes."""
 
     def restrict(residual: Tensor) -> Tensor:
         return residual  # its image is zero elsewhere

@@ -36,7 +36,7 @@ def starting_components(
     random_state : int or None, default None
         Seed of init="random".
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels; values of X with weight 0 do not count.
+        The inverse variance of each value of X; values where it is 0 do not count.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def random_starts(
     seeds : iterable of int
         Seeds of the starts.
     inverse_variance : ndarray of shape (n_spectra, n_wave) or None, default None
-        Weights of the pixels; values of X with weight 0 do not count.
+        The inverse variance of each value of X; values where it is 0 do not count.
 
     Returns
     -------
