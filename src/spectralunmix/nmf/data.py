@@ -101,8 +101,8 @@ class Spectra:
         A tensor, or an array on disk of any byte order (memory-mapped, a FITS image), which each
         pass reads in blocks of rows and converts to `dtype` on `device`.
     V : Tensor or array, default None
-        The inverse variance, of X's shape and kind, or a tensor (batch, n_spectra, n_wave) with those
-        of each fit.  A value whose inverse variance is 0 counts for nothing, NaN included.
+        The inverse variance, of X's shape and kind, or a tensor (batch, n_spectra, n_wave) with
+        that of each fit.  A value whose inverse variance is 0 counts for nothing, NaN included.
     row_weight : Tensor, default None
         How often each spectrum counts in each fit, (batch, n_spectra).
     device, dtype
