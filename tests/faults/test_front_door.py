@@ -193,11 +193,11 @@ def test_the_last_words_on_classes_of_any_name(tmp_path):
 
 def test_a_configuration_without_a_library(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert run.configured("library", "coelho2014") == "coelho2014"
+    assert run.library_of({}) == "coelho2014"
     (tmp_path / "config").mkdir()
     for text in ("", "library: [", "3", "plot: {width: 7}"):
         (tmp_path / "config/config.yaml").write_text(text)
-        assert run.configured("library", "coelho2014") == "coelho2014"
+        assert run.library_of({}) == "coelho2014"
 
 
 def makes(folder, target, **settings):

@@ -13,6 +13,7 @@ from spectralunmix.command.isolation import (
     results_held,
     snakemakes_lock,
 )
+from spectralunmix.command.own_copies import check_own_copies
 from spectralunmix.errors import RunError
 from spectralunmix.yaml_files import parse_yaml, read_yaml
 
@@ -40,14 +41,23 @@ def run(options: argparse.Namespace) -> None:
             for path in list(altered(name)):
                 print(f"{path} was altered: moved to {set_aside(path)}, made again", flush=True)
         changes = settings(options)
+        check_own_copies(configuration() | changes, changes, *of_run(options, changes))
         SETTINGS.write_text(json.dumps(changes), encoding="utf-8")
         make(options, changes)
+
+
+def of_run(options: argparse.Namespace, changes: dict) -> tuple[list[str], str | None]:
+    """The libraries and the cube that the command is for."""
+    if options.command == "run":  # targets of any kind
+        return [library_of(changes)], changes.get("cube") or configuration().get("cube")
+    cube = changes.get("cube")
+    return [] if cube else changes.get("compare") or [library_of(changes)], cube
 
 
 def make(options: argparse.Namespace, changes: dict) -> None:
     """Start Snakemake with these changes of the configuration, and print a summary."""
     cube = changes.get("cube") if "cube" in vars(options) else None  # of commands that take one
-    library = str(cube or changes.get("library") or configured("library", DEFAULT_LIBRARY))
+    library = str(cube or library_of(changes))
     compared = options.command == "compare"
     folder = RESULTS / ("comparison" if compared else library)
     targets = {
@@ -87,15 +97,18 @@ def entries() -> set[str]:
     return {"comparison"} | {path.stem for folder in folders for path in folder.glob("*.yaml")}
 
 
-def configured(key: str, default: str) -> str:
-    """The library or cube of the configuration; Snakemake reports mistakes in that later."""
+def configuration() -> dict:
+    """The content of config/config.yaml; Snakemake reports mistakes in that later."""
     try:
-        configuration = read_yaml("config/config.yaml")
+        content = read_yaml("config/config.yaml")
     except (OSError, ValueError):
-        return default
-    if not isinstance(configuration, dict):
-        return default
-    return str(configuration.get(key) or default)
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def library_of(changes: dict) -> str:
+    """The library of the run."""
+    return str(changes.get("library") or configuration().get("library") or DEFAULT_LIBRARY)
 
 
 def settings(options: argparse.Namespace) -> dict:
@@ -106,7 +119,8 @@ def settings(options: argparse.Namespace) -> dict:
         library = options.libraries[0]
     cube = given.get("cube")
     if options.command == "cube" and not cube:
-        cube = configured("cube", OWN_CUBE if given.get("cube_path") else DEFAULT_CUBE)
+        default = OWN_CUBE if given.get("cube_path") else DEFAULT_CUBE
+        cube = str(configuration().get("cube") or default)
     if cube and library:
         raise RunError(f"--library {library} and --cube {cube}: name one of them")
     for option in ("library_path", "metric") if cube else ("cube_path",):
