@@ -120,7 +120,7 @@ def card(root: Path, kind: str, name: str, entry: dict) -> list[str]:
         lines += [" | ".join(links), ""]
     addresses = [a for of in entry["sources"] for file in of["files"] for a in file["addresses"]]
     own = "" if any(":" in address for address in addresses) else f" {option}_PATH=<file>"
-    said = "Not run on its own files here. " if entry["run_on"] == "layout" else ""
+    said = "Run on files in its layout, not yet on its own. " if entry["run_on"] == "layout" else ""
     return [*lines, f"{said}`make report {option}={name}{own}`", ":::"]
 
 

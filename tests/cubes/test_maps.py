@@ -96,7 +96,7 @@ def test_in_blocks_it_is_the_same(made, monkeypatch):
     other = of_maps.ComponentMaps(cube, maps.weights, maps.components, 0.1, 0.0, True, 1)
     np.testing.assert_allclose(other.chi2, one.chi2, rtol=1e-12)
     np.testing.assert_array_equal(other.residual(), maps.residual())
-    assert "chi^2 a voxel" in repr(one)
+    assert "chi^2 per voxel" in repr(one)
 
 
 def test_shares_and_abundances(made):

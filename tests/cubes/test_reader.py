@@ -344,6 +344,8 @@ def test_a_wavelength_without_a_unit_needs_one_stated(cube, tmp_path):
         ({"bin_channels": 1.5}, "bin_channels"),
         ({"window": (5010, 5010)}, "not the lower"),
         ({"leave_out": [(3, 2)]}, "not the lower"),
+        ({"leave_out": (5574, 5582)}, "a list of regions to leave out"),
+        ({"window": [(5574, 5582)]}, "two wavelengths are needed"),
         ({"medium": "water"}, "medium"),
         ({"layout": "sdss"}, "layout='sdss' is none of muse"),
         ({"layout": Layout("DATA", "STAT", "std")}, "uncertainty_kind"),

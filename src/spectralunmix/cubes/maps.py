@@ -71,7 +71,7 @@ class ComponentMaps:
     n_iter: int
 
     def __repr__(self) -> str:
-        said = f", chi^2 a voxel {self.chi2_per_voxel:.3f}" if self.cube.has_uncertainties else ""
+        said = f", chi^2 per voxel {self.chi2_per_voxel:.3f}" if self.cube.has_uncertainties else ""
         return f"ComponentMaps({len(self.components)} components of {self.cube!r}{said})"
 
     @property

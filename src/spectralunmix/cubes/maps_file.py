@@ -77,7 +77,7 @@ def _about(maps: "ComponentMaps") -> fits.Header:
         header["REDSHIFT"] = (cube.redshift, "wavelength of COMPONENTS is observed / (1+z)")
     header["MEDIUM"] = (cube.medium, "of the wavelengths")
     if cube.has_uncertainties:
-        header["CHI2VOX"] = (maps.chi2_per_voxel, "chi^2 a voxel")
+        header["CHI2VOX"] = (maps.chi2_per_voxel, "chi^2 per voxel")
     return header
 
 
@@ -115,7 +115,7 @@ class Written(NamedTuple):
 
     maps : (k, y, x), abundances (k, y, x) or None
     components : (k, n_wave), errors (k, n_wave) or None
-    misfit : (y, x), chi^2 a voxel, or the mean square without uncertainties
+    misfit : (y, x), chi^2 per voxel, or the mean square without uncertainties
     wavelength, rest_wavelength : (n_wave,), in Angstrom
     misfit_of_channels : (n_wave,)
     celestial : the coordinates of the sky, or None

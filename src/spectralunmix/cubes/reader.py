@@ -46,7 +46,13 @@ class Selection(NamedTuple):
             width = getattr(self, key)
             if not isinstance(width, int | np.integer) or width < 1:
                 raise ValueError(f"{key}={width!r}: a whole number of at least 1 is needed")
-        for first, last in [*self.leave_out, *([self.window] if self.window else [])]:
+        regions = [*self.leave_out, *([] if self.window is None else [self.window])]
+        if any(np.shape(region) != (2,) for region in regions):
+            raise ValueError(
+                "two wavelengths are needed for each region, and a list of regions to leave out: "
+                "window=(4800, 6800), leave_out=[(5574, 5582)]"
+            )
+        for first, last in regions:
             if not first < last:
                 raise ValueError(
                     f"a region from {first!r} to {last!r}: the first wavelength is not the lower"

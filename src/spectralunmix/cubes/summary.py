@@ -119,7 +119,7 @@ def _in_words(numbers: dict[str, Any]) -> list[str]:
         f"{numbers['n_channels_counted']} of which count"
     ]
     if numbers["has_uncertainties"]:
-        said.append(f"chi^2 a voxel is {numbers['chi2_per_voxel']:.3f}")
+        said.append(f"chi^2 per voxel is {numbers['chi2_per_voxel']:.3f}")
     for i, component in enumerate(numbers["components"], 1):
         words = f"component {i} has {component['share']:.1%} of the flux"
         if component["lines"]:

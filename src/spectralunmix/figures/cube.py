@@ -1,9 +1,11 @@
 """The figure of a cube: component spectra with their maps, and the residuals."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from astropy.table import Table
+from astropy.units import Unit
 from astropy.wcs import WCS
 from astropy.wcs.utils import proj_plane_pixel_scales
 from matplotlib.axes import Axes
@@ -47,7 +49,7 @@ def draw(found: Written, said: dict[str, Any], lines: Table, width: float) -> Fi
     fig = Figure(figsize=(width, ROW * (k + 1) + 0.5), layout="constrained")
     fig.suptitle(said["cube"], fontsize=8)
     grid = fig.add_gridspec(k + 1, 2, width_ratios=[SPECTRUM, 1])
-    maps, unit, brightest = found.maps, said["unit"] or "", None
+    maps, unit, brightest = found.maps, _for_people(said["unit"] or ""), None
     if found.abundances is not None:
         maps, unit, brightest = found.abundances, "share of the spaxel", 1.0
     for i in range(k):
@@ -65,7 +67,7 @@ def draw(found: Written, said: dict[str, Any], lines: Table, width: float) -> Fi
     left, image = (fig.add_subplot(grid[k, j]) for j in range(2))
     _misfit(left, found, said, LETTERS[k % len(LETTERS)])
     _map(image, found.misfit, found.celestial, dark=np.nanpercentile(found.misfit, 100 - BRIGHT))
-    _colours(fig, image, "χ² a voxel" if said["has_uncertainties"] else "mean square")
+    _colours(fig, image, "χ² per voxel" if said["has_uncertainties"] else "mean square")
     return fig
 
 
@@ -124,6 +126,16 @@ def _map(
             _compass(ax, image.shape, celestial)
 
 
+def _for_people(unit: str) -> str:
+    """A unit as astropy writes it for people; as it stands, where astropy does not know it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of spellings that FITS discourages
+        try:
+            return Unit(unit).to_string("unicode", fraction=False).removeprefix("1×")
+        except ValueError:
+            return unit
+
+
 def _colours(fig: Figure, ax: Axes, label: str) -> None:
     bar = fig.colorbar(ax.images[0], ax=ax, fraction=0.06, pad=0.03)
     bar.ax.tick_params(labelsize=5)
@@ -170,8 +182,8 @@ def _misfit(ax: Axes, found: Written, said: dict[str, Any], letter: str) -> None
     ax.plot(wavelength, found.misfit_of_channels, color="black", lw=0.5)
     if said["has_uncertainties"]:
         ax.axhline(1, color="#808080", lw=0.5, ls=":")
-        heading(ax, letter, f"what is left: χ² a voxel, {said['chi2_per_voxel']:.3f} in all")
-        ax.set_ylabel("χ² a voxel")
+        heading(ax, letter, f"what is left: χ² per voxel, {said['chi2_per_voxel']:.3f} on average")
+        ax.set_ylabel("χ² per voxel")
     else:
         heading(ax, letter, "what is left: mean square of the residual")
         ax.set_ylabel("mean square")

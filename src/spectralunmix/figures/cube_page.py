@@ -66,7 +66,7 @@ def page_data(maps: ComponentMaps, said: dict[str, Any], lines: Table, shown: st
         "places": of_bin.tolist(),
         "weights": [rounded(row) for row in weights],
         "images": images,
-        "misfit": "χ² a voxel" if said["has_uncertainties"] else "mean square",
+        "misfit": "χ² per voxel" if said["has_uncertainties"] else "mean square",
         "unit": said["unit"] or "flux",
         "rest": said["redshift"] is not None,
         "lines": named,
