@@ -194,7 +194,7 @@ def imported(path):
         names |= {n.module for n in nodes if isinstance(n, ast.ImportFrom) and not n.level}
     else:
         names = set(re.findall(r"^\s*(?:import|from) ([\w.]+)", text, flags=re.M))
-    folders = (ROOT / "tests", ROOT / "envs")
+    folders = (ROOT / "tests", ROOT / "envs", ROOT / "docs")
     ours = {"spectralunmix", *(file.stem for folder in folders for file in folder.rglob("*.py"))}
     return {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - ours
 
