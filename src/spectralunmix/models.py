@@ -266,7 +266,7 @@ MESSAGES = {
     "literal_error": "{value} is none of {expected}",
     "too_short": "has {actual_length} entries, fewer than {min_length}",
     "too_long": "has {actual_length} entries, more than {max_length}",
-    "list_type": "{value} is not a list",
+    "list_type": "{value} is not a list: put it in [ ]",
     "dict_type": "{value} is not keys with values",
     "model_type": "{value} is not keys with values",
     "model_attributes_type": "{value} is not keys with values",

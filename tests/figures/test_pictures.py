@@ -16,7 +16,7 @@ from spectralunmix import (
     uniqueness,
 )
 from spectralunmix.across_libraries import LibraryResult, Match
-from spectralunmix.figures import compare, convergence, interactive, weights
+from spectralunmix.figures import compare, convergence, cube, interactive, weights
 from spectralunmix.figures import diagnostics as residuals_and_influence
 from spectralunmix.figures import uniqueness as starts
 
@@ -291,3 +291,16 @@ def test_a_long_name_keeps_its_ends():
     assert short.startswith("t1000")
     assert short.endswith("fits")
     assert len(short) < len(name)
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [
+        ("10**(-20)*erg/s/cm**2/Angstrom", "10⁻²⁰ erg Å⁻¹ s⁻¹ cm⁻²"),
+        ("MJy/sr", "MJy sr⁻¹"),
+        ("ADU of ours", "ADU of ours"),
+        ("", ""),
+    ],
+)
+def test_units_are_written_for_people(unit, shown):
+    assert cube._for_people(unit) == shown
