@@ -37,7 +37,8 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
     lines = [f"{options.name}: {len(table)} spectra", f"source: {source['description']}"]
     if options.run_on:  # without it, nothing is claimed
         lines.append(f"this entry was run on {RUN_ON[options.run_on]}")
-    lines += [f"wavelengths in {options.medium}", ""]
+    known = options.medium != "unknown"
+    lines += [f"wavelengths in {options.medium if known else 'air or vacuum: not known'}", ""]
     for name in options.classes:
         chosen = "" if name in options.selection["classes"] else " (not selected)"
         lines.append(f"class {name}: {(labels == name).sum()}{chosen}")
