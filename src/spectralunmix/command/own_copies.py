@@ -34,17 +34,18 @@ def check_own_copies(given: dict, changes: dict, libraries: list[str], cube: str
         paths = {(given.get("library") or libraries[0]): paths} if paths and libraries else {}
     for name in libraries if changes.get("library_path", paths) is not None else []:
         if paths.get(name) is None:
-            _check(name, "library_path", f"library_path: {{{name}: %s}}")
+            _check(name, "library_path")
     if cube and given.get("cube_path") is None and "cube_path" not in changes:
-        _check(cube, "cube_path", "cube_path: %s")
+        _check(cube, "cube_path")
 
 
-def _check(name: str, option: str, line: str) -> None:
+def _check(name: str, option: str) -> None:
     copy = _recorded(RESULTS / name / "records/download.json")
     if copy:
+        value = f"{{{name}: {copy}}}" if option == "library_path" else copy
         raise RunError(
             f"{RESULTS / name} is of your own copy: give {option.upper()}={copy} again, or write "
-            f"`{line % copy}` in config/config.yaml. To have the addresses of the entry in its "
+            f"`{option}: {value}` in config/config.yaml. To have the addresses of the entry in its "
             f"place, remove {RESULTS / name}"
         )
 
