@@ -125,6 +125,14 @@ def test_another_copy_elsewhere_is_taken(made, tmp_path):
     assert code == 1
     assert "cube_path: /no/where does not exist" in printed
     assert os.path.exists(copy)
+    code, printed = cube.run("run", "results/tinycube/spaxels.fits")
+    assert code == 1
+    assert f"give CUBE_PATH={copy} again" in printed
+    asked_for = "run", "results/tinycube/spaxels.fits", "--set", "cube_path=null"
+    code, printed = cube.run(*asked_for)
+    assert code == 0, printed
+    with fits.open(cube.results / "spectra.fits") as hdus:
+        assert hdus[0].data[0, 0] == pytest.approx(flux[0, 0, 1], rel=1e-6)
 
 
 def test_a_cube_of_any_name_without_an_entry_of_its_own(made, tmp_path):
