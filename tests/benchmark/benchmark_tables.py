@@ -6,7 +6,11 @@ Run by itself it prints them.
 import json
 from pathlib import Path
 
+from survey_tables import as_table, short
+
+DIGITS = 2
 OWN = "spectralunmix"
+SECONDS = "seconds_before", "seconds_new"
 GAPS = {"1e-02": "10⁻²", "1e-04": "10⁻⁴", "1e-06": "10⁻⁶"}
 
 
@@ -14,15 +18,6 @@ def tables(content):
     """Those of the page, in their order, of the parts that were measured."""
     made = {"gaps": to_gaps, "versions": versions, "costs": costs}
     return [table(content[part]) for part, table in made.items() if part in content]
-
-
-def as_table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
-def short(value):
-    return f"{float(f'{value:.2g}'):g}"
 
 
 def to_gaps(content):
@@ -37,31 +32,28 @@ def to_gaps(content):
 
 
 def cell(seconds, gap, others, given):
-    mine = f"none in {short(given)} s" if seconds is None else f"{short(seconds)} s"
+    mine = f"none in {short(given, DIGITS)} s" if seconds is None else f"{short(seconds, DIGITS)} s"
     there = [(of[gap], of["method"]) for of in others if of[gap] is not None]
     if not there:
-        return f"**{mine}**; none in {short(given)} s"
+        return f"**{mine}**; none in {short(given, DIGITS)} s"
     fastest, name = min(there)
-    return f"**{mine}**; {short(fastest)} s, {name}"
+    return f"**{mine}**; {short(fastest, DIGITS)} s, {name}"
 
 
 def versions(content):
     rows = [
         [
             of["task"],
-            *("" if of[key] is None else short(of[key]) for key in SECONDS),
-            short(of["ratio"]),
+            *("" if of[key] is None else short(of[key], DIGITS) for key in SECONDS),
+            short(of["ratio"], DIGITS),
         ]
         for of in content["tasks"]
     ]
     return as_table(["fits", f"{content['before']}, s", "this version, s", "ratio"], rows)
 
 
-SECONDS = "seconds_before", "seconds_new"
-
-
 def costs(content):
-    return as_table(["what", "ratio"], [[of["what"], short(of["ratio"])] for of in content])
+    return as_table(["what", "ratio"], [[of["what"], short(of["ratio"], DIGITS)] for of in content])
 
 
 if __name__ == "__main__":

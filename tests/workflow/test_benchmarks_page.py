@@ -21,8 +21,8 @@ def benchmark(monkeypatch):
     import problems
 
     yield benchmark_tables, problems
-    for name in ("benchmark_tables", "problems"):
-        sys.modules.pop(name)
+    for name in ("benchmark_tables", "problems", "survey_tables"):
+        sys.modules.pop(name, None)
 
 
 def test_the_page_has_the_tables_of_the_measurements_and_no_other(benchmark):

@@ -29,25 +29,21 @@ def check_own_copies(given: dict, changes: dict, libraries: list[str], cube: str
     RunError
         Results are of a copy that the run does not name.
     """
-    paths = given.get("library_path")
-    if not isinstance(paths, dict):
-        paths = {(given.get("library") or libraries[0]): paths} if paths and libraries else {}
-    for name in libraries if changes.get("library_path", paths) is not None else []:
-        if paths.get(name) is None:
-            _check(name, "library_path")
-    if cube and given.get("cube_path") is None and "cube_path" not in changes:
-        _check(cube, "cube_path")
+    from spectralunmix.workflow import own_copy  # with pydantic, which help does without
 
-
-def _check(name: str, option: str) -> None:
-    copy = _recorded(RESULTS / name / "records/download.json")
-    if copy:
-        value = f"{{{name}: {copy}}}" if option == "library_path" else copy
-        raise RunError(
-            f"{RESULTS / name} is of your own copy: give {option.upper()}={copy} again, or write "
-            f"`{option}: {value}` in config/config.yaml. To have the addresses of the entry in its "
-            f"place, remove {RESULTS / name}"
-        )
+    paths = {key: given.get(key) for key in ("library_path", "cube_path")}
+    config = paths | {"library": given.get("library") or "".join(libraries[:1]), "cube": cube}
+    for name in [*libraries, *([cube] if cube else [])]:
+        option = "cube_path" if name == cube else "library_path"
+        copy = _recorded(RESULTS / name / "records/download.json")
+        asked_for_addresses = changes.get(option, copy) is None
+        if copy and not asked_for_addresses and own_copy(config, name) is None:
+            value = copy if name == cube else f"{{{name}: {copy}}}"
+            raise RunError(
+                f"{RESULTS / name} is of your own copy: give {option.upper()}={copy} again, or "
+                f"write `{option}: {value}` in config/config.yaml. To have the addresses of the "
+                f"entry in its place, remove {RESULTS / name}"
+            )
 
 
 def _recorded(record: Path) -> str | None:
