@@ -19,8 +19,11 @@ from spectralunmix import smooth_nmf
 jobqueue = pytest.importorskip("dask_jobqueue")
 
 pytestmark = pytest.mark.slow
+# Like Slurm's, it keeps a copy of the script: its sender deletes it as soon as this ends.
 SBATCH = """#!/bin/sh
-nohup sh "$1" > "$1.log" 2>&1 &
+job=$(mktemp "$(dirname "$0")/job.XXXXXX")
+cp "$1" "$job"
+nohup sh "$job" > "$job.log" 2>&1 &
 echo "Submitted batch job $!"
 """
 SCANCEL = """#!/bin/sh
