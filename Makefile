@@ -92,8 +92,9 @@ reference: figure verify
 	cd "results/$$LIBRARY" && cp $(REFERENCE_FILES) $$(ls choose.json 2>/dev/null) \
 	  "$(CURDIR)/tests/reference/$$LIBRARY"
 
-# One thread a process: the same numbers on every machine, and no contention.
-PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/pytest --numprocesses 2 --dist worksteal
+# One thread a process: the same numbers on every machine, and no contention. The tests of a file
+# share what it makes, so that they stay with one process.
+PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: lint
 	$(PYTEST) -m "not slow and not gpu"

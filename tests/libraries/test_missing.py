@@ -149,6 +149,35 @@ def test_unit_and_uncertainties_are_told_of(tmp_path, grid):
     assert assumed not in said
 
 
+def test_spectra_unlike_the_others_are_told_of_by_name(tmp_path):
+    options = SimpleNamespace(name="mine", run_on=None, medium="air", **ENTRY)
+    limits = ENTRY["quality"] | {"max_nan": 0.2}
+
+    def said():
+        found = survey(tmp_path, SOURCE, ENTRY | {"quality": limits})
+        return validate.report(found, SOURCE, options)
+
+    for teff in range(4000, 8000, 500):
+        write(tmp_path, f"t{teff}.txt", WAVE, flux(teff))
+    assert "missing values" not in said()
+    assert "other wavelengths" not in said()
+    values = flux(5000)
+    values[10:16] = np.nan
+    write(tmp_path, "t5000.txt", WAVE, values)
+    write(tmp_path, "t7000.txt", WAVE[1:], flux(7000)[1:])
+    assert "missing values, up to 12% of a spectrum's: 1 of 8 spectra (t5000.txt)\n" in said()
+    assert "other wavelengths than most: 1 of 8 spectra (t7000.txt)\n" in said()
+
+
+def test_a_library_whose_spectra_are_all_left_out(tmp_path):
+    for teff in range(4000, 8000, 500):
+        write(tmp_path, f"t{teff}.txt", WAVE, np.full(50, np.nan))
+    limits = LIMITS | {"otherwise": "leave_out"}
+    message = r"quality: it leaves out every spectrum; t4000\.txt: 100\.0% of its channels"
+    with pytest.raises(LibraryError, match=message):
+        survey(tmp_path, SOURCE, ENTRY | {"quality": limits})
+
+
 def test_types_of_no_class_are_told_of_once(tmp_path):
     for i, kind in enumerate(["WN", "WN", "G2V", "K0V"]):
         write(tmp_path, f"{kind}_{i}.txt", WAVE, flux(5000 + i))

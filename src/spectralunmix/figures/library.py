@@ -1,5 +1,6 @@
 """The report on a library: library.txt and library.png."""
 
+from collections import Counter
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -8,8 +9,8 @@ from matplotlib.figure import Figure
 
 from spectralunmix.figures.style import COLOURS, wavelength_axis
 from spectralunmix.libraries.quality import usable
-from spectralunmix.libraries.readers import has_uncertainties
-from spectralunmix.libraries.survey import Survey
+from spectralunmix.libraries.readers import Spectrum, has_uncertainties
+from spectralunmix.libraries.survey import SHOWN, Survey
 
 RUN_ON = {
     "original": "the library's own files",
@@ -54,7 +55,7 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
     n_wave = [len(s.wavelength) for s in found.spectra]
     lines += ["", f"wavelengths: from {min(first):.6g} to {max(last):.6g} Angstrom"]
     lines += [f"all cover: {max(first):.6g} to {min(last):.6g} Angstrom"]
-    lines += [f"channels: {min(n_wave)} to {max(n_wave)}"]
+    lines += [f"channels: {min(n_wave)} to {max(n_wave)}", *_not_as_most(found.spectra)]
     if any(s.unit_assumed for s in found.spectra):
         why = "as neither the entry nor the files say one"
         lines.append(f"wavelength unit: Angstrom assumed, {why}")
@@ -62,6 +63,25 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
     lines += ["", *found.remarks] if found.remarks else []
     lines += [f"left out: {file}: {why}" for file, why in found.left_out.items()]
     return "\n".join(lines) + "\n"
+
+
+def _not_as_most(spectra: list[Spectrum]) -> list[str]:
+    """Lines on spectra with other wavelengths than most, and on those with missing values."""
+
+    def listed(those: list[Spectrum]) -> str:
+        names = [s.file for s in those[:SHOWN]] + ["..."] * (len(those) > SHOWN)
+        return f"{len(those)} of {len(spectra)} spectra ({', '.join(names)})"
+
+    of_each = Counter(s.wavelength.tobytes() for s in spectra)
+    most, n_alike = of_each.most_common(1)[0]
+    lines = []
+    if len(spectra) / 2 < n_alike < len(spectra):
+        other = [s for s in spectra if s.wavelength.tobytes() != most]
+        lines.append(f"other wavelengths than most: {listed(other)}")
+    if missing := [s for s in spectra if not usable(s).all()]:
+        share = max(1 - usable(s).mean() for s in missing)
+        lines.append(f"missing values, up to {share:.0%} of a spectrum's: {listed(missing)}")
+    return lines
 
 
 def draw(found: Survey, options: Any) -> Figure:

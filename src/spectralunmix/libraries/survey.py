@@ -47,6 +47,8 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
     problems = []
     if entry["quality"]["otherwise"] == "leave_out":
         left_out |= {file: why for file, (why, _) in wrong.items()}
+        if all(s.file in wrong for s in spectra):
+            raise LibraryError(_of_none("quality: it leaves out every spectrum", left_out))
     else:
         for limit in ("max_nan", "max_negative", None):
             end = f"raise quality.{limit}, or " if limit else ""
@@ -106,9 +108,14 @@ def _read(
         )
     log.info("%d spectra read", len(spectra) + len(left_out))
     if not spectra:
-        file, why = next(iter(left_out.items()))
-        raise LibraryError(f"grid: no spectrum covers it; {file}: {why}")
+        raise LibraryError(_of_none("grid: no spectrum covers it", left_out))
     return spectra, left_out, _of_zeros(zeros)
+
+
+def _of_none(message: str, left_out: dict[str, str]) -> str:
+    """The message, and the reason why the first of the spectra is left out."""
+    file, why = next(iter(left_out.items()))
+    return f"{message}; {file}: {why}"
 
 
 def _of_zeros(shares: list[float]) -> list[str]:
