@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Interval
-from pydantic import Field, PlainValidator
+from annotated_types import Ge, Interval, MinLen
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from spectralunmix.errors import ConfigurationError
 from spectralunmix.models import (
@@ -32,10 +32,15 @@ def path_or_paths(value: Any) -> str | dict | None:
     for item in values:
         if not (item is None or isinstance(item, str)):
             raise mistake(f"{shown(item)} is not text: put it in quotes")
+        if item == "":
+            raise mistake(
+                "a path is empty: null, in its place, asks for the addresses of the entry"
+            )
     return value
 
 
-PathOrPaths = str | dict[str, str | None] | None
+StatedPath = Annotated[str, MinLen(1)] | None
+PathOrPaths = StatedPath | dict[str, StatedPath]
 
 
 class Pca(Model):
@@ -289,7 +294,7 @@ class Configuration(Model):
         description="cube to unmix: the name of its entry in `config/cubes`, without .yaml; "
         "`null` is no cube, but abell478 for `make cube`",
     )
-    cube_path: str | None = Field(
+    cube_path: Annotated[StatedPath, BeforeValidator(path_or_paths)] = Field(
         None,
         description="your own copy of the cube (its file, or the folder with its file), or the "
         "address of a mirror, which is tried before the addresses of the entry",

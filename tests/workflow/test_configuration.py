@@ -105,6 +105,8 @@ WRONG = [
     ({"library": 2014}, "library: 2014 is not text: put it in quotes"),
     ({"library_path": 1}, "library_path: 1 is not text: put it in quotes"),
     ({"library_path": {"miles": 1}}, "library_path: 1 is not text: put it in quotes"),
+    ({"library_path": ""}, "library_path: a path is empty: null"),
+    ({"cube_path": ""}, "cube_path: a path is empty: null"),
 ]
 
 

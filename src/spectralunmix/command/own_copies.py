@@ -1,6 +1,7 @@
 """Results that are of the user's own copy: a run that is not told of the copy would lose them."""
 
 import json
+import shlex
 from pathlib import Path
 
 from spectralunmix.command.altered import RESULTS
@@ -37,12 +38,14 @@ def check_own_copies(given: dict, changes: dict, libraries: list[str], cube: str
         option = "cube_path" if name == cube else "library_path"
         copy = _recorded(RESULTS / name / "records/download.json")
         asked_for_addresses = changes.get(option, copy) is None
-        if copy and not asked_for_addresses and own_copy(config, name) is None:
-            value = copy if name == cube else f"{{{name}: {copy}}}"
+        if copy and not asked_for_addresses and not own_copy(config, name):
+            value = json.dumps(copy if name == cube else {name: copy}, ensure_ascii=False)
+            ways = [f"write `{option}: {value}` in config/config.yaml"]
+            if name in (cube, config["library"]):  # an option is for one library
+                ways.insert(0, f"give {option.upper()}={shlex.quote(copy)} again")
             raise RunError(
-                f"{RESULTS / name} is of your own copy: give {option.upper()}={copy} again, or "
-                f"write `{option}: {value}` in config/config.yaml. To have the addresses of the "
-                f"entry in its place, remove {RESULTS / name}"
+                f"{RESULTS / name} is of your own copy: {', or '.join(ways)}. To have the "
+                f"addresses of the entry in its place, remove {RESULTS / name}"
             )
 
 

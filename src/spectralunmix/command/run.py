@@ -48,10 +48,23 @@ def run(options: argparse.Namespace) -> None:
 
 def of_run(options: argparse.Namespace, changes: dict) -> tuple[list[str], str | None]:
     """The libraries and the cube that the command is for."""
-    if options.command == "run":  # targets of any kind
-        return [library_of(changes)], changes.get("cube") or configuration().get("cube")
-    cube = changes.get("cube")
-    return [] if cube else changes.get("compare") or [library_of(changes)], cube
+    library, cube = library_of(changes), changes.get("cube")
+    if options.command != "run":
+        return [] if cube else changes.get("compare") or [library], cube
+    given = configuration() | changes
+    cube = str(given.get("cube"))
+    names = {name for t in options.targets for name in _made_for(t, library, cube, given)}
+    return sorted(names - {cube}), cube if cube in names else None
+
+
+def _made_for(target: str, library: str, cube: str, given: dict) -> list[str]:
+    """The libraries or the cube that a target is for: a file below `results`, or a rule."""
+    folder, *below = Path(target).parts or [""]
+    if folder != RESULTS.name or not below:
+        return [cube if target == "cube_figure" else library]
+    compared = given.get("compare")
+    of_several = compared if isinstance(compared, list) else []
+    return [str(name) for name in of_several] if below[0] == "comparison" else [below[0]]
 
 
 def make(options: argparse.Namespace, changes: dict) -> None:
