@@ -6,7 +6,7 @@ Run by itself it prints them.
 import json
 from pathlib import Path
 
-from survey_tables import as_table, short
+from markdown_tables import as_table, short
 
 DIGITS = 2
 OWN = "spectralunmix"

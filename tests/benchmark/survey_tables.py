@@ -6,6 +6,8 @@ Run by itself it prints them.
 import json
 from pathlib import Path
 
+from markdown_tables import as_table, short
+
 BRANCHES = 4  # of the tree of workers
 N_ITER = 50  # of a fit, for what is predicted
 SURVEYS = 10**6, 10**7, 4 * 10**7
@@ -16,15 +18,6 @@ COPIES = 5  # of X, at the most, where pixels have weights, in float64
 def tables(content):
     """Those of the page, in their order."""
     return [measured(content), moved(content), of_sums(content), predicted(content)]
-
-
-def as_table(header, rows):
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
-def short(value, digits=3):
-    return f"{float(f'{value:.{digits}g}'):g}"
 
 
 def measured(content):

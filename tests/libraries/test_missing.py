@@ -149,33 +149,71 @@ def test_unit_and_uncertainties_are_told_of(tmp_path, grid):
     assert assumed not in said
 
 
-def test_spectra_unlike_the_others_are_told_of_by_name(tmp_path):
-    options = SimpleNamespace(name="mine", run_on=None, medium="air", **ENTRY)
-    limits = ENTRY["quality"] | {"max_nan": 0.2}
+def lines_of(folder, quality=LIMITS, medium="air"):
+    options = SimpleNamespace(name="mine", run_on=None, medium=medium, **ENTRY)
+    found = survey(folder, SOURCE, ENTRY | {"quality": quality})
+    return validate.report(found, SOURCE, options).splitlines()
 
-    def said():
-        found = survey(tmp_path, SOURCE, ENTRY | {"quality": limits})
-        return validate.report(found, SOURCE, options)
 
+def sound(folder):
     for teff in range(4000, 8000, 500):
-        write(tmp_path, f"t{teff}.txt", WAVE, flux(teff))
-    assert "missing values" not in said()
-    assert "other wavelengths" not in said()
+        write(folder, f"t{teff}.txt", WAVE, flux(teff))
+
+
+def test_spectra_unlike_the_others_are_told_of_by_name(tmp_path):
+    sound(tmp_path)
+    lines = lines_of(tmp_path)
+    assert "wavelengths in air" in lines
+    assert not any("missing" in line or " share: " in line or "its own" in line for line in lines)
     values = flux(5000)
     values[10:16] = np.nan
     write(tmp_path, "t5000.txt", WAVE, values)
     write(tmp_path, "t7000.txt", WAVE[1:], flux(7000)[1:])
-    assert "missing values, up to 12% of a spectrum's: 1 of 8 spectra (t5000.txt)\n" in said()
-    assert "other wavelengths than most: 1 of 8 spectra (t7000.txt)\n" in said()
+    lines = lines_of(tmp_path, LIMITS | {"max_nan": 0.2}, "unknown")
+    assert "wavelengths in air or vacuum: not known" in lines
+    assert "missing values: 1 of 8 spectra, t5000.txt (12.00%)" in lines
+    of_other = "t7000.txt (49 from 4061.22449 to 7000)"
+    assert f"not on the wavelengths that 7 spectra share: {of_other}" in lines
 
 
-def test_a_library_whose_spectra_are_all_left_out(tmp_path):
+def test_no_more_than_ten_files_are_named(tmp_path):
+    sound(tmp_path)
+    for i in range(12):
+        write(tmp_path, f"t{4001 + i}.txt", WAVE * (1 + 1e-4 * (i % 2)), flux(4001 + i))
+    (line,) = (line for line in lines_of(tmp_path) if " share: " in line)
+    assert line.startswith("not on the wavelengths that 14 spectra share: t4002.txt (50 from 4000.4")
+    assert line.count(".txt") == 6
+    values = flux(5000)
+    values[3] = np.nan
+    for i in range(12):
+        write(tmp_path, f"t{4001 + i}.txt", WAVE, values)
+    (line,) = (line for line in lines_of(tmp_path, LIMITS | {"max_nan": 0.1}) if "missing" in line)
+    assert line.startswith("missing values: 12 of 20 spectra, t4001.txt (2.00%), t4002.txt (2.00%), ")
+    assert line.count(".txt") == 10
+    assert line.endswith(" and 2 more")
+
+
+def test_every_spectrum_with_wavelengths_of_its_own(tmp_path):
+    for i, teff in enumerate(range(4000, 8000, 500)):
+        write(tmp_path, f"t{teff}.txt", WAVE * (1 + 1e-4 * i), flux(teff))
+    assert "each spectrum has wavelengths of its own" in lines_of(tmp_path)
+
+
+def test_a_library_whose_spectra_are_all_left_out(tmp_path, caplog):
+    caplog.set_level("INFO")
     for teff in range(4000, 8000, 500):
-        write(tmp_path, f"t{teff}.txt", WAVE, np.full(50, np.nan))
-    limits = LIMITS | {"otherwise": "leave_out"}
-    message = r"quality: it leaves out every spectrum; t4000\.txt: 100\.0% of its channels"
+        write(tmp_path, f"t{teff}.txt", WAVE, np.where(WAVE < 5000, np.nan, flux(teff)))
+    write(tmp_path, "t3000.txt", WAVE[20:], flux(3000)[20:])  # the grid's reason is not quality's
+    entry = ENTRY | {
+        "quality": LIMITS | {"otherwise": "leave_out"},
+        "grid": ENTRY["grid"] | {"start": 4100, "stop": 6900},
+    }
+    message = (
+        r"^quality: every spectrum is left out; t4000\.txt: 34\.0% .*: raise quality\.max_nan$"
+    )
     with pytest.raises(LibraryError, match=message):
-        survey(tmp_path, SOURCE, ENTRY | {"quality": limits})
+        survey(tmp_path, SOURCE, entry)
+    assert caplog.text.count("left out: ") == 9
 
 
 def test_types_of_no_class_are_told_of_once(tmp_path):

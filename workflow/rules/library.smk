@@ -102,6 +102,7 @@ rule validate:
         code=code(
             "validate.py",
             "figures.library",
+            "figures.methods",
             "figures.style",
             "libraries.__init__",
             "libraries.archives",

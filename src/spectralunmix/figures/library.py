@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from spectralunmix.figures.methods import MEDIUM
 from spectralunmix.figures.style import COLOURS, wavelength_axis
 from spectralunmix.libraries.quality import usable
 from spectralunmix.libraries.readers import Spectrum, has_uncertainties
@@ -38,8 +39,7 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
     lines = [f"{options.name}: {len(table)} spectra", f"source: {source['description']}"]
     if options.run_on:  # without it, nothing is claimed
         lines.append(f"this entry was run on {RUN_ON[options.run_on]}")
-    known = options.medium != "unknown"
-    lines += [f"wavelengths in {options.medium if known else 'air or vacuum: not known'}", ""]
+    lines += [f"wavelengths {MEDIUM[options.medium]}", ""]
     for name in options.classes:
         chosen = "" if name in options.selection["classes"] else " (not selected)"
         lines.append(f"class {name}: {(labels == name).sum()}{chosen}")
@@ -55,7 +55,7 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
     n_wave = [len(s.wavelength) for s in found.spectra]
     lines += ["", f"wavelengths: from {min(first):.6g} to {max(last):.6g} Angstrom"]
     lines += [f"all cover: {max(first):.6g} to {min(last):.6g} Angstrom"]
-    lines += [f"channels: {min(n_wave)} to {max(n_wave)}", *_not_as_most(found.spectra)]
+    lines += [f"channels: {min(n_wave)} to {max(n_wave)}", *_unlike_the_others(found.spectra)]
     if any(s.unit_assumed for s in found.spectra):
         why = "as neither the entry nor the files say one"
         lines.append(f"wavelength unit: Angstrom assumed, {why}")
@@ -65,23 +65,31 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _not_as_most(spectra: list[Spectrum]) -> list[str]:
+def _unlike_the_others(spectra: list[Spectrum]) -> list[str]:
     """Lines on spectra with other wavelengths than most, and on those with missing values."""
-
-    def listed(those: list[Spectrum]) -> str:
-        names = [s.file for s in those[:SHOWN]] + ["..."] * (len(those) > SHOWN)
-        return f"{len(those)} of {len(spectra)} spectra ({', '.join(names)})"
-
-    of_each = Counter(s.wavelength.tobytes() for s in spectra)
-    most, n_alike = of_each.most_common(1)[0]
+    channels = [s.wavelength.tobytes() for s in spectra]
+    ((most, n_alike),) = Counter(channels).most_common(1)
+    other = {
+        s.file: f"{len(s.wavelength)} from {s.wavelength[0]:.10g} to {s.wavelength[-1]:.10g}"
+        for s, its in zip(spectra, channels, strict=True)
+        if its != most
+    }
+    shares = {s.file: 1 - usable(s).mean() for s in spectra}
+    missing = {file: f"{share:.2%}" for file, share in shares.items() if share}
     lines = []
-    if len(spectra) / 2 < n_alike < len(spectra):
-        other = [s for s in spectra if s.wavelength.tobytes() != most]
-        lines.append(f"other wavelengths than most: {listed(other)}")
-    if missing := [s for s in spectra if not usable(s).all()]:
-        share = max(1 - usable(s).mean() for s in missing)
-        lines.append(f"missing values, up to {share:.0%} of a spectrum's: {listed(missing)}")
+    if other and n_alike == 1:
+        lines.append("each spectrum has wavelengths of its own")
+    elif other:
+        lines.append(f"not on the wavelengths that {n_alike} spectra share: {_listed(other)}")
+    if missing:
+        lines.append(f"missing values: {len(missing)} of {len(spectra)} spectra, {_listed(missing)}")
     return lines
+
+
+def _listed(said: dict[str, str]) -> str:
+    """What is said of the first files."""
+    shown = [f"{file} ({its})" for file, its in list(said.items())[:SHOWN]]
+    return ", ".join(shown) + (f" and {n} more" if (n := len(said) - SHOWN) > 0 else "")
 
 
 def draw(found: Survey, options: Any) -> Figure:

@@ -47,14 +47,18 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
     problems = []
     if entry["quality"]["otherwise"] == "leave_out":
         left_out |= {file: why for file, (why, _) in wrong.items()}
-        if all(s.file in wrong for s in spectra):
-            raise LibraryError(_of_none("quality: it leaves out every spectrum", left_out))
     else:
         for limit in ("max_nan", "max_negative", None):
             end = f"raise quality.{limit}, or " if limit else ""
             end += "set quality.otherwise to leave_out"
             same = [f"{file}: {why}: {end}" for file, (why, its) in wrong.items() if its == limit]
             problems += _shortened(same, len(spectra))
+    for file, why in left_out.items():
+        log.info("left out: %s: %s", file, why)
+    if all(s.file in left_out for s in spectra):
+        file, (why, limit) = next(iter(wrong.items()))
+        end = f": raise quality.{limit}" if limit else ""
+        raise LibraryError(f"quality: every spectrum is left out; {file}: {why}{end}")
     problems += _shortened(quality.duplicates(spectra), len(spectra))
     problems += _shortened(quality.mixed_units(spectra), len(spectra))
     index = parameters.read_index(path, source, entry["parameters"])
@@ -68,8 +72,6 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
     table["class"] = label
     if not problems:
         problems += selection.check_sizes(label, source["class_sizes"])
-    for file, why in left_out.items():
-        log.info("left out: %s: %s", file, why)
     keep = [i for i, s in enumerate(spectra) if s.file not in left_out]
     table = table.iloc[keep].reset_index(drop=True)
     chosen = table.iloc[:0]
@@ -108,14 +110,9 @@ def _read(
         )
     log.info("%d spectra read", len(spectra) + len(left_out))
     if not spectra:
-        raise LibraryError(_of_none("grid: no spectrum covers it", left_out))
+        file, why = next(iter(left_out.items()))
+        raise LibraryError(f"grid: no spectrum covers it; {file}: {why}")
     return spectra, left_out, _of_zeros(zeros)
-
-
-def _of_none(message: str, left_out: dict[str, str]) -> str:
-    """The message, and the reason why the first of the spectra is left out."""
-    file, why = next(iter(left_out.items()))
-    return f"{message}; {file}: {why}"
 
 
 def _of_zeros(shares: list[float]) -> list[str]:
