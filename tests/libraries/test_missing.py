@@ -181,14 +181,18 @@ def test_no_more_than_ten_files_are_named(tmp_path):
     for i in range(12):
         write(tmp_path, f"t{4001 + i}.txt", WAVE * (1 + 1e-4 * (i % 2)), flux(4001 + i))
     (line,) = (line for line in lines_of(tmp_path) if " share: " in line)
-    assert line.startswith("not on the wavelengths that 14 spectra share: t4002.txt (50 from 4000.4")
+    assert line.startswith(
+        "not on the wavelengths that 14 spectra share: t4002.txt (50 from 4000.4"
+    )
     assert line.count(".txt") == 6
     values = flux(5000)
     values[3] = np.nan
     for i in range(12):
         write(tmp_path, f"t{4001 + i}.txt", WAVE, values)
     (line,) = (line for line in lines_of(tmp_path, LIMITS | {"max_nan": 0.1}) if "missing" in line)
-    assert line.startswith("missing values: 12 of 20 spectra, t4001.txt (2.00%), t4002.txt (2.00%), ")
+    assert line.startswith(
+        "missing values: 12 of 20 spectra, t4001.txt (2.00%), t4002.txt (2.00%), "
+    )
     assert line.count(".txt") == 10
     assert line.endswith(" and 2 more")
 

@@ -82,7 +82,9 @@ def _unlike_the_others(spectra: list[Spectrum]) -> list[str]:
     elif other:
         lines.append(f"not on the wavelengths that {n_alike} spectra share: {_listed(other)}")
     if missing:
-        lines.append(f"missing values: {len(missing)} of {len(spectra)} spectra, {_listed(missing)}")
+        lines.append(
+            f"missing values: {len(missing)} of {len(spectra)} spectra, {_listed(missing)}"
+        )
     return lines
 
 
