@@ -11,6 +11,9 @@ from spectralunmix.errors import ConfigurationError, LibraryError, RunError
 def begin(options: argparse.Namespace) -> None:
     """Run the command. Its modules are imported here, because the help does not need them."""
     if options.command == "fit":
+        from spectralunmix.command.fit_options import check
+
+        check(options)  # before torch, which takes seconds
         os.environ["MPLBACKEND"] = "agg"  # the caller's backend may not be installed
         from spectralunmix.command.fit import fit
 

@@ -7,7 +7,6 @@ import torch
 from astropy.table import Table
 
 from spectralunmix import SmoothNMF
-from spectralunmix.errors import LibraryError
 from spectralunmix.files import BLOCK, row_blocks
 from spectralunmix.inputs import is_dask
 
@@ -18,15 +17,6 @@ HISTORY = ("iterations", "objective", "optimality")
 def lines_of_progress(flux: np.ndarray) -> int:
     """Iterations between two lines of the log; 1 where a pass over the spectra takes seconds."""
     return 1 if flux.size > BLOCK else PROGRESS
-
-
-def check_rank(n_components: int, shape: tuple[int, ...]) -> None:
-    """Raise a LibraryError where spectra of this shape cannot give so many components."""
-    if n_components > min(shape):
-        raise LibraryError(
-            f"n_components: {n_components} is more than {shape[0]} spectra of {shape[1]} channels "
-            "can give"
-        )
 
 
 def sum_of_squares(flux: Any, inverse_variance: Any) -> float:
@@ -42,6 +32,16 @@ def sum_of_squares(flux: Any, inverse_variance: Any) -> float:
         v = 1.0 if inverse_variance is None else inverse_variance[rows]
         total += float((v * squares).sum())
     return total
+
+
+def n_counted(inverse_variance: Any) -> int:
+    """How many values of the spectra count: those of inverse variance above 0."""
+    if is_dask(inverse_variance):
+        return int((inverse_variance > 0).sum().compute())
+    return sum(
+        int(np.count_nonzero(inverse_variance[rows]))
+        for rows in row_blocks(*inverse_variance.shape)
+    )
 
 
 def numbers(
@@ -64,11 +64,16 @@ def numbers(
     """
     components = torch.from_numpy(model.components_)
     explained = 1 - model.reconstruction_err_**2 / sum_of_squares(flux, inverse_variance)
+    of_errors = {}
+    if inverse_variance is not None:
+        n_values = max(n_counted(inverse_variance), 1)
+        of_errors["chi2_per_value"] = model.reconstruction_err_**2 / n_values
     return {
         "weighted": inverse_variance is not None,
         "smoothness": model.smoothness,
         "objective": model.objective_[-1],
         "sum_of_squared_residuals": model.reconstruction_err_**2,
+        **of_errors,
         "explained_sum_of_squares": explained,
         "roughness": [float(r) for r in components.diff(dim=1).square().sum(dim=1)],
         "optimality": model.optimality_[-1],
@@ -82,9 +87,10 @@ def numbers(
 def how_it_ended(fit: dict[str, Any]) -> str:
     """A line that says how a fit ended, from its `numbers`."""
     converged = "converged" if fit["converged"] else "NOT converged"
+    chi2 = f", chi^2 per value {fit['chi2_per_value']:.3g}" if "chi2_per_value" in fit else ""
     return (
         f"objective {fit['objective']:.9g}, optimality {fit['optimality']:.1e} ({converged}) "
-        f"after {fit['n_iter']} iterations"
+        f"after {fit['n_iter']} iterations{chi2}"
     )
 
 

@@ -56,3 +56,12 @@ def step(snakemake: Any, script: str) -> Iterator[logging.Logger]:
     except Exception:
         logging.exception("unexpected error")
         raise SystemExit(1) from None
+
+
+def check_rank(n_components: int, shape: tuple[int, ...]) -> None:
+    """Raise a LibraryError where spectra of this shape cannot give so many components."""
+    if n_components > min(shape):
+        raise LibraryError(
+            f"n_components: {n_components} is more than {shape[0]} spectra of {shape[1]} channels "
+            "can give"
+        )

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from spectralunmix import SmoothNMF
 from spectralunmix.command import fit as fit_command
 from spectralunmix.command.parser import parsed
 from spectralunmix.figures.components import draw
+from spectralunmix.nmf import progress
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,6 +52,7 @@ def test_what_the_summary_says(folder):
     assert content["settings"] == {
         "hdu": "0",
         "inverse_variance": None,
+        "error": None,
         "mask_nan": False,
         "n_components": 2,
         "smoothness": 5.0,
@@ -97,7 +100,30 @@ def test_a_fit_that_does_not_converge_is_written_and_says_so(folder):
     check_results(folder / "x_fit", *expected(max_iter=1, tol=1e-12))
 
 
+def test_errors_are_in_the_summary(folder):
+    as_image(folder / "x.fits")
+    as_image(folder / "e.fits", V**-0.5)
+    as_image(folder / "v.fits", V)
+    printed = fit("x.fits", *ASKED, "--error", "e.fits")
+    content = json.loads((folder / "x_fit/fit.json").read_text())
+    assert content["settings"]["error"] == "e.fits"
+    model, weights = expected(v=V)
+    chi2 = (V * np.square(X - weights @ model.components_)).mean()
+    assert content["chi2_per_value"] == pytest.approx(chi2, rel=1e-6)
+    assert f"iterations, chi^2 per value {chi2:.3g}" in printed
+    both = fit("x.fits", *ASKED, "--error", "e.fits", "--inverse-variance", "v.fits")
+    assert both == "ERROR: --error e.fits and --inverse-variance v.fits: leave one of them out"
+
+
+def test_what_needs_no_file_is_checked_before_torch_is_loaded():
+    code = "import sys; from spectralunmix.cli import main; sys.argv[1:] = ['fit', 'none.fits']\n"
+    code += "try: main()\nexcept SystemExit as end: print(end.code, 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "ERROR: none.fits: there is no such file False\n", done.stderr
+
+
 def test_a_long_fit_shows_how_far_it_is(folder, monkeypatch, capsys):
+    monkeypatch.setattr(progress.log, "handlers", [])  # those of other tests
     as_image(folder / "x.fits")
     fit("x.fits", *ASKED)
     assert capsys.readouterr().err == ""  # a short one has nothing to say

@@ -5,12 +5,13 @@ import logging
 from snakemake.script import Snakemake
 
 from spectralunmix import files, pca
-from spectralunmix.steps import step
+from spectralunmix.steps import check_rank, step
 
 
 def main(snakemake: Snakemake, log: logging.Logger) -> None:
     inputs, output, k = snakemake.input, snakemake.output, snakemake.params.n_components
     wavelength, flux = files.read_spectra(inputs.spectra)
+    check_rank(k, flux.shape)
     inverse_variance = files.read_inverse_variance(inputs.spectra)
     if inverse_variance is not None and (inverse_variance == 0).any():
         missing = inverse_variance == 0

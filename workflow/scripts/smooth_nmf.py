@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from snakemake.script import Snakemake
 
 from spectralunmix import SmoothNMF, files, fit_report
-from spectralunmix.steps import step
+from spectralunmix.steps import check_rank, step
 
 
 def main(snakemake: Snakemake, log: logging.Logger) -> None:
@@ -16,7 +16,7 @@ def main(snakemake: Snakemake, log: logging.Logger) -> None:
     inputs, output = snakemake.input, snakemake.output
     wavelength, flux = files.read_spectra(inputs.spectra)
     inverse_variance = files.read_inverse_variance(inputs.spectra)
-    fit_report.check_rank(snakemake.params.n_components, flux.shape)
+    check_rank(snakemake.params.n_components, flux.shape)
     settings = {key: value for key, value in snakemake.params.items() if key != "code"}
     model = SmoothNMF(**settings, verbose=fit_report.lines_of_progress(flux))
     with warnings.catch_warnings():

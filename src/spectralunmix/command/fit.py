@@ -74,8 +74,6 @@ def fit(options: argparse.Namespace) -> None:
     target = options.output or Path(f"{without_suffix(path)}_fit")
     of_survey = options.scheduler is not None or survey.is_zarr(path)
     name = WEIGHTS_OF_SURVEY if of_survey else WEIGHTS
-    if of_survey:
-        survey.check_there(path)
     with (
         Folder(target, (COMPONENTS, name, PICTURE), MADE_BY) as folder,
         survey.cluster(options.scheduler),
@@ -225,6 +223,7 @@ def summary(model: "SmoothNMF", matrix: Matrix, options: argparse.Namespace) -> 
         "settings": {
             "hdu": options.hdu,
             "inverse_variance": options.inverse_variance,
+            "error": options.error,
             "mask_nan": options.mask_nan,
             **{name: getattr(options, name) for name in SETTINGS},
         },

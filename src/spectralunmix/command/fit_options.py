@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from spectralunmix.errors import LibraryError
+
 INITS = "nndsvd", "spa", "random"
 Commands = argparse._SubParsersAction  # what `add_subparsers` gives
 DESCRIPTION = """\
@@ -97,6 +99,25 @@ def add_fit(commands: Commands) -> None:
         "(default: none, fit in this process)",
     )
     _add_estimator(command)
+
+
+def check(options: argparse.Namespace) -> None:
+    """Check what needs no reading of the file.
+
+    Raises
+    ------
+    LibraryError
+        There is no such file, or two options do not go together.
+    """
+    if not options.file.exists():
+        of_survey = options.scheduler is not None or options.file.suffix == ".zarr"
+        what = "file or Zarr store" if of_survey else "file"
+        raise LibraryError(f"{options.file}: there is no such {what}")
+    if options.error is not None and options.inverse_variance is not None:
+        raise LibraryError(
+            f"--error {options.error} and --inverse-variance {options.inverse_variance}: leave one "
+            "of them out"
+        )
 
 
 def _add_estimator(command: argparse.ArgumentParser) -> None:

@@ -30,12 +30,6 @@ def is_zarr(path: Path) -> bool:
     return path.suffix == ".zarr" or any((path / mark).exists() for mark in marks)
 
 
-def check_there(path: Path) -> None:
-    """Raise a LibraryError where there is no such file or folder."""
-    if not path.exists():
-        raise LibraryError(f"{path}: there is no such file or Zarr store")
-
-
 @contextlib.contextmanager
 def cluster(address: str | None) -> Iterator[None]:
     """Use the Dask cluster at that address for the fits within; None fits in this process.
