@@ -305,6 +305,17 @@ def test_a_working_folder_that_snakemake_cannot_work_in(tiny):
     assert "Traceback" not in printed
 
 
+def test_more_components_than_spectra_is_one_line(tiny):
+    tiny.entry["selection"] = {"mode": "all"}  # how many that are only reading them tells
+    tiny.save()
+    path = tiny.folder / "config/config.yaml"
+    path.write_text(path.read_text().replace("n_components: 2", "n_components: 99"))
+    code, printed = tiny.run("results/tiny/pca_fit.json")
+    assert code != 0
+    assert "n_components: 99 is more than 14 spectra of 60 channels can give" in printed
+    assert "Traceback" not in printed
+
+
 def test_a_file_of_the_future_is_named_with_the_way_out(tiny):
     path = tiny.spectra / "t4000.txt"
     ahead = time.time() + 1e6

@@ -149,9 +149,10 @@ def test_unit_and_uncertainties_are_told_of(tmp_path, grid):
     assert assumed not in said
 
 
-def lines_of(folder, quality=LIMITS, medium="air"):
-    options = SimpleNamespace(name="mine", run_on=None, medium=medium, **ENTRY)
-    found = survey(folder, SOURCE, ENTRY | {"quality": quality})
+def lines_of(folder, quality=LIMITS, medium="air", grid=()):
+    entry = ENTRY | {"quality": quality, "grid": ENTRY["grid"] | dict(grid)}
+    options = SimpleNamespace(name="mine", run_on=None, medium=medium, **entry)
+    found = survey(folder, SOURCE, entry)
     return validate.report(found, SOURCE, options).splitlines()
 
 
@@ -164,6 +165,7 @@ def test_spectra_unlike_the_others_are_told_of_by_name(tmp_path):
     sound(tmp_path)
     lines = lines_of(tmp_path)
     assert "wavelengths in air" in lines
+    assert "the fit has 50 channels: the spectra's own" in lines
     assert not any("missing" in line or " share: " in line or "its own" in line for line in lines)
     values = flux(5000)
     values[10:16] = np.nan
@@ -195,6 +197,31 @@ def test_no_more_than_ten_files_are_named(tmp_path):
     )
     assert line.count(".txt") == 10
     assert line.endswith(" and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("grid", "line"),
+    [
+        ({}, "28 channels: 4103.45 to 6896.55 Angstrom, the channels of the coarsest spectrum"),
+        ({"step": 50}, "61 channels: 4000 to 7000 Angstrom, in steps of 50 (linear)"),
+        (
+            {"start": 4200, "stop": 6800, "step": 100},
+            "27 channels: 4200 to 6800 Angstrom, as the entry says",
+        ),
+    ],
+)
+def test_the_channels_of_the_fit_are_told_of(tmp_path, grid, line):
+    sound(tmp_path)
+    coarse = np.linspace(4000, 7000, 30)
+    write(tmp_path, "t4000.txt", coarse, 1 + np.sin(coarse / 4000) ** 2)
+    assert f"the fit has {line}" in lines_of(tmp_path, grid=grid)
+
+
+def test_selected_spectra_without_a_range_in_common(tmp_path):
+    sound(tmp_path)
+    write(tmp_path, "t4000.txt", WAVE[:20], flux(4000)[:20])
+    write(tmp_path, "t4500.txt", WAVE[30:], flux(4500)[30:])
+    assert any(said.startswith("WARNING: grid: no range in common") for said in lines_of(tmp_path))
 
 
 def test_every_spectrum_with_wavelengths_of_its_own(tmp_path):

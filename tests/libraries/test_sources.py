@@ -152,6 +152,13 @@ def test_what_cannot_be_had(tmp_path, folder, monkeypatch, file, path, message):
     assert not (tmp_path / "out" / "library").exists()
 
 
+def test_what_an_entry_of_ones_own_gets_wrong_is_said_of_the_entry(tmp_path, folder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LibraryError, match="the path or the members in the entry") as e:
+        fetch(tmp_path, source({"addresses": ["mni"]}), library_path=None)
+    assert "make demo" not in str(e.value)
+
+
 def test_a_folder_without_such_files(tmp_path, folder):
     of = source({"addresses": ["http://x/s.dat"]}, members=["stars/*.fits"])
     with pytest.raises(LibraryError, match=r"mine holds no file named .* \*\.fits"):

@@ -9,9 +9,11 @@ import pytest
 
 import spectralunmix
 from spectralunmix import cli
+from spectralunmix.command import run
 from spectralunmix.command.parser import parsed, parser
 from spectralunmix.command.run import settings
 from spectralunmix.configuration import Configuration
+from spectralunmix.errors import RunError
 
 (SUBPARSERS,) = (
     action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)
@@ -200,3 +202,21 @@ def test_the_help_imports_nothing_that_takes_long():
     assert "spectralunmix.command.parser" in loaded
     for package in ("torch", "numpy", "astropy", "snakemake", "matplotlib", "pydantic", "ruamel"):
         assert package not in loaded
+
+
+def test_an_executor_that_is_not_installed_is_named_with_the_way_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    profile, lock = tmp_path / "profile", tmp_path / "envs/far.txt"
+    profile.mkdir()
+    (profile / "config.yaml").write_text("executor: far-away\n")
+    with pytest.raises(RunError, match=r"executor far-away .* snakemake-executor-plugin-far-away$"):
+        run.check_executor(str(profile))
+    (profile / "config.yaml").write_text("executor: far\n")
+    lock.parent.mkdir()
+    lock.touch()
+    with pytest.raises(RunError, match=r"pip install --no-deps --requirement envs/far\.txt$"):
+        run.check_executor(str(profile))
+    for content in ("executor: local", "jobs: 2", "[", ""):
+        (profile / "config.yaml").write_text(content)
+        run.check_executor(str(profile))
+    run.check_executor(None)

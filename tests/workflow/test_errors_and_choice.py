@@ -43,7 +43,13 @@ def test_standard_errors_are_in_tables_and_summary(made):
     error = totals["nmf_total_distance"]["standard_error"]
     assert said["nmf"]["total_distance_standard_error"] == error
     total = f"total distance: {said['nmf']['total_distance']:.2f} +- {error:.2f} of NMF, "
-    assert any(line.startswith(total) for line in closing.of_figure(made.results))
+    lines = closing.of_figure(made.results)
+    assert any(line.startswith(total) for line in lines)
+    assert not any("of no class" in line for line in lines)
+    left = said["nmf"]["assignment"].pop(0)["component"]
+    (made.results / "summary.json").write_text(json.dumps(said))
+    of_no_class = f"{left} of NMF: of no class, as there are more components than classes"
+    assert of_no_class in closing.of_figure(made.results)
 
 
 @pytest.mark.slow

@@ -29,6 +29,13 @@ def of_figure(folder: Path) -> list[str]:
             f"WARNING: PCA's {', '.join(doubtful)} should not be read as the class assigned: "
             "dashed in panel D of the figure"
         )
+    nmf = summary["nmf"]
+    assigned = {row["component"] for row in nmf["assignment"]}
+    names = [f"component_{i}" for i in range(1, len(nmf["roughness"]) + 1)]
+    if others := [name for name in names if name not in assigned]:
+        warnings.append(
+            f"{', '.join(others)} of NMF: of no class, as there are more components than classes"
+        )
     columns = ["method", "component", "class", "distance", "sign"]
     totals = []
     if n := summary["bootstrap"]["n_resamples"]:

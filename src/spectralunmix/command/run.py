@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from spectralunmix.command.altered import RESULTS, altered, clear, set_aside
@@ -23,6 +25,7 @@ SETTINGS = WORKING / "settings.json"
 OUTPUT = WORKING / "output.log"
 DEFAULT_LIBRARY = "coelho2014"  # where the configuration names no library
 DEFAULT_CUBE = "abell478"  # where the configuration names no cube
+EXECUTORS = "local", "dryrun", "touch"  # Snakemake's own
 OWN_CUBE = "mine"  # the entry for a path that is given without a name
 
 
@@ -35,6 +38,7 @@ def run(options: argparse.Namespace) -> None:
         The run cannot begin, or failed.
     """
     check_working_folder()
+    check_executor(options.profile)
     with results_held(), snakemakes_lock(), python_by_a_plain_path():
         for name in sorted(entries()):
             clear(name)
@@ -102,6 +106,23 @@ def check_working_folder() -> None:
         raise RunError(f"{here}: Snakemake cannot work below a folder with {{ or }} in its name")
     if not SNAKEFILE.is_file():
         raise RunError(f"{here}: no Snakefile: work in a clone of the project")
+
+
+def check_executor(profile: str | None) -> None:
+    """Raise a RunError where the executor that a profile names is not installed."""
+    try:
+        content = read_yaml(Path(profile) / "config.yaml") if profile else None
+    except (OSError, ValueError):  # which Snakemake reports later
+        return
+    executor = content.get("executor", "local") if isinstance(content, dict) else "local"
+    plugin = f"snakemake_executor_plugin_{str(executor).replace('-', '_')}"
+    if executor not in EXECUTORS and not find_spec(plugin):
+        lock = Path("envs") / f"{executor}.txt"
+        what = f"--no-deps --requirement {lock}" if lock.is_file() else plugin.replace("_", "-")
+        raise RunError(
+            f"{profile}: the executor {executor} is not installed: "
+            f"{sys.prefix}/bin/pip install {what}"
+        )
 
 
 def entries() -> set[str]:

@@ -7,8 +7,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from spectralunmix.errors import LibraryError
 from spectralunmix.figures.methods import MEDIUM
 from spectralunmix.figures.style import COLOURS, wavelength_axis
+from spectralunmix.libraries import grids
 from spectralunmix.libraries.quality import usable
 from spectralunmix.libraries.readers import Spectrum, has_uncertainties
 from spectralunmix.libraries.survey import SHOWN, Survey
@@ -29,7 +31,8 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
     source : dict
         The source that it was fetched from.
     options : object
-        The parts of the entry as attributes: name, run_on, medium, classes, selection.
+        The parts of the entry as attributes: name, run_on, medium, classes, selection,
+        grid.
 
     Returns
     -------
@@ -56,6 +59,7 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
     lines += ["", f"wavelengths: from {min(first):.6g} to {max(last):.6g} Angstrom"]
     lines += [f"all cover: {max(first):.6g} to {min(last):.6g} Angstrom"]
     lines += [f"channels: {min(n_wave)} to {max(n_wave)}", *_unlike_the_others(found.spectra)]
+    lines += [_of_the_fit(found, options.grid)] if len(found.chosen) else []
     if any(s.unit_assumed for s in found.spectra):
         why = "as neither the entry nor the files say one"
         lines.append(f"wavelength unit: Angstrom assumed, {why}")
@@ -63,6 +67,20 @@ def report(found: Survey, source: dict[str, Any], options: Any) -> str:
     lines += ["", *found.remarks] if found.remarks else []
     lines += [f"left out: {file}: {why}" for file, why in found.left_out.items()]
     return "\n".join(lines) + "\n"
+
+
+def _of_the_fit(found: Survey, grid: dict[str, Any]) -> str:
+    """A line on the channels to which the selected spectra are rebinned."""
+    wavelength = grids.stated(grid)
+    if wavelength is not None:
+        how = f"{wavelength[0]:.6g} to {wavelength[-1]:.6g} Angstrom, as the entry says"
+    else:
+        of_chosen = [found.spectra[i].wavelength for i in found.chosen.index]
+        try:
+            wavelength, how = grids.decided(of_chosen, grid)
+        except LibraryError as error:  # which ends a run that selects them
+            return f"WARNING: {error}"
+    return f"the fit has {len(wavelength)} channels: {how}"
 
 
 def _unlike_the_others(spectra: list[Spectrum]) -> list[str]:

@@ -79,14 +79,15 @@ def _advice(sources: list[dict], failures: list[str], kind: str) -> list[str]:
     """Lines that say what was tried, and what the user can do."""
     lines = [f"the {kind} could not be had. Tried, in order:", *failures]
     addresses = [a for source in sources for file in source["files"] for a in file["addresses"]]
-    if any(map(_is_fetched, addresses)):
+    fetched = any(map(_is_fetched, addresses))
+    if fetched:
         names = " or ".join(_shown([file["name"] for file in files_of(s)]) for s in sources)
         lines += [f"Fetch {names} by hand, put it anywhere and name that file or its folder:"]
     else:
-        lines += ["Put it there, correct the path in the entry, or name another:"]
+        lines += ["Put it there, correct the path or the members in the entry, or name another:"]
     make = {"library": "make figure LIBRARY=... LIBRARY", "cube": "make cube CUBE=... CUBE"}[kind]
     lines += [f"  {make}_PATH=<path>, or snakemake ... --config {kind}_path=<path>"]
-    if kind == "library" and not any(map(is_wheel, addresses)):
+    if fetched and kind == "library" and not any(map(is_wheel, addresses)):
         lines += ["`make demo` works without it: the package index carries its library."]
     return lines
 
