@@ -238,3 +238,19 @@ def test_the_picture_of_abundances_shows_those_of_the_file(made, tmp_path):
         assert image.get_clim() == (0, 1)
     maps.write(tmp_path / "plain.fits")
     assert maps_file.read(tmp_path / "plain.fits").abundances is None
+
+
+@pytest.mark.parametrize(
+    ("ratio", "smoothness", "words"),
+    [(3.41, 1.0, {"NOT within 10 %", "a smaller smoothness"}), (3.41, 0.0, {"NOT within 10 %"})]
+    + [(3.0, 1.0, {"is 3.00, within 10 %"})],
+)
+def test_a_ratio_that_is_off_says_what_may_mend_it(ratio, smoothness, words, made):
+    _, maps, *_ = made
+    said = summary.summary(maps, summary.lines_of(maps), 0)
+    doublets = {"[OIII] 5007/4959": {"ratio": ratio, "expected": 2.98}}
+    first = {"component": "component_1", "share": 1.0, "lines": [], "doublets": doublets}
+    numbers = said | {"smoothness": smoothness, "components": [first]}
+    text = " ".join(summary._in_words(numbers))
+    every = {"NOT within 10 %", "a smaller smoothness", "is 3.00, within 10 %"}
+    assert {part for part in every if part in text} == words

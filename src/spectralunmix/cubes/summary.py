@@ -120,6 +120,7 @@ def _in_words(numbers: dict[str, Any]) -> list[str]:
     ]
     if numbers["has_uncertainties"]:
         said.append(f"chi^2 per voxel is {numbers['chi2_per_voxel']:.3f}")
+    any_off = False
     for i, component in enumerate(numbers["components"], 1):
         words = f"component {i} has {component['share']:.1%} of the flux"
         if component["lines"]:
@@ -130,10 +131,13 @@ def _in_words(numbers: dict[str, Any]) -> list[str]:
         said.append(words)
         for doublet, ratio in component["doublets"].items():
             off = abs(ratio["ratio"] / ratio["expected"] - 1) > OFF
+            any_off |= off
             said.append(
                 f"component {i}: {doublet} is {ratio['ratio']:.2f}, "
                 f"{'NOT ' if off else ''}within 10 % of the {ratio['expected']:g} of atomic physics"
             )
+    if any_off and numbers["smoothness"] > 0:
+        said.append("smoothing broadens lines: a smaller smoothness may give better ratios")
     if numbers["redshift"] is None:
         said.append("no line is named: the entry gives no redshift")
     elif numbers["medium"] == "unknown":
