@@ -242,8 +242,11 @@ def test_the_picture_of_abundances_shows_those_of_the_file(made, tmp_path):
 
 @pytest.mark.parametrize(
     ("ratio", "smoothness", "words"),
-    [(3.41, 1.0, {"NOT within 10 %", "a smaller smoothness"}), (3.41, 0.0, {"NOT within 10 %"})]
-    + [(3.0, 1.0, {"is 3.00, within 10 %"})],
+    [
+        (3.41, 1.0, {"NOT within 10 %", "a smaller smoothness"}),
+        (3.41, 0.0, {"NOT within 10 %"}),
+        (3.0, 1.0, {"is 3.00, within 10 %"}),
+    ],
 )
 def test_a_ratio_that_is_off_says_what_may_mend_it(ratio, smoothness, words, made):
     _, maps, *_ = made
