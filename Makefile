@@ -93,8 +93,8 @@ reference: figure verify
 	  "$(CURDIR)/tests/reference/$$LIBRARY"
 
 # One thread a process: the same numbers on every machine, and no contention. The tests of a file
-# share what it makes, so that they stay with one process. In the order of files none of the long ones
-# is last, as it would be by number of tests.
+# share what it makes, so that they stay with one process. Files keep their order: sorted by number of
+# tests, as xdist would, a long file with few tests came last.
 PYTEST = OMP_NUM_THREADS=1 $(VENV)/bin/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test: lint

@@ -21,8 +21,8 @@ def benchmark(monkeypatch):
     import problems
 
     yield benchmark_tables, problems
-    for name in ("benchmark_tables", "problems", "survey_tables"):
-        sys.modules.pop(name, None)
+    for name in ("benchmark_tables", "problems", "markdown_tables"):
+        sys.modules.pop(name)
 
 
 def test_the_page_has_the_tables_of_the_measurements_and_no_other(benchmark):

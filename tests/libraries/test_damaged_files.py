@@ -98,10 +98,10 @@ READER = {"image": "fits_image", "compressed": "fits_image", "table": "fits_tabl
 )
 def test_a_damaged_card_is_an_error_that_names_the_file(tmp_path, kind, keyword, value, message):
     content = with_card(hdus(kind), keyword, f"{keyword:8s}= {value:>20s}")
-    began = time.process_time()
+    began = time.monotonic()
     with pytest.raises(LibraryError, match=rf"bad\.fits: .*{message}"):
         read(tmp_path, READER[kind], "bad.fits", content, **OPTIONS[kind])
-    assert time.process_time() - began < 1
+    assert time.monotonic() - began < 1
 
 
 def test_a_damaged_tile_is_an_error(tmp_path):
@@ -172,9 +172,9 @@ def test_mutated_fits_files_are_read_or_are_one_error(tmp_path, kind):
                 content[at + 10 : at + 40] = rng.choice(values).rjust(20).ljust(30)
         if rng.random() < 0.3:
             content[int(rng.integers(len(content)))] ^= 1 << int(rng.integers(8))
-        began = time.process_time()
+        began = time.monotonic()
         outcomes[is_read(tmp_path, READER[kind], "m.fits", bytes(content), **OPTIONS[kind])] += 1
-        slowest = max(slowest, time.process_time() - began)
+        slowest = max(slowest, time.monotonic() - began)
     assert slowest < 1
     assert min(outcomes.values()) > 20, outcomes
 

@@ -34,9 +34,9 @@ def test_comparisons_within_comparisons_are_each_made_once():
     expression = "a"
     for _ in range(20):
         expression = f"0<({expression})<9"
-    began = time.process_time()
+    began = time.monotonic()
     assert evaluate(expression, VALUES)[:2].tolist() == [1, 1]
-    assert time.process_time() - began < 1
+    assert time.monotonic() - began < 1
 
 
 def test_of_a_parameter_that_is_not_known_nothing_is():

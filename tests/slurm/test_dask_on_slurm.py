@@ -6,6 +6,7 @@ tried without Slurm too, with a stand-in for `sbatch` that starts them.
 
 import os
 import stat
+import time
 
 import dask.array as da
 import numpy as np
@@ -59,4 +60,6 @@ def test_a_fit_on_jobs_that_a_stand_in_starts(tmp_path, monkeypatch):
         path.write_text(text)
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    begun = time.monotonic()
     assert on_jobs(tmp_path) == 2
+    assert time.monotonic() - begun < 300

@@ -67,7 +67,7 @@ def test_a_path_is_for_one_of_the_libraries(recorded):
 
 
 def test_a_cube_of_ones_own(recorded):
-    with pytest.raises(RunError, match=r"CUBE_PATH=/data/cube.fits again, .*`cube_path: "):
+    with pytest.raises(RunError, match=r"CUBE_PATH=/data/cube.fits again, .*`cube_path: \"/data/"):
         check_own_copies({"cube": "cube"}, {"cube": "cube"}, [], "cube")
     for path in ("/data/cube.fits", None):
         changes = {"cube": "cube", "cube_path": path}

@@ -76,10 +76,10 @@ def test_all_mistakes_are_named():
 def test_aliases_that_multiply_end_at_once():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-    began = time.process_time()
+    began = time.perf_counter()
     with pytest.raises(ConfigurationError, match="more than 100000 values"):
         parse_yaml("\n".join(lines), "f.yaml")
-    assert time.process_time() - began < 5
+    assert time.perf_counter() - began < 5
 
 
 def test_a_file_that_is_no_text(tmp_path):

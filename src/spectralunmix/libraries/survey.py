@@ -55,7 +55,7 @@ def survey(path: Path, source: dict, entry: dict) -> Survey:
             problems += _shortened(same, len(spectra))
     for file, why in left_out.items():
         log.info("left out: %s: %s", file, why)
-    if all(s.file in left_out for s in spectra):
+    if not problems and all(s.file in wrong for s in spectra):
         file, (why, limit) = next(iter(wrong.items()))
         end = f": raise quality.{limit}" if limit else ""
         raise LibraryError(f"quality: every spectrum is left out; {file}: {why}{end}")
